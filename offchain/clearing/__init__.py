@@ -1,0 +1,3 @@
+"""Clear trades between brokers: the protocol's specification, client and command line."""
+
+__all__: list[str] = []
