@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import { ERC20 } from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
-import { ERC20Permit } from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
-import { ERC20Votes } from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Votes.sol";
-import { Nonces } from "@openzeppelin/contracts/utils/Nonces.sol";
-import { Time } from "@openzeppelin/contracts/utils/types/Time.sol";
+import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
+import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
+import {ERC20Votes} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Votes.sol";
+import {Nonces} from "@openzeppelin/contracts/utils/Nonces.sol";
+import {Time} from "@openzeppelin/contracts/utils/types/Time.sol";
 
 /// @title YellowToken
 /// @notice The token that brokers stake for channel slots and that holders vote with.
@@ -32,10 +32,7 @@ contract YellowToken is ERC20, ERC20Permit, ERC20Votes {
     ///      ERC20InvalidReceiver, a sum above 2^208 − 1 with its ERC20ExceededSafeSupply.
     /// @param holders who receives; none may be zero
     /// @param amounts what each receives, in units of 1e-18 YELLOW; none may be zero
-    constructor(
-        address[] memory holders,
-        uint256[] memory amounts
-    ) ERC20("Yellow", "YELLOW") ERC20Permit("Yellow") {
+    constructor(address[] memory holders, uint256[] memory amounts) ERC20("Yellow", "YELLOW") ERC20Permit("Yellow") {
         require(holders.length == amounts.length, AllocationLengthMismatch(holders.length, amounts.length));
         require(holders.length > 0, AllocationsEmpty());
 

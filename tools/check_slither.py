@@ -1,0 +1,123 @@
+"""Run Slither over the Solidity and fail on any high or medium finding that nobody has answered.
+
+Answers live in tools/slither_triage.toml, one per detector and function, each with its reason; an
+answer that no finding needs any more fails too. Slither succeeds silently when it finds nothing to
+analyse, so what it analysed is counted.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+__all__ = ["Finding", "main"]
+
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ".forge/out"
+NOT_OURS = r"node_modules|\.cache|contracts/mocks"  # a mock's faults are its job
+GATED = {"High", "Medium"}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """A detector and where it spoke: `Contract.function`."""
+
+    check: str
+    where: str
+
+
+def _fail(message: str) -> NoReturn:
+    sys.exit(f"slither: {message}")
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def _our_files() -> list[str]:
+    files = sorted(path.relative_to(ROOT) for path in (ROOT / "contracts").rglob("*.sol"))
+    return [path.name for path in files if ".cache" not in path.parts and "mocks" not in path.parts]
+
+
+def _build() -> None:
+    done = subprocess.run(
+        ["forge", "build", "--quiet"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        _fail(f"forge build failed\n{done.stdout}{done.stderr}")
+    missing = [name for name in _our_files() if not list((ROOT / OUT / name).glob("*.json"))]
+    if missing or not _our_files():
+        _fail(f"forge built nothing for {missing or 'contracts/'}")
+
+
+def _where(element: dict[str, Any]) -> str:
+    parent = element.get("type_specific_fields", {}).get("parent", {})
+    if element["type"] in {"contract", "pragma"} or "name" not in parent:
+        return str(element["name"])
+    if element["type"] == "node":
+        grand = parent.get("type_specific_fields", {}).get("parent", {})
+        return f"{grand.get('name', '')}.{parent['name']}"
+    return f"{parent['name']}.{element['name']}"
+
+
+def _analyse() -> tuple[int, dict[Finding, str]]:
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        text = _run(
+            *("slither", ".", "--foundry-ignore-compile", "--foundry-out-directory", OUT),
+            *("--filter-paths", NOT_OURS, "--json", str(report), "--fail-none"),
+        )
+        analysed = re.search(r"analyzed \((\d+) contracts", text)
+        if analysed is None or not report.exists():
+            _fail(f"did not finish\n{text}")
+        result = json.loads(report.read_text())
+    if not result["success"]:
+        _fail(str(result["error"]))
+    found = {
+        Finding(
+            item["check"], _where(item["elements"][0])
+        ): f"{item['impact']}: {item['description']}"
+        for item in result["results"].get("detectors", [])
+        if item["impact"] in GATED
+    }
+    return int(analysed[1]), found
+
+
+def _triage() -> set[Finding]:
+    table = tomllib.loads((ROOT / "tools/slither_triage.toml").read_text())
+    for entry in table.get("accepted", []):
+        if not entry["reason"].strip():
+            _fail(f"{entry['check']} at {entry['where']} is accepted without a reason")
+    return {Finding(entry["check"], entry["where"]) for entry in table.get("accepted", [])}
+
+
+def main() -> None:
+    """Build, analyse, compare with the answers; exit 1 and name each difference."""
+    _build()
+    analysed, found = _analyse()
+    if analysed == 0:
+        _fail("analysed 0 contracts")
+    answered = _triage()
+    open_ = [
+        f"{finding.check} at {finding.where}\n  {found[finding]}"
+        for finding in sorted(found.keys() - answered)
+    ]
+    stale = [f"{finding.check} at {finding.where}" for finding in sorted(answered - found.keys())]
+    if open_:
+        _fail(
+            f"{len(open_)} findings without an answer in tools/slither_triage.toml\n"
+            + "\n".join(open_)
+        )
+    if stale:
+        _fail("answers that no finding needs in tools/slither_triage.toml: " + ", ".join(stale))
+    print(f"slither: {analysed} contracts analysed, {len(found)} findings, each answered")
+
+
+if __name__ == "__main__":
+    main()
