@@ -1,0 +1,95 @@
+"""Load compiled contracts from the manifest that `ape compile` writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from clearing.chain.errors import ArtifactMissingError
+from clearing.chain.project import project_root
+
+__all__ = ["Artifact", "abi_of", "load"]
+
+MANIFEST = Path(".build") / "__local__.json"
+FIX = "run `make compile`"
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One deployable contract.
+
+    `bytecode` creates it (constructor arguments are appended), `runtime` is what then stands on
+    chain, immutables still zero.
+    """
+
+    name: str
+    source: str
+    abi: Sequence[Mapping[str, Any]]
+    bytecode: bytes
+    runtime: bytes
+
+    @property
+    def runtime_size(self) -> int:
+        """Size of the deployed code in bytes."""
+        return len(self.runtime)
+
+    @property
+    def is_mock(self) -> bool:
+        """Whether the contract is a stand-in that belongs on test chains only."""
+        return self.source.startswith("contracts/mocks/")
+
+
+def load(name: str) -> Artifact:
+    """Return the artifact of a contract by its name.
+
+    Raises ArtifactMissingError if nothing is compiled, if there is no such contract, or if it is an
+    interface (nothing to deploy).
+    """
+    contract = _entry_of(name)
+    bytecode = _code(contract, "deploymentBytecode")
+    if not bytecode:
+        raise ArtifactMissingError(f"{name} has no bytecode", "name a contract, not an interface")
+    return Artifact(
+        name=name,
+        source=str(contract["sourceId"]),
+        abi=tuple(contract["abi"]),
+        bytecode=bytecode,
+        runtime=_code(contract, "runtimeBytecode"),
+    )
+
+
+def abi_of(name: str) -> Sequence[Mapping[str, Any]]:
+    """Return the ABI of a contract or interface by its name. Raises ArtifactMissingError."""
+    return tuple(_entry_of(name)["abi"])
+
+
+def _entry_of(name: str) -> Mapping[str, Any]:
+    """Return what the manifest says of a contract or interface."""
+    path = project_root() / MANIFEST
+    try:
+        changed_ns = path.stat().st_mtime_ns
+    except FileNotFoundError:
+        raise ArtifactMissingError(f"the contracts are not compiled (no {MANIFEST})", FIX) from None
+    contract: Mapping[str, Any] | None = _contracts(path, changed_ns).get(name)
+    if contract is None:
+        raise ArtifactMissingError(f"no compiled contract is called {name}", FIX)
+    return contract
+
+
+@lru_cache(maxsize=1)
+def _contracts(path: Path, _changed_ns: int) -> Mapping[str, Any]:
+    """Read the manifest once for each version of it."""
+    try:
+        contracts: Mapping[str, Any] = json.loads(path.read_bytes())["contractTypes"]
+    except (json.JSONDecodeError, KeyError) as error:
+        raise ArtifactMissingError(f"{path} is not a manifest of Ape ({error})", FIX) from error
+    return contracts
+
+
+def _code(contract: Mapping[str, Any], kind: str) -> bytes:
+    """Return bytecode as bytes, empty if the compiler gave none."""
+    return bytes.fromhex((contract.get(kind) or {}).get("bytecode", "").removeprefix("0x"))
