@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {ChannelDef, ClearingState, AssetSplit, Outcome, Signature} from "../interfaces/ChannelTypes.sol";
+import {IAdjudicator} from "../interfaces/IAdjudicator.sol";
+import {IBrokerRegistry} from "../interfaces/IBrokerRegistry.sol";
+import {AssetVault} from "./AssetVault.sol";
+import {ChannelHash} from "./ChannelHash.sol";
+import {ChannelRules} from "./ChannelRules.sol";
+import {Meta} from "./Meta.sol";
+
+/// @title What is stored of each channel, and the gates that every call with a state passes
+abstract contract ChannelBook is IAdjudicator, AssetVault {
+    /// @dev No slot is ever zeroed: a channel that opens again pays for changed slots, not for new ones, and nothing can be replayed.
+    struct Channel {
+        Meta meta; // status, epoch, versions, deadline, order flags: see Meta.sol
+        bytes32 digest; // hashStruct of the challenged state
+        bytes32 order; // hashStruct of the order that holds locks
+        uint256[8] net; // per asset: net of high (int128) << 128 | net of low (int128); 8 = ChannelRules.MAX_ASSETS
+    }
+
+    /// @notice Names the brokers' signers and counts their channels.
+    IBrokerRegistry public immutable REGISTRY;
+
+    mapping(bytes32 id => Channel) private _channels;
+
+    constructor(IBrokerRegistry registry) {
+        require(registry.adjudicator() == address(this), RegistryNotOurs(address(registry)));
+        REGISTRY = registry;
+    }
+
+    /* LOAD */
+
+    function _channel(bytes32 id) internal view returns (Channel storage) {
+        return _channels[id];
+    }
+
+    /// @dev The channel of a definition, OPEN or CHALLENGED. Its definition was checked when it opened.
+    function _live(ChannelDef calldata def) internal view returns (bytes32 id, Channel storage c, Meta m) {
+        id = ChannelHash.hashDef(def);
+        c = _channels[id];
+        m = c.meta;
+        require(m.isLive(), WrongStatus(m.status()));
+    }
+
+    /* GATES */
+
+    /// @dev The state belongs to this life of this channel, is valid, and both signers have signed it.
+    function _authenticate(
+        ChannelDef calldata def,
+        bytes32 id,
+        Meta m,
+        ClearingState calldata s,
+        Signature[2] calldata sigs
+    ) internal view returns (bytes32 stateHash) {
+        require(s.channelId == id, WrongChannel(s.channelId, id));
+        require(s.epoch == m.epoch(), WrongEpoch(s.epoch, m.epoch()));
+        require(s.version != 0, ZeroVersion());
+        ChannelRules.requireValid(s, def.assets.length);
+        stateHash = ChannelHash.hashState(s);
+        bytes32 digest = _hashTypedDataV4(stateHash);
+        require(_isSigned(digest, sigs[0], def.signerLow), BadSignature(def.signerLow));
+        require(_isSigned(digest, sigs[1], def.signerHigh), BadSignature(def.signerHigh));
+    }
+
+    /// @dev ecrecover alone: what a contract at the signer's address says could change later. Low s only; signers are not zero.
+    function _isSigned(bytes32 digest, Signature calldata sig, address signer) internal pure returns (bool) {
+        (address recovered,,) = ECDSA.tryRecover(digest, sig.r, sig.vs);
+        return recovered == signer;
+    }
+
+    /// @dev OPEN, or CHALLENGED with now < deadline.
+    function _requireInTime(Meta m) internal view {
+        require(!m.isChallenged() || block.timestamp < m.deadline(), DeadlinePassed(m.deadline()));
+    }
+
+    /// @dev For calls that replace what is enforced.
+    function _requireNewer(Meta m, ClearingState calldata s) internal pure {
+        uint64 enforced = m.enforcedVersion();
+        // The sum in 256 bits: enforced may be the highest version there is.
+        require(s.version > enforced, StaleVersion(s.version, enforced == type(uint64).max ? enforced : enforced + 1));
+    }
+
+    /// @dev For calls on a condition: a version that is enforced already stays as it is, a higher one is enforced; past the deadline
+    /// the channel's end is fixed and only the challenged state counts.
+    function _advance(Channel storage c, Meta m, ClearingState calldata s, bytes32 stateHash)
+        internal
+        view
+        returns (Meta)
+    {
+        if (m.isChallenged() && block.timestamp >= m.deadline()) {
+            require(stateHash == c.digest, WrongDigest(stateHash, c.digest));
+            return m;
+        }
+        uint64 enforced = m.enforcedVersion();
+        require(s.version >= enforced, StaleVersion(s.version, enforced));
+        return s.version > enforced ? m.enforced(s.version) : m;
+    }
+
+    /// @dev No lock of another version or order may be outstanding; then the flags speak of this version.
+    function _bindOrder(Channel storage c, Meta m, uint64 version, bytes32 orderHash) internal view returns (Meta) {
+        if (m.isLocked()) require(m.orderVersion() == version && orderHash == c.order, LockOutstanding(c.order));
+        return m.orderVersion() == version ? m : m.withOrder(version);
+    }
+
+    function _requireUnlocked(Channel storage c, Meta m) internal view {
+        if (m.isLocked()) revert LockOutstanding(c.order);
+    }
+
+    function _requireEnforceable(Channel storage c, ClearingState calldata s) internal view {
+        AssetSplit[] calldata splits = s.splits;
+        for (uint256 i = 0; i < splits.length; ++i) {
+            (int128 low, int128 high) = _netAt(c, i);
+            require(splits[i].netLow <= low && splits[i].netHigh <= high, Unenforceable(i));
+        }
+    }
+
+    /* NETS */
+
+    function _netAt(Channel storage c, uint256 i) internal view returns (int128 low, int128 high) {
+        uint256 word = c.net[i];
+        return (int128(uint128(word)), int128(uint128(word >> 128)));
+    }
+
+    function _setNet(Channel storage c, uint256 i, int128 low, int128 high) internal {
+        c.net[i] = uint256(uint128(low)) | (uint256(uint128(high)) << 128);
+    }
+}
