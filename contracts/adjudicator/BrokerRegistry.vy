@@ -15,24 +15,22 @@
      Adjudicator refuses openings, staking, unstaking and signers go on.
 """
 
-
 from ethereum.ercs import IERC20
 
 from contracts.interfaces import IBrokerRegistry
 
 implements: IBrokerRegistry
 
-
-LOT: constant(uint256) = 250_000 * 10 ** 18  # raw YELLOW
+LOT: constant(uint256) = 250_000 * 10**18  # raw YELLOW
 SLOTS_PER_LOT: constant(uint256) = 4
 UNSTAKE_DELAY: constant(uint256) = 30 * 86_400  # seconds
 
 GRANTED_SHIFT: constant(uint256) = 160
 USED_SHIFT: constant(uint256) = 192
-SIGNER_MASK: constant(uint256) = 2 ** 160 - 1
-SLOTS_MASK: constant(uint256) = 2 ** 32 - 1
-GRANTED_MASK: constant(uint256) = SLOTS_MASK * 2 ** 160
-ONE_USED: constant(uint256) = 2 ** 192
+SIGNER_MASK: constant(uint256) = 2**160 - 1
+SLOTS_MASK: constant(uint256) = 2**32 - 1
+GRANTED_MASK: constant(uint256) = SLOTS_MASK * 2**160
+ONE_USED: constant(uint256) = 2**192
 
 TAKEN: constant(uint256) = 0
 OTHER_SIGNER_LOW: constant(uint256) = 1
@@ -40,13 +38,12 @@ OTHER_SIGNER_HIGH: constant(uint256) = 2
 NO_SLOT_LOW: constant(uint256) = 3
 NO_SLOT_HIGH: constant(uint256) = 4
 
-
 yellow: public(immutable(address))
 adjudicator: public(immutable(address))
 
 
 struct Unstake:
-    amount: uint256        # raw YELLOW; 0 = nothing pending
+    amount: uint256  # raw YELLOW; 0 = nothing pending
     available_at: uint256  # Unix seconds
 
 
@@ -83,7 +80,9 @@ def stake(amount: uint256):
 
     active: uint256 = self.stake_of[msg.sender] + amount
     slots: uint256 = self._set_stake(msg.sender, active)
-    log IBrokerRegistry.Staked(broker=msg.sender, amount=amount, stake=active, slots=slots)
+    log IBrokerRegistry.Staked(
+        broker=msg.sender, amount=amount, stake=active, slots=slots
+    )
 
     pulled: bool = extcall IERC20(yellow).transferFrom(msg.sender, self, amount)
     assert pulled, "registry: transfer failed"
@@ -103,11 +102,19 @@ def request_unstake(amount: uint256):
 
     active -= amount
     slots: uint256 = self._set_stake(msg.sender, active)
-    assert slots >= self._seats[msg.sender] >> USED_SHIFT, "registry: slots in use"
+    assert (
+        slots >= self._seats[msg.sender] >> USED_SHIFT
+    ), "registry: slots in use"
     available_at: uint256 = block.timestamp + UNSTAKE_DELAY
-    self._unstakes[msg.sender] = Unstake(amount=amount, available_at=available_at)
+    self._unstakes[msg.sender] = Unstake(
+        amount=amount, available_at=available_at
+    )
     log IBrokerRegistry.UnstakeRequested(
-        broker=msg.sender, amount=amount, stake=active, slots=slots, available_at=available_at
+        broker=msg.sender,
+        amount=amount,
+        stake=active,
+        slots=slots,
+        available_at=available_at,
     )
 
 
@@ -195,7 +202,6 @@ def take_slots(
         return NO_SLOT_LOW
     if high >> USED_SHIFT >= (high >> GRANTED_SHIFT) & SLOTS_MASK:
         return NO_SLOT_HIGH
-
     # used < granted < 2**32: the sum stays inside the field
     self._seats[broker_low] = unsafe_add(low, ONE_USED)
     self._seats[broker_high] = unsafe_add(high, ONE_USED)
@@ -263,7 +269,9 @@ def signers_of(broker_low: address, broker_high: address) -> (address, address):
     """
     @notice The keys that two brokers have named, in the order asked.
     """
-    return self._signer(self._seats[broker_low]), self._signer(self._seats[broker_high])
+    signer_low: address = self._signer(self._seats[broker_low])
+    signer_high: address = self._signer(self._seats[broker_high])
+    return signer_low, signer_high
 
 
 @internal

@@ -4,16 +4,16 @@
 @custom:security-contact See SECURITY.md
 @license MIT
 @notice See IHashTimeLock.vyi, the documentation of record.
-@dev One storage word for each live lock, set to zero at its end: the refund
-     of gas for it is what keeps claim and refund cheap, and the counter in
-     the id is why an ended lock can never live again
+@dev One storage word for each live lock, zero again at its end: the gas given
+     back for that keeps claim and refund cheap. An ended id can never live
+     again: it contains the block of its lock, within which no claim is taken,
+     and after a refund the same timelock is in the past
      (docs/adr/0003-hash-time-lock-takes-the-lock.md).
      Whatever a token or a receiver does when it is paid, a lock ends: the
      payment has bounded gas, its answer bounded size, and one that fails is
      undone and becomes a credit.
 @custom:halt Nothing halts it and nobody owns it.
 """
-
 
 from ethereum.ercs import IERC20
 
@@ -31,9 +31,7 @@ PUSH_GAS: constant(uint256) = 250_000
 # written after all of it has burnt (22_100 for a fresh slot, 2_400 of events).
 MIN_GAS: constant(uint256) = PUSH_GAS + 60_000
 
-
-_is_locked: HashMap[bytes32, bool]
-lock_count: public(uint256)
+is_locked: public(HashMap[bytes32, bool])
 credit_of: public(HashMap[address, HashMap[address, uint256]])
 
 
@@ -63,9 +61,10 @@ def lock(
     assert amount > 0, "htlc: zero amount"
     assert hashlock != empty(bytes32), "htlc: zero hashlock"
     assert timelock > block.timestamp, "htlc: timelock passed"
-    assert msg.value == (amount if token == empty(address) else 0), "htlc: wrong value"
+    assert msg.value == (
+        amount if token == empty(address) else 0
+    ), "htlc: wrong value"
 
-    counter: uint256 = self.lock_count
     terms: IHashTimeLock.Lock = IHashTimeLock.Lock(
         sender=msg.sender,
         receiver=receiver,
@@ -73,11 +72,12 @@ def lock(
         amount=amount,
         hashlock=hashlock,
         timelock=timelock,
-        counter=counter,
+        locked_in=block.number,
     )
     id: bytes32 = self._lock_id(terms)
-    self.lock_count = counter + 1
-    self._is_locked[id] = True
+    assert not self.is_locked[id], "htlc: already locked"
+
+    self.is_locked[id] = True
     log IHashTimeLock.Locked(
         id=id,
         sender=msg.sender,
@@ -86,7 +86,7 @@ def lock(
         amount=amount,
         hashlock=hashlock,
         timelock=timelock,
-        counter=counter,
+        locked_in=block.number,
     )
 
     if token != empty(address):
@@ -106,11 +106,13 @@ def claim(terms: IHashTimeLock.Lock, preimage: bytes32):
     @param preimage The 32 bytes whose sha256 is `terms.hashlock`.
     """
     id: bytes32 = self._lock_id(terms)
-    assert self._is_locked[id], "htlc: not locked"
+    assert self.is_locked[id], "htlc: not locked"
+    # a twin of this lock, made later in its block, would have its id
+    assert block.number > terms.locked_in, "htlc: same block"
     assert block.timestamp < terms.timelock, "htlc: too late"
     assert sha256(preimage) == terms.hashlock, "htlc: wrong preimage"
 
-    self._is_locked[id] = False
+    self.is_locked[id] = False
     log IHashTimeLock.Claimed(id=id, preimage=preimage)
     self._pay_or_credit(id, terms.token, terms.receiver, terms.amount)
 
@@ -123,10 +125,10 @@ def refund(terms: IHashTimeLock.Lock):
     @param terms The lock as the event Locked has published it.
     """
     id: bytes32 = self._lock_id(terms)
-    assert self._is_locked[id], "htlc: not locked"
+    assert self.is_locked[id], "htlc: not locked"
     assert block.timestamp >= terms.timelock, "htlc: too early"
 
-    self._is_locked[id] = False
+    self.is_locked[id] = False
     log IHashTimeLock.Refunded(id=id)
     self._pay_or_credit(id, terms.token, terms.sender, terms.amount)
 
@@ -145,7 +147,9 @@ def collect(token: address, to: address) -> uint256:
     assert amount > 0, "htlc: no credit"
 
     self.credit_of[msg.sender][token] = 0
-    log IHashTimeLock.Collected(account=msg.sender, token=token, to=to, amount=amount)
+    log IHashTimeLock.Collected(
+        account=msg.sender, token=token, to=to, amount=amount
+    )
     # neither gas nor answer needs a bound: the revert undoes all of it
     if token == empty(address):
         assert raw_call(
@@ -175,15 +179,6 @@ def push_token(token: address, to: address, amount: uint256):
 
 @view
 @external
-def is_locked(id: bytes32) -> bool:
-    """
-    @notice Whether a lock holds its funds now.
-    """
-    return self._is_locked[id]
-
-
-@view
-@external
 def lock_id(terms: IHashTimeLock.Lock) -> bytes32:
     """
     @notice The id of a lock with these fields in this contract.
@@ -202,6 +197,8 @@ def _pull(token: address, amount: uint256):
     """
     @dev Take `amount` of the caller's tokens, to the unit.
     """
+    assert token.is_contract, "htlc: token has no code"
+
     before: uint256 = staticcall IERC20(token).balanceOf(self)
     success: bool = False
     answer: Bytes[32] = b""
@@ -233,13 +230,21 @@ def _pay_or_credit(id: bytes32, token: address, to: address, amount: uint256):
     paid: bool = False
     if token == empty(address):
         paid = raw_call(
-            to, b"", value=amount, gas=PUSH_GAS, max_outsize=0, revert_on_failure=False
+            to,
+            b"",
+            value=amount,
+            gas=PUSH_GAS,
+            max_outsize=0,
+            revert_on_failure=False,
         )
     else:
         paid = raw_call(
             self,
             abi_encode(
-                token, to, amount, method_id=method_id("push_token(address,address,uint256)")
+                token,
+                to,
+                amount,
+                method_id=method_id("push_token(address,address,uint256)"),
             ),
             max_outsize=0,
             revert_on_failure=False,
@@ -247,7 +252,9 @@ def _pay_or_credit(id: bytes32, token: address, to: address, amount: uint256):
 
     if not paid:
         self.credit_of[to][token] += amount
-        log IHashTimeLock.Credited(id=id, account=to, token=token, amount=amount)
+        log IHashTimeLock.Credited(
+            id=id, account=to, token=token, amount=amount
+        )
 
 
 @internal
@@ -259,7 +266,9 @@ def _push(token: address, to: address, amount: uint256, gas_limit: uint256):
     answer: Bytes[32] = b""
     success, answer = raw_call(
         token,
-        abi_encode(to, amount, method_id=method_id("transfer(address,uint256)")),
+        abi_encode(
+            to, amount, method_id=method_id("transfer(address,uint256)")
+        ),
         gas=gas_limit,
         max_outsize=32,
         revert_on_failure=False,

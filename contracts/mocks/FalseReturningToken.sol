@@ -16,11 +16,7 @@ contract FalseReturningToken is MintableToken {
     /// @param name_ Name of the token.
     /// @param symbol_ Symbol of the token.
     /// @param decimals_ Decimals of one whole token.
-    constructor(
-        string memory name_,
-        string memory symbol_,
-        uint8 decimals_
-    ) MintableToken(name_, symbol_, decimals_) {}
+    constructor(string memory name_, string memory symbol_, uint8 decimals_) MintableToken(name_, symbol_, decimals_) {}
 
     /// @notice Switch the failure on or off.
     /// @param failing_ Whether transfers shall answer false and move nothing.

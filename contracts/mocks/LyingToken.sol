@@ -13,11 +13,7 @@ contract LyingToken is MintableToken {
     /// @param name_ Name of the token.
     /// @param symbol_ Symbol of the token.
     /// @param decimals_ Decimals of one whole token.
-    constructor(
-        string memory name_,
-        string memory symbol_,
-        uint8 decimals_
-    ) MintableToken(name_, symbol_, decimals_) {}
+    constructor(string memory name_, string memory symbol_, uint8 decimals_) MintableToken(name_, symbol_, decimals_) {}
 
     /// @inheritdoc ERC20
     function transfer(address to, uint256 amount) public override returns (bool) {

@@ -10,9 +10,5 @@ contract MockERC20 is MintableToken {
     /// @param name_ Name of the token.
     /// @param symbol_ Symbol of the token.
     /// @param decimals_ Decimals of one whole token.
-    constructor(
-        string memory name_,
-        string memory symbol_,
-        uint8 decimals_
-    ) MintableToken(name_, symbol_, decimals_) {}
+    constructor(string memory name_, string memory symbol_, uint8 decimals_) MintableToken(name_, symbol_, decimals_) {}
 }

@@ -28,11 +28,7 @@ contract ReentrantToken is MintableToken {
     /// @param name_ Name of the token.
     /// @param symbol_ Symbol of the token.
     /// @param decimals_ Decimals of one whole token.
-    constructor(
-        string memory name_,
-        string memory symbol_,
-        uint8 decimals_
-    ) MintableToken(name_, symbol_, decimals_) {}
+    constructor(string memory name_, string memory symbol_, uint8 decimals_) MintableToken(name_, symbol_, decimals_) {}
 
     /// @notice Make each further transfer call `target_` with `payload_`, and forget earlier outcomes.
     /// @param target_ Who is called; zero = nobody.

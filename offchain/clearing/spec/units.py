@@ -57,13 +57,13 @@ DAY_S: Final = 86_400
 
 
 def mul_div_down(a: int, b: int, divisor: int) -> int:
-    """Return a · b / divisor, rounded down (towards zero). Operands not negative, divisor positive."""
+    """Return a · b / divisor, rounded down (towards zero). Natural operands, positive divisor."""
     _require_natural(a, b, divisor)
     return a * b // divisor
 
 
 def mul_div_up(a: int, b: int, divisor: int) -> int:
-    """Return a · b / divisor, rounded up (away from zero). Operands not negative, divisor positive."""
+    """Return a · b / divisor, rounded up (away from zero). Natural operands, positive divisor."""
     _require_natural(a, b, divisor)
     return -(-a * b // divisor)
 
