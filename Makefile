@@ -12,6 +12,9 @@ VENV := .venv/.installed
 TOOLS := .venv-tools/.installed
 NODE := node_modules/.installed
 MANIFEST := .build/__local__.json
+VYPER_SOURCES := $(shell find contracts -type f \( -name '*.vy' -o -name '*.vyi' \) -not -path '*/.cache/*' | sort)
+# NTX11 wants parameters with an underscore, our style the internals; NTX4 takes a call for a mere read.
+NATRIX_OFF := NTX11 NTX4
 SOURCES := $(shell find contracts -type f \( -name '*.sol' -o -name '*.vy' -o -name '*.vyi' \) -not -path '*/.cache/*')
 
 .PHONY: help
@@ -23,10 +26,14 @@ help: ## list the targets
 .PHONY: setup
 setup: $(VENV) $(TOOLS) $(NODE) ## install the pinned Python, node and compilers into this folder
 
-$(VENV): requirements/main.txt pyproject.toml tools/find_python
+# Two stamps, so that a change of pyproject.toml does not install everything again.
+.venv/.locked: requirements/main.txt tools/find_python
 	@echo "setup: Python packages into .venv (about a minute the first time)"
 	@python=$$(tools/find_python) && { [ -x .venv/bin/python ] || "$$python" -m venv .venv; }
 	@.venv/bin/python $(PIP) --require-hashes -r requirements/main.txt
+	@touch $@
+
+$(VENV): .venv/.locked pyproject.toml
 	@.venv/bin/python $(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -46,7 +53,7 @@ compile: $(MANIFEST) ## compile the contracts into .build (only when one changed
 
 $(MANIFEST): $(SOURCES) ape-config.yaml .build/sources.txt tools/solc/solc-v0.8.30 | $(VENV) $(NODE)
 	@echo "compile: $(words $(SOURCES)) contract files"
-	@tools/compile
+	@tools/quietly $(RUN) ape compile
 	@touch $@
 
 # Rewritten only when a file came or went, so that a deleted contract compiles anew too.
@@ -56,3 +63,106 @@ $(MANIFEST): $(SOURCES) ape-config.yaml .build/sources.txt tools/solc/solc-v0.8.
 
 .PHONY: .FORCE
 .FORCE:
+
+.PHONY: lock
+lock: $(TOOLS) ## rewrite requirements/*.txt from *.in, with hashes for every platform
+	@for name in main tools; do \
+	  echo "lock: requirements/$$name.txt"; \
+	  .venv-tools/bin/uv pip compile requirements/$$name.in -o requirements/$$name.txt --quiet \
+	    --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --custom-compile-command 'make lock'; \
+	done
+
+.PHONY: clean
+clean: ## remove what compilers, tests and checks wrote (not the environments)
+	@rm -rf .build .forge .ape .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .reports contracts/.cache
+	@find offchain tests tools bench scripts -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# ---------------------------------------------------------------- main job
+
+.PHONY: demo
+demo: setup compile ## two brokers clear trades on an embedded chain, the good day and the bad one
+	@$(RUN) clearing demo
+
+.PHONY: bench
+bench: setup compile ## measure gas, the property engine, the codec and signatures; write bench/results
+	@$(RUN) python -m bench
+
+# ---------------------------------------------------------------- tests
+
+# These two folders run once, under the line tracer; the rest runs on every core.
+VYPER_UNITS := tests/unit/broker_registry tests/unit/hash_time_lock
+CORES := $(shell getconf _NPROCESSORS_ONLN)
+
+.PHONY: test
+test: test-rest coverage ## run all tests
+
+.PHONY: test-rest
+test-rest: setup compile
+	@echo "test: everything but the Vyper units, $(CORES) workers"
+	@HYPOTHESIS_PROFILE=ci $(RUN) pytest -q -n $(CORES) --dist loadfile --junitxml .reports/rest.xml $(VYPER_UNITS:%=--ignore %) tests
+
+.PHONY: coverage
+coverage: setup compile ## run the Vyper units and hold their line coverage at 95 %
+	@echo "test: the Vyper units, each line counted"
+	@$(RUN) pytest -q -p tools.vyper_coverage --junitxml .reports/vyper.xml $(VYPER_UNITS)
+
+.PHONY: audit
+audit: setup compile ## run the property, invariant and attack tests long, with fresh randomness
+	@HYPOTHESIS_PROFILE=nightly $(RUN) pytest -n $(CORES) --dist loadfile tests/property tests/invariants tests/attacks
+
+# ---------------------------------------------------------------- checks
+
+.PHONY: check
+check: lint-python lint-solidity lint-vyper slither facts snapshots ## every gate that needs no test run
+	@echo "check: all gates passed"
+
+.PHONY: lint-python
+lint-python: $(VENV)
+	@echo "check: ruff, mypy --strict, import layers, integers"
+	@$(RUN) ruff check --quiet .
+	@$(RUN) ruff format --check --quiet .
+	@$(RUN) mypy
+	@tools/quietly $(RUN) lint-imports
+	@$(RUN) python tools/check_integers.py
+
+.PHONY: lint-solidity
+lint-solidity: $(NODE)
+	@echo "check: solhint, prettier"
+	@$(RUN) solhint --disc --noPoster --max-warnings 0 'contracts/**/*.sol'
+	@$(RUN) prettier --log-level warn --check 'contracts/**/*.sol'
+
+.PHONY: lint-vyper
+lint-vyper: $(VENV) $(TOOLS)
+	@echo "check: mamushi, natrix"
+	@tools/quietly .venv-tools/bin/mamushi --check --line-length 100 $(VYPER_SOURCES)
+	@tools/quietly $(RUN) natrix lint contracts --disable $(NATRIX_OFF)
+
+.PHONY: slither
+slither: $(VENV) $(NODE)
+	@echo "check: Slither"
+	@$(RUN) python tools/check_slither.py
+
+.PHONY: facts
+facts: $(VENV)
+	@$(RUN) python tools/check_locks.py
+	@$(RUN) python tools/check_docs.py
+	@$(RUN) python tools/check_invariants.py
+
+.PHONY: snapshots
+snapshots: setup compile
+	@echo "check: gas, size and storage layout against snapshots/"
+	@$(RUN) python tools/snapshot.py
+	@$(RUN) pytest -q tests/gas
+
+.PHONY: snapshot
+snapshot: setup compile ## rewrite snapshots/ after a change that is meant
+	@$(RUN) python tools/snapshot.py --write
+	@SNAPSHOT=write $(RUN) pytest -q tests/gas
+
+.PHONY: fmt
+fmt: setup ## format Python, Solidity and Vyper
+	@$(RUN) ruff check --quiet --fix-only .
+	@$(RUN) ruff format .
+	@$(RUN) prettier --log-level warn --write 'contracts/**/*.sol'
+	@.venv-tools/bin/mamushi --quiet --line-length 100 $(VYPER_SOURCES)
