@@ -297,9 +297,13 @@ class Interface:
         values = row.decode(data[SELECTOR:])
         return (str(values[0]), ()) if data[:SELECTOR] == REVERT_TEXT else (name, values)
 
-    def event(self, topic: bytes) -> Event | None:
-        """Return the event that has this first topic, None if the ABI has none."""
-        return self._events.get(topic)
+    def knows_error(self, data: bytes) -> bool:
+        """Say whether revert data is of an error of this ABI, or of the language itself."""
+        return data[:SELECTOR] in self._errors
+
+    def event(self, topic: bytes) -> Event:
+        """Return the event that has this first topic. Raises KeyError."""
+        return self._events[topic]
 
 
 def _in_topic(field: AbiEntry) -> AbiEntry:

@@ -27,7 +27,7 @@ LEGACY_V: Final = 27
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A compact secp256k1 signature (EIP-2098): `vs` is the parity bit above s. Raises CodecError."""
+    """A compact signature (EIP-2098): `vs` is the parity bit above s. Raises CodecError."""
 
     r: bytes
     vs: bytes
