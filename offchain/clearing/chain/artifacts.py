@@ -12,7 +12,7 @@ from typing import Any
 from clearing.chain.errors import ArtifactMissingError
 from clearing.chain.project import project_root
 
-__all__ = ["Artifact", "abi_of", "load"]
+__all__ = ["Artifact", "abi_of", "all_errors", "load"]
 
 MANIFEST = Path(".build") / "__local__.json"
 FIX = "run `make compile`"
@@ -67,17 +67,33 @@ def abi_of(name: str) -> Sequence[Mapping[str, Any]]:
     return tuple(_entry_of(name)["abi"])
 
 
+def all_errors() -> Sequence[Mapping[str, Any]]:
+    """Return the custom errors of every contract, each once. Raises ArtifactMissingError."""
+    found = {
+        json.dumps((entry["name"], entry["inputs"]), sort_keys=True): entry
+        for contract in _manifest().values()
+        for entry in contract["abi"]
+        if entry["type"] == "error"
+    }
+    return tuple(found.values())
+
+
 def _entry_of(name: str) -> Mapping[str, Any]:
     """Return what the manifest says of a contract or interface."""
+    contract: Mapping[str, Any] | None = _manifest().get(name)
+    if contract is None:
+        raise ArtifactMissingError(f"no compiled contract is called {name}", FIX)
+    return contract
+
+
+def _manifest() -> Mapping[str, Any]:
+    """Return the entries of all contracts by name."""
     path = project_root() / MANIFEST
     try:
         changed_ns = path.stat().st_mtime_ns
     except FileNotFoundError:
         raise ArtifactMissingError(f"the contracts are not compiled (no {MANIFEST})", FIX) from None
-    contract: Mapping[str, Any] | None = _contracts(path, changed_ns).get(name)
-    if contract is None:
-        raise ArtifactMissingError(f"no compiled contract is called {name}", FIX)
-    return contract
+    return _contracts(path, changed_ns)
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,166 @@
+"""Deploy the protocol: one piece of code for the demo, the tests and a real network.
+
+Order: YELLOW, BrokerRegistry, Adjudicator, HashTimeLock, then (on a test chain) the mock tokens,
+then the launch caps. The registry must name its Adjudicator before that exists, and the Adjudicator
+its registry: the Adjudicator's address is computed from the deployer's next nonce, and a deployment
+whose prediction fails is given up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import rlp
+
+from clearing.chain.artifacts import load
+from clearing.chain.contract import Call, Contract, as_address, as_text, interface_of
+from clearing.chain.deployment import Deployed, Deployment, chain_key_of
+from clearing.chain.errors import ChainError, MockRefusedError, ParameterInvalidError
+from clearing.chain.node import Node, as_bytes
+from clearing.chain.params import TEST_CHAINS, Parameters, Token
+from clearing.chain.sender import Receipt, Sender
+from clearing.channel.keccak import keccak256
+from clearing.spec.units import ADDRESS_BYTES, Address
+
+__all__ = ["Deployer", "deploy", "predict_address"]
+
+
+def predict_address(creator: Address, nonce: int) -> Address:
+    """Return where a plain creation transaction of this account and nonce puts its contract."""
+    return Address(keccak256(rlp.encode([creator, nonce]))[-ADDRESS_BYTES:])
+
+
+@dataclass
+class Deployer:
+    """Creates contracts from one account and notes each."""
+
+    node: Node
+    sender: Sender
+    chain_id: int
+    made: dict[str, Deployed] = field(default_factory=dict)
+    receipts: list[Receipt] = field(default_factory=list)
+
+    def create(self, role: str, contract: str, *args: object) -> Address:
+        """Create a contract with these constructor arguments and return its address.
+
+        Raises MockRefusedError for a mock off a test chain, ChainError if no code stands there
+        afterwards, ArtifactMissingError, and what `Sender.send` raises.
+        """
+        artifact = load(contract)
+        if artifact.is_mock and self.chain_id not in TEST_CHAINS:
+            raise MockRefusedError(
+                f"{contract} is a mock and chain {self.chain_id} is no test chain",
+                "name the address of the real token",
+            )
+        encoded = interface_of(contract).constructor.encode(args)
+        receipt = self.sender.send(Call(None, artifact.bytecode + encoded, f"deploy {role}"))
+        self.receipts.append(receipt)
+        code = b"" if receipt.created is None else self._code_at(receipt.created)
+        if receipt.created is None or not code:
+            raise ChainError(f"{role} left no code", "look at the node")
+        self.made[role] = Deployed(
+            contract=contract,
+            address=as_text(receipt.created),
+            args="0x" + encoded.hex(),
+            code_hash="0x" + keccak256(code).hex(),
+            block=receipt.block_number,
+        )
+        return receipt.created
+
+    def _code_at(self, address: Address) -> bytes:
+        return as_bytes(self.node.request("eth_getCode", [as_text(address), "latest"]))
+
+
+def deploy(
+    node: Node,
+    parameters: Parameters,
+    deployer: Sender,
+    *,
+    roles: Mapping[str, Address] | None = None,
+    timelock: Sender | None = None,
+) -> Deployment:
+    """Deploy everything that the parameters say and return where it stands.
+
+    `roles` gives the accounts behind the parameters' `@names`. Tokens are listed with their caps
+    if `timelock` sends for the timelock's account; a timelock that is a contract lists them by
+    proposal. Raises ParameterInvalidError, MockRefusedError and what `Sender.send` raises.
+    """
+    chain = chain_key_of(node)
+    if chain.chain_id not in parameters.chain_ids:
+        raise ParameterInvalidError(
+            f"chain_ids of {parameters.network} lacks {chain.chain_id}", "use the right node"
+        )
+    who = _Roles(roles or {})
+    maker = Deployer(node, deployer, chain.chain_id)
+
+    yellow = maker.create(
+        "Yellow",
+        "YellowToken",
+        [who.address(allocation.holder) for allocation in parameters.yellow],
+        [allocation.amount_raw for allocation in parameters.yellow],
+    )
+    adjudicator = _create_pair(maker, parameters, yellow, who)
+    maker.create("HashTimeLock", "HashTimeLock")
+
+    tokens = {"YELLOW": yellow}
+    tokens |= {token.symbol: _token(maker, token) for token in parameters.tokens}
+    if timelock is not None:
+        caps = {"YELLOW": parameters.yellow_cap_raw.value}
+        caps |= {token.symbol: token.cap_raw for token in parameters.tokens}
+        vault = Contract(node, "Adjudicator", adjudicator)
+        for symbol, address in tokens.items():
+            timelock.send(vault.transact("raiseCap", address, caps[symbol]))
+
+    return Deployment(
+        network=parameters.network,
+        chain=chain,
+        contracts=dict(maker.made),
+        tokens={symbol: as_text(address) for symbol, address in tokens.items()},
+    )
+
+
+def _create_pair(maker: Deployer, parameters: Parameters, yellow: Address, who: _Roles) -> Address:
+    """Create the registry and the Adjudicator, which name each other."""
+    predicted = predict_address(maker.sender.address, maker.sender.next_nonce() + 1)
+    registry = maker.create("BrokerRegistry", "BrokerRegistry", yellow, predicted)
+    adjudicator = maker.create(
+        "Adjudicator",
+        "Adjudicator",
+        registry,
+        who.address(parameters.timelock.value),
+        who.address(parameters.guardian.value),
+        parameters.min_challenge_s.value,
+        parameters.max_challenge_s.value,
+        parameters.grace_s.value,
+        parameters.push_gas.value,
+    )
+    if adjudicator != predicted:
+        raise ChainError(
+            f"the Adjudicator stands at {as_text(adjudicator)}, its registry expects it at "
+            f"{as_text(predicted)}",
+            "deploy again, with nothing else sending from the deployer's account",
+        )
+    return adjudicator
+
+
+def _token(maker: Deployer, token: Token) -> Address:
+    """Return a token's address; create its mock where the parameters ask for one."""
+    if token.mock is None:
+        return as_address(str(token.address))
+    return maker.create(token.symbol, token.mock, token.symbol, token.symbol, token.decimals)
+
+
+@dataclass(frozen=True, slots=True)
+class _Roles:
+    """The accounts behind `@names`."""
+
+    accounts: Mapping[str, Address]
+
+    def address(self, holder: str) -> Address:
+        if not holder.startswith("@"):
+            return as_address(holder)
+        role = holder.removeprefix("@")
+        if role not in self.accounts:
+            raise ParameterInvalidError(f"nobody stands for {holder}", f"name an account {role}")
+        return self.accounts[role]

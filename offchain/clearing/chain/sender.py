@@ -1,0 +1,269 @@
+"""Send transactions of one account: one nonce sequence, one at a time, until mined or timed out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import rlp
+from eth_account.signers.local import LocalAccount
+
+from clearing.chain.contract import Call, as_address, as_text, explain
+from clearing.chain.cursor import Log
+from clearing.chain.errors import (
+    CallRefusedError,
+    NodeRefusedError,
+    NonceLostError,
+    ReceiptTimeoutError,
+)
+from clearing.chain.log_source import log_of
+from clearing.chain.node import Node, as_bytes, as_int
+from clearing.spec.units import Address, mul_div_up
+
+__all__ = ["Clock", "Receipt", "SendPolicy", "Sender", "SystemClock"]
+
+BUMP: Final = (1_125, 1_000)
+"""Nodes replace a pending transaction from 10 % more on; 12.5 % is what they all accept."""
+REPLACEABLE: Final = ("nonce too low", "already known", "underpriced")
+"""A node's words for a replacement that came too late or offered too little: go on waiting."""
+
+
+class Clock(Protocol):
+    """Time that passes while a sender waits."""
+
+    def monotonic_s(self) -> float:
+        """Return seconds that never run backwards."""
+        ...
+
+    def sleep(self, duration_s: float) -> None:
+        """Wait."""
+        ...
+
+
+class SystemClock:
+    """The machine's time."""
+
+    def monotonic_s(self) -> float:
+        """Return seconds since some start."""
+        return time.monotonic()
+
+    def sleep(self, duration_s: float) -> None:
+        """Wait."""
+        time.sleep(duration_s)
+
+
+@dataclass(frozen=True, slots=True)
+class SendPolicy:
+    """How long to wait and what to offer. Gas margin in thousandths of the estimate."""
+
+    gas_margin: int = 1_200
+    replace_after_s: float = 30
+    timeout_s: float = 180
+    poll_s: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A transaction that was mined and succeeded.
+
+    `unsigned_size` is the size in bytes of the transaction without its signature, which is what an
+    OP Stack data fee is computed from.
+    """
+
+    what: str
+    hash: bytes
+    block_number: int
+    gas_used: int
+    unsigned_size: int
+    created: Address | None
+    logs: tuple[Log, ...]
+
+
+class Sender:
+    """One account's way to the chain.
+
+    Transactions are sent one after the other: the next waits until this one is mined, so an
+    account's actions happen in the order in which they were decided. No other process may send
+    from the account.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        account: LocalAccount,
+        *,
+        policy: SendPolicy | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.address = as_address(account.address)
+        self._account = account
+        self._node = node
+        self._policy = policy or SendPolicy()
+        self._clock = clock or SystemClock()
+        self._lock = threading.Lock()
+        self._next_nonce = 0
+        self._chain_id: int | None = None
+
+    def next_nonce(self) -> int:
+        """Return the nonce that the next transaction will have."""
+        return max(self._next_nonce, self._nonce_at("pending"))
+
+    def send(self, call: Call) -> Receipt:
+        """Send a call and return its receipt once it is mined.
+
+        Raises CallRefusedError (a contract refuses; nothing was sent, or it was mined and failed),
+        ReceiptTimeoutError, NonceLostError, NodeRefusedError, NodeUnreachableError.
+        """
+        with self._lock:
+            transaction = self._prepare(call)
+            hashes = [self._broadcast(transaction)]
+            self._next_nonce = transaction["nonce"] + 1
+            receipt = self._wait(call, transaction, hashes)
+            if as_int(receipt["status"]) != 1:
+                raise self._why_failed(call, receipt)
+            return _receipt(call, receipt, _unsigned_size(transaction))
+
+    def _prepare(self, call: Call) -> dict[str, Any]:
+        """Return the transaction with gas, fees and nonce."""
+        request = self._request(call)
+        try:
+            estimate = as_int(self._node.request("eth_estimateGas", [request]))
+        except NodeRefusedError as refusal:
+            raise explain(refusal, call.what) from refusal
+        base_fee = as_int(
+            self._node.request("eth_getBlockByNumber", ["latest", False])["baseFeePerGas"]
+        )
+        tip = as_int(self._node.request("eth_maxPriorityFeePerGas", []))
+        if self._chain_id is None:
+            self._chain_id = as_int(self._node.request("eth_chainId", []))
+        return {
+            "type": 2,
+            "chainId": self._chain_id,
+            "nonce": self.next_nonce(),
+            "gas": mul_div_up(estimate, self._policy.gas_margin, 1_000),
+            "maxFeePerGas": 2 * base_fee + tip,
+            "maxPriorityFeePerGas": tip,
+            "to": as_text(call.to) if call.to is not None else b"",
+            "value": call.value_wei,
+            "data": call.data,
+        }
+
+    def _request(self, call: Call) -> dict[str, Any]:
+        request = {
+            "from": as_text(self.address),
+            "data": "0x" + call.data.hex(),
+            "value": hex(call.value_wei),
+        }
+        return request if call.to is None else request | {"to": as_text(call.to)}
+
+    def _broadcast(self, transaction: Mapping[str, Any]) -> bytes:
+        """Sign and send; return the hash, which is known before the node answers."""
+        signed = self._account.sign_transaction(dict(transaction))
+        try:
+            self._node.request("eth_sendRawTransaction", ["0x" + signed.raw_transaction.hex()])
+        except NodeRefusedError as refusal:
+            if "nonce too low" in refusal.message.lower():
+                raise NonceLostError(
+                    f"nonce {transaction['nonce']} of {self._account.address} is used already",
+                    "let nothing else send from this account",
+                ) from refusal
+            raise
+        return bytes(signed.hash)
+
+    def _wait(
+        self, call: Call, transaction: dict[str, Any], hashes: list[bytes]
+    ) -> Mapping[str, Any]:
+        """Return the receipt of whichever offer is mined; raise the offer from time to time."""
+        start_s = self._clock.monotonic_s()
+        offered_s = start_s
+        while (receipt := self._find(hashes)) is None:
+            self._require_nonce(transaction["nonce"], hashes)
+            now_s = self._clock.monotonic_s()
+            if now_s - start_s >= self._policy.timeout_s:
+                raise ReceiptTimeoutError(call.what, tuple(hashes), self._policy.timeout_s)
+            if now_s - offered_s >= self._policy.replace_after_s:
+                transaction = _bumped(transaction)
+                self._replace(transaction, hashes)
+                offered_s = now_s
+            self._clock.sleep(self._policy.poll_s)
+        return receipt
+
+    def _replace(self, transaction: Mapping[str, Any], hashes: list[bytes]) -> None:
+        """Offer the same transaction at a higher price; a node that declines changes nothing."""
+        try:
+            hashes.append(self._broadcast(transaction))
+        except NonceLostError:
+            return  # mined just now, by one of our offers or another's: the next look will tell
+        except NodeRefusedError as refusal:
+            if not any(word in refusal.message.lower() for word in REPLACEABLE):
+                raise
+
+    def _find(self, hashes: list[bytes]) -> Mapping[str, Any] | None:
+        for hash_ in hashes:
+            receipt: Mapping[str, Any] | None = self._node.request(
+                "eth_getTransactionReceipt", ["0x" + hash_.hex()]
+            )
+            if receipt is not None:
+                return receipt
+        return None
+
+    def _require_nonce(self, nonce: int, hashes: list[bytes]) -> None:
+        """Refuse to wait for a transaction whose nonce another one has used."""
+        if self._nonce_at("latest") > nonce and self._find(hashes) is None:
+            raise NonceLostError(
+                f"nonce {nonce} of {self._account.address} was used by another transaction",
+                "let nothing else send from this account",
+            )
+
+    def _nonce_at(self, block: str) -> int:
+        return as_int(self._node.request("eth_getTransactionCount", [self._account.address, block]))
+
+    def _why_failed(self, call: Call, receipt: Mapping[str, Any]) -> Exception:
+        """Ask again, on the state that the transaction met, why it failed."""
+        before = hex(as_int(receipt["blockNumber"]) - 1)
+        try:
+            self._node.request("eth_call", [self._request(call), before])
+        except NodeRefusedError as refusal:
+            return explain(refusal, call.what)
+        return CallRefusedError("failed when mined, succeeds when asked again", what=call.what)
+
+
+def _bumped(transaction: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the transaction with both fees raised by an eighth, rounded up."""
+    raised = {
+        fee: mul_div_up(transaction[fee], *BUMP) for fee in ("maxFeePerGas", "maxPriorityFeePerGas")
+    }
+    return {**transaction, **raised}
+
+
+def _unsigned_size(transaction: Mapping[str, Any]) -> int:
+    """Return the size of the transaction's EIP-1559 envelope before it is signed, bytes."""
+    to = transaction["to"]
+    fields = [
+        transaction["chainId"],
+        transaction["nonce"],
+        transaction["maxPriorityFeePerGas"],
+        transaction["maxFeePerGas"],
+        transaction["gas"],
+        as_address(to) if to else b"",
+        transaction["value"],
+        transaction["data"],
+        [],
+    ]
+    return 1 + len(rlp.encode(fields))
+
+
+def _receipt(call: Call, receipt: Mapping[str, Any], unsigned_size: int) -> Receipt:
+    created = receipt["contractAddress"]
+    return Receipt(
+        what=call.what,
+        hash=as_bytes(receipt["transactionHash"]),
+        block_number=as_int(receipt["blockNumber"]),
+        gas_used=as_int(receipt["gasUsed"]),
+        unsigned_size=unsigned_size,
+        created=as_address(created) if created else None,
+        logs=tuple(map(log_of, receipt["logs"])),
+    )
