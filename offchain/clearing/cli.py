@@ -1,0 +1,150 @@
+"""The command `clearing`: every bad input ends in one line on stderr and exit code 2."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, RenderableType
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
+
+from clearing.risk import daily_closes, factors, terms, views
+from clearing.risk.errors import InputError, TermsError
+from clearing.spec.liabilities import Liabilities
+from clearing.spec.risk import FactorTable, risk_of
+
+__all__ = ["app"]
+
+BAD_INPUT = 2
+WIDEST = 1_000
+
+
+class OneLineErrors(TyperGroup):
+    """A group of commands that tells a bad input in one line: what is wrong, then what to do."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # noqa: FBT001, FBT002 - the signature is typer's
+        windows_expand_args: bool = True,  # noqa: FBT001, FBT002 - the same
+        **extra: Any,
+    ) -> Any:
+        """Run the command and leave with its exit code."""
+        try:
+            code = super().main(
+                args,
+                prog_name,
+                complete_var,
+                standalone_mode=False,
+                windows_expand_args=windows_expand_args,
+                **extra,
+            )
+        except (TyperException, InputError) as error:
+            if not standalone_mode:
+                raise
+            typer.echo(f"clearing: {_one_line(error)}", err=True)
+            sys.exit(BAD_INPUT)
+        if not standalone_mode:
+            return code
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _one_line(error: TyperException | InputError) -> str:
+    """Return the error's text; what typer words itself gets the fix that it lacks."""
+    if isinstance(error, InputError):
+        return str(error)
+    return f"{' '.join(error.format_message().split()).rstrip('.')}; see clearing --help"
+
+
+app = typer.Typer(
+    cls=OneLineErrors,
+    name="clearing",
+    help="Clear trades between brokers.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+@app.command("risk-factors")
+def risk_factors(
+    file: Annotated[Path, typer.Argument(help="CSV of daily closes: date,BTC_usd,ETH_usd,…")],
+    window: Annotated[
+        int, typer.Option(min=1, help="Number of daily changes the median is taken over.")
+    ] = factors.DEFAULT_WINDOW,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
+    """Compute each asset's risk factor, the median absolute daily change, from daily closes."""
+    report = factors.factors_of(daily_closes.read_closes(file), window)
+    if as_json:
+        _print_json(views.factors_json(report))
+    else:
+        _print(views.factors_table(report))
+
+
+@app.command("risk")
+def risk(
+    liabilities: Annotated[
+        Path | None,
+        typer.Option(help='JSON or YAML: {"low": {"ETH": "10"}, "high": {"BTC": "1"}}.'),
+    ] = None,
+    owes: Annotated[
+        list[str] | None, typer.Option(help="SIDE:ASSET:QUANTITY, like low:ETH:10. Repeatable.")
+    ] = None,
+    price: Annotated[
+        list[str] | None, typer.Option(help="ASSET=USD, like BTC=52500. Repeatable.")
+    ] = None,
+    factor: Annotated[
+        list[str] | None, typer.Option(help="ASSET=PERCENT%, like BTC=2.09%. Repeatable.")
+    ] = None,
+    factors_file: Annotated[
+        Path | None, typer.Option("--factors", help="What risk-factors --json printed.")
+    ] = None,
+    moved: Annotated[
+        str | None, typer.Option(help="SIDE:USD: variation margin this side has already paid.")
+    ] = None,
+    collateral: Annotated[
+        list[str] | None, typer.Option(help="SIDE:USD: what a side's split is worth. Both sides.")
+    ] = None,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
+    """Compute a channel's risk by asset and side: who must cover how much."""
+    owed = _read_owed(liabilities, owes or [])
+    prices = terms.parse_prices(price or [])
+    base = terms.read_factors(factors_file) if factors_file is not None else FactorTable()
+    table = terms.parse_factors(factor or [], base)
+    held = terms.parse_collateral(collateral or [])
+    terms.require_known(owed, prices, "--price", "add --price {}=USD")
+    terms.require_known(owed, table, "--factor", "add --factor {}=PERCENT% or --factors FILE")
+    report = risk_of(owed, prices, table, terms.parse_moved(moved))
+    if as_json:
+        _print_json(views.risk_json(report, held))
+    else:
+        _print(views.risk_view(report, held))
+
+
+def _read_owed(file: Path | None, options: Sequence[str]) -> Liabilities:
+    """Return the liabilities from the one place that gives them."""
+    if (file is None) == (not options):
+        problem = "are given twice" if options else "are not given"
+        raise TermsError("liabilities", problem, "give either --liabilities FILE or --owes")
+    return terms.parse_owed(options) if file is None else terms.read_liabilities(file)
+
+
+def _print(view: RenderableType) -> None:
+    """Print for people, as wide as it takes: a narrow terminal may wrap a digit, never hide it."""
+    needed = Console(width=WIDEST).measure(view).maximum
+    Console(width=max(Console().width, needed)).print(view)
+
+
+def _print_json(document: dict[str, object]) -> None:
+    """Print for programs."""
+    typer.echo(json.dumps(document, indent=2))
