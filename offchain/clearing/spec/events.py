@@ -1,6 +1,6 @@
 """Say what a call does to the outside: tokens pulled, tokens sent, events, in the chain's order.
 
-Each event mirrors its namesake in `IAssetVault`, `IEscrowPayment` or `IAdjudicator`, field by field.
+Each event mirrors its namesake in `IAssetVault`, `IEscrowPayment` or `IAdjudicator`.
 """
 
 from __future__ import annotations

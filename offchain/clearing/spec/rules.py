@@ -181,7 +181,7 @@ def require_opening(state: ClearingState, i: int) -> None:
 
 
 def require_enforceable(state: ClearingState, nets: tuple[Net, ...]) -> None:
-    """Refuse a state that counts on more than a side has put in: Unenforceable (the first asset)."""
+    """Refuse a state that counts on more than a side has put in: Unenforceable."""
     for i, (split, (low, high)) in enumerate(zip(state.splits, nets, strict=False)):
         if split.net_low > low or split.net_high > high:
             raise SpecError("Unenforceable", i)
