@@ -11,6 +11,7 @@ from typing import Any
 from clearing.channel.errors import CodecError
 
 __all__ = [
+    "MISFIT",
     "WORD",
     "Encoder",
     "index_names",
