@@ -25,6 +25,7 @@ help: ## list the targets
 
 .PHONY: setup
 setup: $(VENV) $(TOOLS) $(NODE) ## install the pinned Python, node and compilers into this folder
+	@:
 
 # Two stamps, so that a change of pyproject.toml does not install everything again.
 .venv/.locked: requirements/main.txt tools/find_python
