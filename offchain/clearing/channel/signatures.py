@@ -43,6 +43,17 @@ class Signature:
         """Return the signature of its 64 bytes. Raises CodecError."""
         return cls(compact[:WORD], compact[WORD:])
 
+    @classmethod
+    def from_expanded(cls, rsv: bytes) -> Signature | None:
+        """Return the signature of its 65 bytes r, s, v; None for one that recovers to nobody."""
+        if len(rsv) != 2 * WORD + 1 or rsv[-1] - LEGACY_V not in (0, 1):
+            return None
+        s = int.from_bytes(rsv[WORD:-1], "big")
+        if s > ORDER // 2:
+            return None
+        vs = s + (rsv[-1] - LEGACY_V) * PARITY
+        return cls(rsv[:WORD], vs.to_bytes(WORD, "big"))
+
     def to_bytes(self) -> bytes:
         """Return the 64 bytes r, vs."""
         return self.r + self.vs
