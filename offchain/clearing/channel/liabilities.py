@@ -9,8 +9,6 @@ all have the zero word. OpenZeppelin's MerkleProof library verifies these proofs
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from clearing.channel.errors import CodecError
 from clearing.channel.keccak import keccak256
 from clearing.channel.words import row_encoder, word_encoder
@@ -74,7 +72,8 @@ def _layers(liabilities: Liabilities) -> list[list[Bytes32]]:
     layers = [[_leaf(asset, owed) for asset, owed in liabilities.rows]]
     while len(layers[-1]) > 1:
         below = layers[-1]
-        above = [_node(left, right) for left, right in list(pairwise(below))[::2]]
+        pairs = zip(below[::2], below[1::2], strict=False)
+        above = [_node(left, right) for left, right in pairs]
         layers.append(above + below[len(above) * 2 :])
     return layers
 

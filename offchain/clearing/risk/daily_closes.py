@@ -10,6 +10,7 @@ import csv
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
+from importlib.resources import files
 from pathlib import Path
 
 from clearing.risk.decimal_text import parse_scaled
@@ -23,7 +24,14 @@ from clearing.risk.errors import (
 )
 from clearing.spec.assets import is_symbol
 
-__all__ = ["CLOSE_DECIMALS", "AssetCloses", "DailyCloses", "parse_closes", "read_closes"]
+__all__ = [
+    "CLOSE_DECIMALS",
+    "AssetCloses",
+    "DailyCloses",
+    "bundled_closes",
+    "parse_closes",
+    "read_closes",
+]
 
 CLOSE_DECIMALS = 36
 """Closes are integers of 1e-36 USD: published prices run to 21 decimals, and none may be lost."""
@@ -47,6 +55,11 @@ class DailyCloses:
 
     days: tuple[date, ...]
     assets: tuple[AssetCloses, ...]
+
+
+def bundled_closes() -> DailyCloses:
+    """Return the closes that come with the package; their source stands beside them in data/."""
+    return parse_closes((files("clearing.risk") / "data/daily_closes.csv").read_text("utf-8"))
 
 
 def read_closes(path: Path) -> DailyCloses:
