@@ -1,0 +1,180 @@
+"""List what must always hold, by ID, with a predicate wherever a world or one call can show it.
+
+`holds_in` judges a world, `holds_over` an accepted call. An invariant without either speaks of
+whole schedules, signatures or encodings; docs/invariants.md names the test that holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from clearing.spec import predicates as p
+from clearing.spec.predicates import Step
+from clearing.spec.world import World
+
+__all__ = ["INVARIANTS", "Invariant", "violated_in", "violated_over"]
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """A promise with its stable ID."""
+
+    id: str
+    text: str
+    holds_in: Callable[[World], bool] | None = None
+    holds_over: Callable[[Step], bool] | None = None
+
+
+INVARIANTS = (
+    # Solvency
+    Invariant(
+        "ADJ-01",
+        "A token's balance covers the ledgers, the nets of OPEN and CHALLENGED channels and the locks.",
+        p.is_solvent,
+        p.keeps_solvency,
+    ),
+    Invariant("ADJ-02", "Payouts sum to the net on chain.", None, p.ends_pay_what_is_held),
+    Invariant(
+        "ADJ-03",
+        "Payouts are not negative; finalize never reverts once its guards hold, whatever a token does.",
+        None,
+        p.ends_pay_nothing_negative,
+    ),
+    Invariant(
+        "ADJ-04",
+        "Tokens are called only in deposit, withdrawals, open and closeCooperative.",
+        None,
+        p.tokens_called_where_said,
+    ),
+    # Versions
+    Invariant(
+        "ADJ-05",
+        "The enforced version rises strictly within an epoch, but for the first challenge.",
+        None,
+        p.version_rises,
+    ),
+    Invariant(
+        "ADJ-06",
+        "The epoch grows by one at each end, and version, deadline and flags are cleared with it.",
+        p.dormant_is_blank,
+        p.end_starts_next_epoch,
+    ),
+    Invariant("ADJ-07", "Version 0 is never accepted.", p.live_has_version),
+    Invariant(
+        "ADJ-08",
+        "Every accepted call that carries signatures, repeated, reverts or changes nothing.",
+        None,
+        p.repeated_changes_nothing,
+    ),
+    Invariant(
+        "ADJ-09",
+        "Status moves only NEW to OPEN, OPEN to and from CHALLENGED, to IDLE, and IDLE to OPEN.",
+        None,
+        p.status_moves_along,
+    ),
+    # Disputes
+    Invariant(
+        "ADJ-10",
+        "Response and end windows are disjoint and cover all time.",
+        None,
+        p.windows_are_disjoint,
+    ),
+    Invariant(
+        "ADJ-11",
+        "The deadline is constant from the move out of OPEN to the move back or the end.",
+        None,
+        p.deadline_is_constant,
+    ),
+    Invariant(
+        "ADJ-12",
+        "From challenge to payable: at most twice the challenge duration, what the condition has left, "
+        "and grace.",
+    ),
+    Invariant(
+        "ADJ-13",
+        "An honest party with the latest state and one transaction per adversary action ends with at "
+        "least its latest split or agreed outcome, under any schedule.",
+    ),
+    Invariant("ADJ-14", "An attacker with a stale state gains nothing."),
+    Invariant(
+        "ADJ-15",
+        "Outsiders can only move a channel forward and cannot spoil a cooperative close.",
+        None,
+        p.outsider_starts_nothing,
+    ),
+    # Authority
+    Invariant(
+        "ADJ-16",
+        "Nobody moves a broker's ledger or allowance without the broker or the signer it has named.",
+        None,
+        p.ledgers_move_by_authority,
+    ),
+    Invariant("ADJ-17", "Any flipped bit is refused."),
+    Invariant(
+        "ADJ-18", "A signature for another chain, contract, channel, epoch or type is refused."
+    ),
+    Invariant("ADJ-19", "High s, a zero signer and swapped signatures are refused."),
+    Invariant("ADJ-20", "Code that appears at a signer's address changes nothing."),
+    Invariant("ADJ-21", "A withdraw authorisation serves once.", None, p.auth_serves_once),
+    # Collateral
+    Invariant(
+        "ADJ-22",
+        "A unilateral deposit never changes the peer's payout.",
+        None,
+        p.deposit_leaves_peer_alone,
+    ),
+    Invariant(
+        "ADJ-23",
+        "A RESIZE pays at most its outs, once, to their owners; run or skipped, nobody's final wealth "
+        "differs.",
+        None,
+        p.resize_pays_out_once,
+    ),
+    Invariant(
+        "ADJ-24", "The latest co-signed state stays enforceable under any order of earlier ones."
+    ),
+    # Settlement
+    Invariant("SET-01", "All legs move or none.", None, p.legs_move_together),
+    Invariant("SET-02", "An order runs once.", None, p.order_runs_once),
+    Invariant(
+        "SET-03",
+        "Locks are executed or refunded exactly, never by another order's numbers.",
+        None,
+        p.refund_is_exact,
+    ),
+    Invariant(
+        "SET-04",
+        "A default falls only on a side that did not fund while the other did, after its grace.",
+        None,
+        p.default_is_earned,
+    ),
+    Invariant(
+        "SET-05", "No state with an unresolved condition ends.", None, p.only_ends_of_decided
+    ),
+    Invariant(
+        "SET-06",
+        "No lock is orphaned by an end, a newer order or a reveal.",
+        p.locks_are_known,
+        p.ends_hold_no_lock,
+    ),
+    # Registry
+    Invariant("REG-01", "Slots used are live channels.", p.slots_are_live_channels),
+    Invariant("REG-02", "Stake leaves only after 30 days and never below what is in use."),
+    Invariant("REG-03", "An outsider cannot occupy a slot.", None, p.opens_by_named_signers),
+    # Encoding
+    Invariant(
+        "ENC-01", "The Python digest is the contract's and an independent EIP-712 library's."
+    ),
+    Invariant("ENC-02", "The client's validate accepts exactly what the contract accepts."),
+)
+
+
+def violated_in(world: World) -> tuple[str, ...]:
+    """Return the IDs of the invariants that this world breaks."""
+    return tuple(i.id for i in INVARIANTS if i.holds_in is not None and not i.holds_in(world))
+
+
+def violated_over(step: Step) -> tuple[str, ...]:
+    """Return the IDs of the invariants that this accepted call breaks."""
+    return tuple(i.id for i in INVARIANTS if i.holds_over is not None and not i.holds_over(step))
