@@ -30,14 +30,14 @@ INVARIANTS = (
     # Solvency
     Invariant(
         "ADJ-01",
-        "A token's balance covers the ledgers, the nets of OPEN and CHALLENGED channels and the locks.",
+        "A token's balance covers ledgers, nets of OPEN and CHALLENGED channels, and locks.",
         p.is_solvent,
         p.keeps_solvency,
     ),
     Invariant("ADJ-02", "Payouts sum to the net on chain.", None, p.ends_pay_what_is_held),
     Invariant(
         "ADJ-03",
-        "Payouts are not negative; finalize never reverts once its guards hold, whatever a token does.",
+        "No payout is negative; finalize never reverts once its guards hold, whatever a token does.",
         None,
         p.ends_pay_nothing_negative,
     ),
@@ -88,13 +88,13 @@ INVARIANTS = (
     ),
     Invariant(
         "ADJ-12",
-        "From challenge to payable: at most twice the challenge duration, what the condition has left, "
-        "and grace.",
+        "From challenge to payable: at most twice the challenge duration, what the condition has "
+        "left, and grace.",
     ),
     Invariant(
         "ADJ-13",
-        "An honest party with the latest state and one transaction per adversary action ends with at "
-        "least its latest split or agreed outcome, under any schedule.",
+        "An honest party with the latest state and one transaction per adversary action ends with "
+        "at least its latest split or agreed outcome, under any schedule.",
     ),
     Invariant("ADJ-14", "An attacker with a stale state gains nothing."),
     Invariant(
@@ -106,7 +106,7 @@ INVARIANTS = (
     # Authority
     Invariant(
         "ADJ-16",
-        "Nobody moves a broker's ledger or allowance without the broker or the signer it has named.",
+        "Nobody moves a broker's ledger or allowance without it or the signer it has named.",
         None,
         p.ledgers_move_by_authority,
     ),
@@ -126,8 +126,8 @@ INVARIANTS = (
     ),
     Invariant(
         "ADJ-23",
-        "A RESIZE pays at most its outs, once, to their owners; run or skipped, nobody's final wealth "
-        "differs.",
+        "A RESIZE pays at most its outs, once, to their owners; run or skipped, nobody's final "
+        "wealth differs.",
         None,
         p.resize_pays_out_once,
     ),
