@@ -11,7 +11,9 @@ def test_constructor__good_addresses__are_kept(registry, yellow, adjudicator):
     assert registry.adjudicator() == adjudicator.address
 
 
-def test_constructor__yellow_without_code__reverts(project, deployer, outsider, adjudicator, yellow):
+def test_constructor__yellow_without_code__reverts(
+    project, deployer, outsider, adjudicator, yellow
+):
     project.BrokerRegistry.deploy(yellow, adjudicator, sender=deployer)
 
     with ape.reverts("registry: yellow has no code"):

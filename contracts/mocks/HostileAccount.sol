@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-/// @title An account that misbehaves when it is paid in ether
+/// @title An account that makes several calls in one transaction and misbehaves when it is paid in ether
 /// @custom:security-contact See SECURITY.md
 /// @notice Behaves like a contract wallet without a payable fallback, like a splitter that runs out of gas, or like an
 /// attacker. Whoever calls `execute` acts as this account.
-contract HostileReceiver {
+contract HostileAccount {
+    /// @notice One call of a batch.
+    struct Call {
+        address callee;
+        uint256 value;
+        bytes data;
+    }
+
     /// @notice What it does with ether: take it · revert · revert with 100,000 bytes · burn all gas · take it and call
     /// back.
     enum Mode {
@@ -58,16 +65,15 @@ contract HostileReceiver {
         succeeded = false;
     }
 
-    /// @notice Make a call as this account.
-    /// @param callee Who is called, with the ether sent along.
-    /// @param data Calldata.
-    /// @return answer What it returned.
-    function execute(address callee, bytes calldata data) external payable returns (bytes memory answer) {
-        bool success;
-        (success, answer) = callee.call{value: msg.value}(data);
-        if (!success) {
-            assembly {
-                revert(add(answer, 32), mload(answer))
+    /// @notice Make calls as this account, all or none.
+    /// @param batch The calls, in order.
+    function execute(Call[] calldata batch) external payable {
+        for (uint256 i = 0; i < batch.length; ++i) {
+            (bool success, bytes memory answer) = batch[i].callee.call{value: batch[i].value}(batch[i].data);
+            if (!success) {
+                assembly {
+                    revert(add(answer, 32), mload(answer))
+                }
             }
         }
     }
