@@ -42,8 +42,8 @@ def address_of(text: str) -> Address:
 class Revm:
     """A chain inside this process; `now` is the time that the next call sees."""
 
-    def __init__(self, now: int = START) -> None:
-        environment = pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=CHAIN_ID))
+    def __init__(self, now: int = START, chain_id: int = CHAIN_ID) -> None:
+        environment = pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=chain_id))
         self.evm = pyrevm.EVM(env=environment, spec_id=HARD_FORK, gas_limit=BLOCK_GAS)
         self._interfaces: dict[Address, Interface] = {}
         self._number = 0
