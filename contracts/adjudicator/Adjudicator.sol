@@ -3,9 +3,6 @@ pragma solidity 0.8.30;
 
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {
-    AssetAmounts,
-    AssetFunding,
-    AssetSplit,
     ChannelDef,
     ChannelView,
     ClearingState,
@@ -17,7 +14,8 @@ import {IAdjudicator} from "../interfaces/IAdjudicator.sol";
 import {IBrokerRegistry} from "../interfaces/IBrokerRegistry.sol";
 import {AssetVault} from "./AssetVault.sol";
 import {ChannelBook} from "./ChannelBook.sol";
-import {ChannelHash} from "./ChannelHash.sol";
+import {ChannelCodec} from "./ChannelCodec.sol";
+import {ChannelLog, EventData} from "./ChannelLog.sol";
 import {
     ChannelRules,
     CONDITION_HASHLOCK,
@@ -29,6 +27,7 @@ import {
     INTENT_RESIZE,
     INTENT_SETTLE
 } from "./ChannelRules.sol";
+import {DefView, SplitView, StateView} from "./ChannelViews.sol";
 import {EscrowPayment} from "./EscrowPayment.sol";
 import {EXECUTED, Meta, REVEALED} from "./Meta.sol";
 
@@ -41,6 +40,15 @@ contract Adjudicator is EscrowPayment {
     uint256 public constant PAUSE_MAX = 72 hours;
     /// @notice Least time between the end of a pause and the start of the next, in seconds.
     uint256 public constant PAUSE_GAP = 7 days;
+
+    /// @dev Words of an AssetFunding in `Opened`, and where the first one starts.
+    uint256 private constant FUNDING_WORDS = 5;
+    uint256 private constant FUNDING_AT = 4;
+    /// @dev The same for an AssetPayout in `Closed`.
+    uint256 private constant PAYOUT_WORDS = 4;
+    uint256 private constant PAYOUT_AT = 4;
+    /// @dev Words of an AssetAmounts.
+    uint256 private constant AMOUNT_WORDS = 2;
 
     /// @notice May pause openings; nothing else.
     address public immutable GUARDIAN;
@@ -77,82 +85,83 @@ contract Adjudicator is EscrowPayment {
     /* OPEN */
 
     /// @inheritdoc IAdjudicator
-    function open(ChannelDef calldata def, ClearingState calldata s, Signature[2] calldata sigs)
+    function open(ChannelDef calldata rawDef, ClearingState calldata rawState, Signature[2] calldata sigs)
         external
         nonReentrant
     {
-        bytes32 id = ChannelHash.hashDef(def);
+        (DefView def, bytes32 id) = ChannelCodec.load(rawDef);
         Channel storage c = _channel(id);
         Meta m = c.meta;
         require(!m.isLive(), WrongStatus(m.status()));
         require(block.timestamp >= openingsPausedUntil, OpeningsArePaused(openingsPausedUntil));
         ChannelRules.requireDefinition(def, MIN_CHALLENGE, MAX_CHALLENGE);
-        _authenticate(def, id, m, s, sigs);
-        require(s.intent == INTENT_OPEN, WrongIntent(s.intent));
-        require(block.timestamp < s.validUntil, StateExpired(s.validUntil));
-        for (uint256 i = 0; i < s.splits.length; ++i) {
-            _requireOpening(s.splits[i], def.assets[i], i);
+        (StateView s,) = _authenticate(def, id, m, rawState, sigs);
+        require(s.intent() == INTENT_OPEN, WrongIntent(s.intent()));
+        require(block.timestamp < s.validUntil(), StateExpired(s.validUntil()));
+
+        c.meta = m.opened(s.version());
+        _fund(id, c, def, s);
+    }
+
+    /// @dev Sets (never adds) the nets, which may still hold those of an earlier epoch; what the ledgers lack is pulled last.
+    function _fund(bytes32 id, Channel storage c, DefView def, StateView s) private {
+        address brokerLow = def.brokerLow();
+        address brokerHigh = def.brokerHigh();
+        uint256 n = s.splitCount();
+        EventData data = ChannelLog.start(2, s.epoch(), s.version(), n, FUNDING_WORDS);
+        unchecked {
+            for (uint256 i = 0; i < n; ++i) {
+                address token = def.asset(i);
+                (uint256 low, uint256 high) = _opening(s.split(i), token, i);
+                c.net[i] = low | (high << 128);
+                uint256 w = FUNDING_AT + i * FUNDING_WORDS;
+                data.put(w, uint160(token));
+                data.put(w + 1, low);
+                data.put(w + 2, high);
+                data.put(w + 3, _debitUpTo(brokerLow, token, low));
+                data.put(w + 4, _debitUpTo(brokerHigh, token, high));
+            }
+            _takeSlots(def);
+            data.emit4(Opened.selector, id, brokerLow, brokerHigh);
+
+            for (uint256 i = 0; i < n; ++i) {
+                uint256 w = FUNDING_AT + i * FUNDING_WORDS;
+                _pull(def.asset(i), brokerLow, data.get(w + 3), brokerHigh, data.get(w + 4));
+            }
         }
-        _takeSlots(def);
-
-        c.meta = m.opened(s.version);
-        AssetFunding[] memory funding = _fund(c, def, s.splits);
-        emit Opened(id, def.brokerLow, def.brokerHigh, s.epoch, s.version, funding);
-
-        for (uint256 i = 0; i < funding.length; ++i) {
-            AssetFunding memory f = funding[i];
-            _pull(f.token, def.brokerLow, f.pulledLow, def.brokerHigh, f.pulledHigh);
-        }
     }
 
-    function _requireOpening(AssetSplit calldata a, address token, uint256 i) private view {
-        require(
-            a.netLow >= 0 && a.netHigh >= 0 && a.low == uint128(a.netLow) && a.high == uint128(a.netHigh),
-            BadOpening(i)
-        );
-        uint256 cap = _requireListed(token);
-        require(a.low <= cap, CapExceeded(token, a.low, cap));
-        require(a.high <= cap, CapExceeded(token, a.high, cap));
-    }
-
-    function _takeSlots(ChannelDef calldata def) private {
-        uint256 refusal = REGISTRY.take_slots(def.brokerLow, def.signerLow, def.brokerHigh, def.signerHigh);
-        if (refusal == 0) return;
-        if (refusal == 1) revert SignerNotNamed(def.brokerLow, def.signerLow);
-        if (refusal == 2) revert SignerNotNamed(def.brokerHigh, def.signerHigh);
-        revert NoSlot(refusal == 3 ? def.brokerLow : def.brokerHigh);
-    }
-
-    /// @dev Sets (never adds) the nets, which may still hold those of an earlier epoch.
-    function _fund(Channel storage c, ChannelDef calldata def, AssetSplit[] calldata splits)
+    /// @dev What each side puts in; non-negative int128, so below 2^127.
+    function _opening(SplitView a, address token, uint256 i)
         private
-        returns (AssetFunding[] memory funding)
+        view
+        returns (uint256 low, uint256 high)
     {
-        funding = new AssetFunding[](splits.length);
-        for (uint256 i = 0; i < splits.length; ++i) {
-            AssetSplit calldata a = splits[i];
-            address token = def.assets[i];
-            _setNet(c, i, a.netLow, a.netHigh);
-            // Both lacks are at most the 128-bit shares.
-            funding[i] = AssetFunding({
-                token: token,
-                netLow: a.low,
-                netHigh: a.high,
-                pulledLow: uint128(_debitUpTo(def.brokerLow, token, a.low)),
-                pulledHigh: uint128(_debitUpTo(def.brokerHigh, token, a.high))
-            });
-        }
+        low = a.low();
+        high = a.high();
+        require(int256(low) == a.netLow() && int256(high) == a.netHigh(), BadOpening(i));
+        uint256 cap = _requireListed(token);
+        require(low <= cap, CapExceeded(token, low, cap));
+        require(high <= cap, CapExceeded(token, high, cap));
+    }
+
+    function _takeSlots(DefView def) private {
+        uint256 refusal = REGISTRY.take_slots(def.brokerLow(), def.signerLow(), def.brokerHigh(), def.signerHigh());
+        if (refusal == 0) return;
+        if (refusal == 1) revert SignerNotNamed(def.brokerLow(), def.signerLow());
+        if (refusal == 2) revert SignerNotNamed(def.brokerHigh(), def.signerHigh());
+        revert NoSlot(refusal == 3 ? def.brokerLow() : def.brokerHigh());
     }
 
     /* COLLATERAL */
 
     /// @inheritdoc IAdjudicator
-    function depositCollateral(ChannelDef calldata def, address token, uint128 amount) external nonReentrant {
-        (bytes32 id, Channel storage c, Meta m) = _live(def);
+    function depositCollateral(ChannelDef calldata rawDef, address token, uint128 amount) external nonReentrant {
+        (DefView def, bytes32 id, Channel storage c, Meta m) = _live(rawDef);
         _requireInTime(m);
-        bool low = msg.sender == def.brokerLow;
-        require(low || msg.sender == def.brokerHigh, NotBroker(msg.sender));
-        uint256 i = _indexOf(def.assets, token);
+        bool low = msg.sender == def.brokerLow();
+        require(low || msg.sender == def.brokerHigh(), NotBroker(msg.sender));
+        uint256 i = _indexOf(def, token);
         require(amount != 0, ZeroAmount());
         (int128 netLow, int128 netHigh) = _netAt(c, i);
         // In 256 bits; a net at or below the cap fits its 128.
@@ -168,75 +177,77 @@ contract Adjudicator is EscrowPayment {
     }
 
     /// @inheritdoc IAdjudicator
-    function resize(ChannelDef calldata def, ClearingState calldata s, Signature[2] calldata sigs)
+    function resize(ChannelDef calldata rawDef, ClearingState calldata rawState, Signature[2] calldata sigs)
         external
         nonReentrant
     {
-        (bytes32 id, Channel storage c, Meta m) = _live(def);
-        _authenticate(def, id, m, s, sigs);
-        require(s.intent == INTENT_RESIZE, WrongIntent(s.intent));
-        require(block.timestamp < s.validUntil, StateExpired(s.validUntil));
+        (DefView def, bytes32 id, Channel storage c, Meta m, StateView s,) =
+            _enter(rawDef, rawState, sigs);
+        require(s.intent() == INTENT_RESIZE, WrongIntent(s.intent()));
+        require(block.timestamp < s.validUntil(), StateExpired(s.validUntil()));
         _requireInTime(m);
         _requireNewer(m, s);
         _requireUnlocked(c, m);
 
-        c.meta = m.enforced(s.version);
-        AssetAmounts[] memory outs = new AssetAmounts[](s.splits.length);
-        for (uint256 i = 0; i < outs.length; ++i) {
-            outs[i] = _takeOut(c, def, s.splits[i], i);
+        c.meta = m.enforced(s.version());
+        uint256 n = s.splitCount();
+        EventData data = ChannelLog.start(2, s.epoch(), s.version(), n, AMOUNT_WORDS);
+        for (uint256 i = 0; i < n; ++i) {
+            (uint256 outLow, uint256 outHigh) = _takeOut(c, def, s.split(i), i);
+            data.put(4 + AMOUNT_WORDS * i, outLow);
+            data.put(5 + AMOUNT_WORDS * i, outHigh);
         }
-        emit Resized(id, s.epoch, s.version, outs);
+        data.emit2(Resized.selector, id);
     }
 
     /// @dev In 256 bits; what is left is at least the state's nets, so it fits its 128.
-    function _takeOut(Channel storage c, ChannelDef calldata def, AssetSplit calldata a, uint256 i)
+    function _takeOut(Channel storage c, DefView def, SplitView a, uint256 i)
         private
-        returns (AssetAmounts memory out)
+        returns (uint256 outLow, uint256 outHigh)
     {
         (int128 netLow, int128 netHigh) = _netAt(c, i);
-        out = AssetAmounts(a.outLow, a.outHigh);
-        int256 leftLow = int256(netLow) - int256(uint256(out.low));
-        int256 leftHigh = int256(netHigh) - int256(uint256(out.high));
-        require(a.netLow <= leftLow && a.netHigh <= leftHigh, Unenforceable(i));
+        (outLow, outHigh) = (a.outLow(), a.outHigh());
+        int256 leftLow = int256(netLow) - int256(outLow);
+        int256 leftHigh = int256(netHigh) - int256(outHigh);
+        require(a.netLow() <= leftLow && a.netHigh() <= leftHigh, Unenforceable(i));
 
         _setNet(c, i, int128(leftLow), int128(leftHigh));
-        if (out.low != 0) _credit(def.brokerLow, def.assets[i], out.low);
-        if (out.high != 0) _credit(def.brokerHigh, def.assets[i], out.high);
+        _creditBoth(def.brokerLow(), def.brokerHigh(), def.asset(i), outLow, outHigh);
     }
 
     /* DISPUTE */
 
     /// @inheritdoc IAdjudicator
-    function checkpoint(ChannelDef calldata def, ClearingState calldata s, Signature[2] calldata sigs)
+    function checkpoint(ChannelDef calldata rawDef, ClearingState calldata rawState, Signature[2] calldata sigs)
         external
         nonReentrant
     {
-        (bytes32 id, Channel storage c, Meta m) = _live(def);
-        _authenticate(def, id, m, s, sigs);
-        if (s.intent == INTENT_RESIZE) {
+        (, bytes32 id, Channel storage c, Meta m, StateView s,) =
+            _enter(rawDef, rawState, sigs);
+        if (s.intent() == INTENT_RESIZE) {
             // While it can still run it must stay runnable.
-            require(block.timestamp >= s.validUntil, StateNotExpired(s.validUntil));
+            require(block.timestamp >= s.validUntil(), StateNotExpired(s.validUntil()));
         } else {
-            require(s.intent == INTENT_OPERATE || s.intent == INTENT_SETTLE, WrongIntent(s.intent));
+            require(s.intent() == INTENT_OPERATE || s.intent() == INTENT_SETTLE, WrongIntent(s.intent()));
         }
         _requireInTime(m);
         _requireNewer(m, s);
         _requireEnforceable(c, s);
 
-        c.meta = m.enforced(s.version);
-        emit Checkpointed(id, s.epoch, s.version);
+        c.meta = m.enforced(s.version());
+        emit Checkpointed(id, s.epoch(), s.version());
     }
 
     /// @inheritdoc IAdjudicator
-    function challenge(ChannelDef calldata def, ClearingState calldata s, Signature[2] calldata sigs)
+    function challenge(ChannelDef calldata rawDef, ClearingState calldata rawState, Signature[2] calldata sigs)
         external
         nonReentrant
     {
-        (bytes32 id, Channel storage c, Meta m) = _live(def);
-        bytes32 stateHash = _authenticate(def, id, m, s, sigs);
+        (DefView def, bytes32 id, Channel storage c, Meta m, StateView s, bytes32 stateHash) =
+            _enter(rawDef, rawState, sigs);
         require(
-            msg.sender == def.brokerLow || msg.sender == def.brokerHigh || msg.sender == def.signerLow
-                || msg.sender == def.signerHigh,
+            msg.sender == def.brokerLow() || msg.sender == def.brokerHigh() || msg.sender == def.signerLow()
+                || msg.sender == def.signerHigh(),
             NotParty(msg.sender)
         );
         _challenge(def, id, c, m, s, stateHash);
@@ -244,156 +255,165 @@ contract Adjudicator is EscrowPayment {
 
     /// @inheritdoc IAdjudicator
     function challenge(
-        ChannelDef calldata def,
-        ClearingState calldata s,
+        ChannelDef calldata rawDef,
+        ClearingState calldata rawState,
         Signature[2] calldata sigs,
         Signature calldata intent
     ) external nonReentrant {
-        (bytes32 id, Channel storage c, Meta m) = _live(def);
-        bytes32 stateHash = _authenticate(def, id, m, s, sigs);
-        bytes32 digest = _hashTypedDataV4(ChannelHash.hashIntent(id, s.epoch, s.version, stateHash));
+        (DefView def, bytes32 id, Channel storage c, Meta m, StateView s, bytes32 stateHash) =
+            _enter(rawDef, rawState, sigs);
+        bytes32 digest = _hashTypedDataV4(ChannelCodec.hashIntent(id, s.epoch(), s.version(), stateHash));
         require(
-            _isSigned(digest, intent, def.signerLow) || _isSigned(digest, intent, def.signerHigh),
+            _isSigned(digest, intent, def.signerLow()) || _isSigned(digest, intent, def.signerHigh()),
             NotParty(msg.sender)
         );
         _challenge(def, id, c, m, s, stateHash);
     }
 
     function _challenge(
-        ChannelDef calldata def,
+        DefView def,
         bytes32 id,
         Channel storage c,
         Meta m,
-        ClearingState calldata s,
+        StateView s,
         bytes32 stateHash
     ) private {
         uint64 enforced = m.enforcedVersion();
-        require(s.intent != INTENT_CLOSE, WrongIntent(s.intent));
-        require(s.intent != INTENT_OPEN || s.version == enforced, StaleVersion(s.version, enforced));
+        require(s.intent() != INTENT_CLOSE, WrongIntent(s.intent()));
+        require(s.intent() != INTENT_OPEN || s.version() == enforced, StaleVersion(s.version(), enforced));
         uint40 deadline = m.deadline();
         if (m.isChallenged()) {
             _requireInTime(m);
             _requireNewer(m, s);
         } else {
-            require(s.version >= enforced, StaleVersion(s.version, enforced));
-            deadline = uint40(block.timestamp) + def.challengeDuration;
+            require(s.version() >= enforced, StaleVersion(s.version(), enforced));
+            deadline = uint40(block.timestamp) + def.challengeDuration();
         }
         _requireEnforceable(c, s);
 
-        c.meta = m.challenged(s.version, deadline);
+        c.meta = m.challenged(s.version(), deadline);
         c.digest = stateHash;
-        emit Challenged(id, s.epoch, s.version, stateHash, deadline);
+        emit Challenged(id, s.epoch(), s.version(), stateHash, deadline);
     }
 
     /// @inheritdoc IAdjudicator
     function reveal(
-        ChannelDef calldata def,
-        ClearingState calldata s,
+        ChannelDef calldata rawDef,
+        ClearingState calldata rawState,
         Signature[2] calldata sigs,
         bytes32 preimage
     ) external nonReentrant {
-        (bytes32 id, Channel storage c, Meta m) = _live(def);
-        bytes32 stateHash = _authenticate(def, id, m, s, sigs);
-        require(s.condition.kind == CONDITION_HASHLOCK, WrongCondition(s.intent, s.condition.kind));
+        (, bytes32 id, Channel storage c, Meta m, StateView s, bytes32 stateHash) =
+            _enter(rawDef, rawState, sigs);
+        require(s.kind() == CONDITION_HASHLOCK, WrongCondition(s.intent(), s.kind()));
         m = _advance(c, m, s, stateHash);
         _requireEnforceable(c, s);
-        m = _bindOrder(c, m, s.version, 0);
+        m = _bindOrder(c, m, s.version(), 0);
         require(m.flags() & REVEALED == 0, AlreadyRevealed());
-        require(sha256(abi.encode(preimage)) == s.condition.ref, WrongPreimage(preimage));
-        require(block.timestamp < s.condition.expiry, RevealTooLate(s.condition.expiry));
+        require(sha256(abi.encode(preimage)) == s.ref(), WrongPreimage(preimage));
+        require(block.timestamp < s.expiry(), RevealTooLate(s.expiry()));
 
         c.meta = m.withFlag(REVEALED);
-        emit Revealed(id, s.epoch, s.version, preimage);
+        emit Revealed(id, s.epoch(), s.version(), preimage);
     }
 
     /* END */
 
     /// @inheritdoc IAdjudicator
-    function closeCooperative(ChannelDef calldata def, ClearingState calldata s, Signature[2] calldata sigs)
+    function closeCooperative(ChannelDef calldata rawDef, ClearingState calldata rawState, Signature[2] calldata sigs)
         external
         nonReentrant
     {
-        (bytes32 id, Channel storage c, Meta m) = _live(def);
-        _authenticate(def, id, m, s, sigs);
-        require(s.intent == INTENT_CLOSE, WrongIntent(s.intent));
-        require(block.timestamp < s.validUntil, StateExpired(s.validUntil));
+        (DefView def, bytes32 id, Channel storage c, Meta m, StateView s,) =
+            _enter(rawDef, rawState, sigs);
+        require(s.intent() == INTENT_CLOSE, WrongIntent(s.intent()));
+        require(block.timestamp < s.validUntil(), StateExpired(s.validUntil()));
         _requireNewer(m, s);
         _requireUnlocked(c, m);
         _requireEnforceable(c, s);
 
-        c.meta = m.ended();
-        REGISTRY.release_slots(def.brokerLow, def.brokerHigh);
-        uint256 n = s.splits.length;
-        AssetAmounts[] memory credited = new AssetAmounts[](n);
-        AssetAmounts[] memory sent = new AssetAmounts[](n);
-        for (uint256 i = 0; i < n; ++i) {
-            AssetSplit calldata a = s.splits[i];
-            sent[i] = AssetAmounts(a.outLow, a.outHigh);
-            // out <= split <= payout
-            credited[i] = _payOut(c, def, s, i, a.low, a.high, sent[i]);
+        _end(c, m, def);
+        address brokerLow = def.brokerLow();
+        address brokerHigh = def.brokerHigh();
+        uint256 n = s.splitCount();
+        EventData data = ChannelLog.start(2, s.epoch(), s.version(), n, PAYOUT_WORDS);
+        unchecked {
+            for (uint256 i = 0; i < n; ++i) {
+                SplitView a = s.split(i);
+                (uint256 low, uint256 high) = _payouts(c, a, i, a.low(), a.high());
+                // out <= split <= payout
+                low -= a.outLow();
+                high -= a.outHigh();
+                uint256 w = PAYOUT_AT + i * PAYOUT_WORDS;
+                data.put(w, low);
+                data.put(w + 1, high);
+                data.put(w + 2, a.outLow());
+                data.put(w + 3, a.outHigh());
+                _creditBoth(brokerLow, brokerHigh, def.asset(i), low, high);
+            }
         }
-        emit Closed(id, s.epoch, s.version, credited, sent);
+        data.emit2(Closed.selector, id);
 
         for (uint256 i = 0; i < n; ++i) {
-            _push(def.brokerLow, def.assets[i], sent[i].low);
-            _push(def.brokerHigh, def.assets[i], sent[i].high);
+            _push(brokerLow, def.asset(i), s.split(i).outLow());
+            _push(brokerHigh, def.asset(i), s.split(i).outHigh());
         }
     }
 
     /// @inheritdoc IAdjudicator
-    function finalize(ChannelDef calldata def, ClearingState calldata s) external nonReentrant {
-        (bytes32 id, Channel storage c, Meta m) = _live(def);
+    function finalize(ChannelDef calldata rawDef, ClearingState calldata rawState) external nonReentrant {
+        (DefView def, bytes32 id, Channel storage c, Meta m) = _live(rawDef);
         require(m.isChallenged(), WrongStatus(m.status()));
         require(block.timestamp >= m.deadline(), DeadlineNotReached(m.deadline()));
-        bytes32 stateHash = ChannelHash.hashState(s);
+        (StateView s, bytes32 stateHash) = ChannelCodec.load(rawState);
         require(stateHash == c.digest, WrongDigest(stateHash, c.digest));
         _requireUnlocked(c, m);
         Outcome outcome = _requireDecided(s, m);
 
-        c.meta = m.ended();
-        REGISTRY.release_slots(def.brokerLow, def.brokerHigh);
-        uint256 n = s.splits.length;
-        uint256 block_ = ChannelRules.altBlock(outcome, n);
-        AssetAmounts[] memory credited = new AssetAmounts[](n);
+        _end(c, m, def);
+        uint256 n = s.splitCount();
+        EventData data = ChannelLog.start(3, s.epoch(), s.version(), n, AMOUNT_WORDS);
+        data.put(2, uint8(outcome));
         for (uint256 i = 0; i < n; ++i) {
-            uint256 low = s.splits[i].low;
-            uint256 high = s.splits[i].high;
-            if (outcome != Outcome.SPLIT) {
-                uint256 alt = s.condition.altLow[block_ + i];
-                // alt <= low + high by the validity of the state
-                (low, high) = (alt, low + high - alt);
-            }
-            credited[i] = _payOut(c, def, s, i, low, high, AssetAmounts(0, 0));
+            (uint256 low, uint256 high) = ChannelRules.shares(s, outcome, i, n);
+            (low, high) = _payouts(c, s.split(i), i, low, high);
+            data.put(5 + AMOUNT_WORDS * i, low);
+            data.put(6 + AMOUNT_WORDS * i, high);
+            _creditBoth(def.brokerLow(), def.brokerHigh(), def.asset(i), low, high);
         }
-        emit Finalized(id, s.epoch, s.version, outcome, credited);
+        data.emit2(Finalized.selector, id);
+    }
+
+    function _end(Channel storage c, Meta m, DefView def) private {
+        c.meta = m.ended();
+        REGISTRY.release_slots(def.brokerLow(), def.brokerHigh());
     }
 
     /// @dev A condition is decided when its event happened or can no longer happen.
-    function _requireDecided(ClearingState calldata s, Meta m) private view returns (Outcome outcome) {
+    function _requireDecided(StateView s, Meta m) private view returns (Outcome outcome) {
         outcome = ChannelRules.outcomeOf(s, m);
-        uint8 kind = s.condition.kind;
+        uint8 kind = s.kind();
         if (kind == CONDITION_NONE || outcome == Outcome.DELIVERED || outcome == Outcome.REVEALED) return outcome;
-        uint256 notBefore = s.condition.expiry;
+        uint256 notBefore = s.expiry();
         if (kind == CONDITION_ORDER) notBefore += GRACE;
         require(block.timestamp >= notBefore, ConditionOpen(notBefore));
     }
 
-    /// @dev Credits the payouts of asset i less what will be sent; returns the credits.
-    function _payOut(
-        Channel storage c,
-        ChannelDef calldata def,
-        ClearingState calldata s,
-        uint256 i,
-        uint256 low,
-        uint256 high,
-        AssetAmounts memory sent
-    ) private returns (AssetAmounts memory credited) {
-        AssetSplit calldata a = s.splits[i];
+    /// @dev From the shares of asset i to its payouts.
+    function _payouts(Channel storage c, SplitView a, uint256 i, uint256 low, uint256 high)
+        private
+        view
+        returns (uint256 payLow, uint256 payHigh)
+    {
         (int128 netLow, int128 netHigh) = _netAt(c, i);
-        credited.low = ChannelRules.payout(low, netLow, a.netLow) - sent.low;
-        credited.high = ChannelRules.payout(high, netHigh, a.netHigh) - sent.high;
-        if (credited.low != 0) _credit(def.brokerLow, def.assets[i], credited.low);
-        if (credited.high != 0) _credit(def.brokerHigh, def.assets[i], credited.high);
+        payLow = ChannelRules.payout(low, netLow, a.netLow());
+        payHigh = ChannelRules.payout(high, netHigh, a.netHigh());
+    }
+
+    /// @dev Nothing is written for nothing.
+    function _creditBoth(address brokerLow, address brokerHigh, address token, uint256 low, uint256 high) private {
+        if (low != 0) _credit(brokerLow, token, low);
+        if (high != 0) _credit(brokerHigh, token, high);
     }
 
     /* GUARDIAN */
@@ -441,18 +461,18 @@ contract Adjudicator is EscrowPayment {
     }
 
     /// @inheritdoc IAdjudicator
-    function hashDef(ChannelDef calldata def) external pure returns (bytes32) {
-        return ChannelHash.hashDef(def);
+    function hashDef(ChannelDef calldata rawDef) external pure returns (bytes32 id) {
+        (, id) = ChannelCodec.load(rawDef);
     }
 
     /// @inheritdoc IAdjudicator
-    function hashState(ClearingState calldata s) external pure returns (bytes32) {
-        return ChannelHash.hashState(s);
+    function hashState(ClearingState calldata rawState) external pure returns (bytes32 hash) {
+        (, hash) = ChannelCodec.load(rawState);
     }
 
     /// @inheritdoc IAdjudicator
-    function hashOrder(SettlementOrder calldata order) external pure returns (bytes32) {
-        return ChannelHash.hashOrder(order);
+    function hashOrder(SettlementOrder calldata rawOrder) external pure returns (bytes32 hash) {
+        (, hash) = ChannelCodec.load(rawOrder);
     }
 
     /// @inheritdoc IAdjudicator
@@ -462,9 +482,10 @@ contract Adjudicator is EscrowPayment {
 
     /* INTERNALS */
 
-    function _indexOf(address[] calldata assets, address token) private pure returns (uint256) {
-        for (uint256 i = 0; i < assets.length; ++i) {
-            if (assets[i] == token) return i;
+    function _indexOf(DefView def, address token) private pure returns (uint256) {
+        uint256 n = def.assetCount();
+        for (uint256 i = 0; i < n; ++i) {
+            if (def.asset(i) == token) return i;
         }
         revert UnknownAsset(token);
     }

@@ -8,7 +8,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {WithdrawAuth} from "../interfaces/ChannelTypes.sol";
 import {IAssetVault} from "../interfaces/IAssetVault.sol";
-import {ChannelHash} from "./ChannelHash.sol";
+import {ChannelCodec} from "./ChannelCodec.sol";
 
 /// @title Ledgers, caps, and every call that this system makes to a token
 /// @dev Solvency: for each token, balance >= ledgers + nets of live channels + locks. Credits here are either measured at the door
@@ -63,7 +63,7 @@ abstract contract AssetVault is IAssetVault, EIP712, ReentrancyGuardTransient {
     /// @inheritdoc IAssetVault
     function withdrawWithAuth(WithdrawAuth calldata auth, bytes calldata sig) external nonReentrant {
         require(block.timestamp < auth.validUntil, AuthExpired(auth.validUntil));
-        bytes32 digest = _hashTypedDataV4(ChannelHash.hashAuth(auth));
+        bytes32 digest = _hashTypedDataV4(ChannelCodec.hashAuth(auth));
         require(SignatureChecker.isValidSignatureNow(auth.account, digest, sig), BadAuthSignature(auth.account));
         _spendAuth(auth.account, auth.nonce);
 
@@ -111,28 +111,38 @@ abstract contract AssetVault is IAssetVault, EIP712, ReentrancyGuardTransient {
 
     /* INTERNALS */
 
+    function _ledgerOf(address broker) internal view returns (mapping(address token => uint256) storage) {
+        return _ledger[broker];
+    }
+
     function _credit(address broker, address token, uint256 amount) internal {
-        // Amounts enter checked against the token's balance or from a net; a wrap would need a token with more than 2^256 units.
-        _ledger[broker][token] += amount;
+        _credit(_ledger[broker], token, amount);
+    }
+
+    /// @dev A wrap would need a token with more than 2^256 units: checked all the same.
+    function _credit(mapping(address token => uint256) storage ledger, address token, uint256 amount) internal {
+        ledger[token] += amount;
     }
 
     function _debit(address broker, address token, uint256 amount) internal {
-        uint256 have = _ledger[broker][token];
+        mapping(address token => uint256) storage ledger = _ledger[broker];
+        uint256 have = ledger[token];
         require(have >= amount, InsufficientBalance(broker, token, have, amount));
         unchecked {
-            _ledger[broker][token] = have - amount; // have >= amount
+            ledger[token] = have - amount; // have >= amount
         }
     }
 
     /// @dev Debit what the ledger has of `amount`; returns the rest, which the caller must pull.
     function _debitUpTo(address broker, address token, uint256 amount) internal returns (uint256 lacking) {
         if (amount == 0) return 0;
-        uint256 have = _ledger[broker][token];
+        mapping(address token => uint256) storage ledger = _ledger[broker];
+        uint256 have = ledger[token];
         if (have == 0) return amount;
         unchecked {
-            // have - min and amount - min do not wrap
+            // have - taken and amount - taken do not wrap
             uint256 taken = have < amount ? have : amount;
-            _ledger[broker][token] = have - taken;
+            ledger[token] = have - taken;
             return amount - taken;
         }
     }

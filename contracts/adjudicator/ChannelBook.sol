@@ -2,12 +2,13 @@
 pragma solidity ^0.8.30;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {ChannelDef, ClearingState, AssetSplit, Outcome, Signature} from "../interfaces/ChannelTypes.sol";
+import {ChannelDef, ClearingState, Signature} from "../interfaces/ChannelTypes.sol";
 import {IAdjudicator} from "../interfaces/IAdjudicator.sol";
 import {IBrokerRegistry} from "../interfaces/IBrokerRegistry.sol";
 import {AssetVault} from "./AssetVault.sol";
-import {ChannelHash} from "./ChannelHash.sol";
+import {ChannelCodec} from "./ChannelCodec.sol";
 import {ChannelRules} from "./ChannelRules.sol";
+import {DefView, SplitView, StateView} from "./ChannelViews.sol";
 import {Meta} from "./Meta.sol";
 
 /// @title What is stored of each channel, and the gates that every call with a state passes
@@ -37,31 +38,52 @@ abstract contract ChannelBook is IAdjudicator, AssetVault {
     }
 
     /// @dev The channel of a definition, OPEN or CHALLENGED. Its definition was checked when it opened.
-    function _live(ChannelDef calldata def) internal view returns (bytes32 id, Channel storage c, Meta m) {
-        id = ChannelHash.hashDef(def);
+    function _live(ChannelDef calldata raw)
+        internal
+        view
+        returns (DefView def, bytes32 id, Channel storage c, Meta m)
+    {
+        (def, id) = ChannelCodec.load(raw);
         c = _channels[id];
         m = c.meta;
         require(m.isLive(), WrongStatus(m.status()));
+    }
+
+    /// @dev As `_live`, and an authentic state.
+    function _enter(ChannelDef calldata rawDef, ClearingState calldata rawState, Signature[2] calldata sigs)
+        internal
+        view
+        returns (
+            DefView def,
+            bytes32 id,
+            Channel storage c,
+            Meta m,
+            StateView s,
+            bytes32 stateHash
+        )
+    {
+        (def, id, c, m) = _live(rawDef);
+        (s, stateHash) = _authenticate(def, id, m, rawState, sigs);
     }
 
     /* GATES */
 
     /// @dev The state belongs to this life of this channel, is valid, and both signers have signed it.
     function _authenticate(
-        ChannelDef calldata def,
+        DefView def,
         bytes32 id,
         Meta m,
-        ClearingState calldata s,
+        ClearingState calldata raw,
         Signature[2] calldata sigs
-    ) internal view returns (bytes32 stateHash) {
-        require(s.channelId == id, WrongChannel(s.channelId, id));
-        require(s.epoch == m.epoch(), WrongEpoch(s.epoch, m.epoch()));
-        require(s.version != 0, ZeroVersion());
-        ChannelRules.requireValid(s, def.assets.length);
-        stateHash = ChannelHash.hashState(s);
+    ) internal view returns (StateView s, bytes32 stateHash) {
+        (s, stateHash) = ChannelCodec.load(raw);
+        require(s.channelId() == id, WrongChannel(s.channelId(), id));
+        require(s.epoch() == m.epoch(), WrongEpoch(s.epoch(), m.epoch()));
+        require(s.version() != 0, ZeroVersion());
+        ChannelRules.requireValid(s, def.assetCount());
         bytes32 digest = _hashTypedDataV4(stateHash);
-        require(_isSigned(digest, sigs[0], def.signerLow), BadSignature(def.signerLow));
-        require(_isSigned(digest, sigs[1], def.signerHigh), BadSignature(def.signerHigh));
+        require(_isSigned(digest, sigs[0], def.signerLow()), BadSignature(def.signerLow()));
+        require(_isSigned(digest, sigs[1], def.signerHigh()), BadSignature(def.signerHigh()));
     }
 
     /// @dev ecrecover alone: what a contract at the signer's address says could change later. Low s only; signers are not zero.
@@ -76,15 +98,15 @@ abstract contract ChannelBook is IAdjudicator, AssetVault {
     }
 
     /// @dev For calls that replace what is enforced.
-    function _requireNewer(Meta m, ClearingState calldata s) internal pure {
+    function _requireNewer(Meta m, StateView s) internal pure {
         uint64 enforced = m.enforcedVersion();
         // The sum in 256 bits: enforced may be the highest version there is.
-        require(s.version > enforced, StaleVersion(s.version, enforced == type(uint64).max ? enforced : enforced + 1));
+        require(s.version() > enforced, StaleVersion(s.version(), enforced == type(uint64).max ? enforced : enforced + 1));
     }
 
     /// @dev For calls on a condition: a version that is enforced already stays as it is, a higher one is enforced; past the deadline
     /// the channel's end is fixed and only the challenged state counts.
-    function _advance(Channel storage c, Meta m, ClearingState calldata s, bytes32 stateHash)
+    function _advance(Channel storage c, Meta m, StateView s, bytes32 stateHash)
         internal
         view
         returns (Meta)
@@ -94,8 +116,8 @@ abstract contract ChannelBook is IAdjudicator, AssetVault {
             return m;
         }
         uint64 enforced = m.enforcedVersion();
-        require(s.version >= enforced, StaleVersion(s.version, enforced));
-        return s.version > enforced ? m.enforced(s.version) : m;
+        require(s.version() >= enforced, StaleVersion(s.version(), enforced));
+        return s.version() > enforced ? m.enforced(s.version()) : m;
     }
 
     /// @dev No lock of another version or order may be outstanding; then the flags speak of this version.
@@ -108,11 +130,12 @@ abstract contract ChannelBook is IAdjudicator, AssetVault {
         if (m.isLocked()) revert LockOutstanding(c.order);
     }
 
-    function _requireEnforceable(Channel storage c, ClearingState calldata s) internal view {
-        AssetSplit[] calldata splits = s.splits;
-        for (uint256 i = 0; i < splits.length; ++i) {
+    function _requireEnforceable(Channel storage c, StateView s) internal view {
+        uint256 n = s.splitCount();
+        for (uint256 i = 0; i < n; ++i) {
             (int128 low, int128 high) = _netAt(c, i);
-            require(splits[i].netLow <= low && splits[i].netHigh <= high, Unenforceable(i));
+            SplitView a = s.split(i);
+            require(a.netLow() <= low && a.netHigh() <= high, Unenforceable(i));
         }
     }
 

@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {
-    AssetSplit,
-    ChannelDef,
-    ClearingState,
-    Condition,
-    Leg,
-    Outcome,
-    SettlementOrder
-} from "../interfaces/ChannelTypes.sol";
+import {Outcome} from "../interfaces/ChannelTypes.sol";
 import {IAdjudicator} from "../interfaces/IAdjudicator.sol";
 import {IEscrowPayment} from "../interfaces/IEscrowPayment.sol";
+import {DefView, OrderView, SplitView, StateView} from "./ChannelViews.sol";
 import {EXECUTED, HIGH_FUNDED, LOW_FUNDED, Meta, REVEALED} from "./Meta.sol";
 
 uint8 constant INTENT_OPEN = 1;
@@ -35,23 +28,22 @@ library ChannelRules {
     /* DEFINITION */
 
     /// @dev Whether the assets are listed and the signers are named is for the caller to ask.
-    function requireDefinition(ChannelDef calldata def, uint32 minDuration, uint32 maxDuration) internal view {
-        require(def.chainId == block.chainid, IAdjudicator.WrongChain(def.chainId, block.chainid));
-        require(def.adjudicator == address(this), IAdjudicator.WrongAdjudicator(def.adjudicator, address(this)));
-        require(def.brokerLow < def.brokerHigh, IAdjudicator.BrokersNotAscending(def.brokerLow, def.brokerHigh));
+    function requireDefinition(DefView def, uint32 minDuration, uint32 maxDuration) internal view {
+        require(def.chainId() == block.chainid, IAdjudicator.WrongChain(def.chainId(), block.chainid));
+        require(def.adjudicator() == address(this), IAdjudicator.WrongAdjudicator(def.adjudicator(), address(this)));
+        require(def.brokerLow() < def.brokerHigh(), IAdjudicator.BrokersNotAscending(def.brokerLow(), def.brokerHigh()));
         require(
-            def.signerLow != address(0) && def.signerHigh != address(0) && def.signerLow != def.signerHigh,
-            IAdjudicator.BadSigners(def.signerLow, def.signerHigh)
+            def.signerLow() != address(0) && def.signerHigh() != address(0) && def.signerLow() != def.signerHigh(),
+            IAdjudicator.BadSigners(def.signerLow(), def.signerHigh())
         );
 
-        address[] calldata assets = def.assets;
-        uint256 n = assets.length;
+        uint256 n = def.assetCount();
         require(n != 0 && n <= MAX_ASSETS, IAdjudicator.BadAssetCount(n));
         for (uint256 i = 1; i < n; ++i) {
-            require(assets[i - 1] < assets[i], IAdjudicator.AssetsNotAscending(i));
+            require(def.asset(i - 1) < def.asset(i), IAdjudicator.AssetsNotAscending(i));
         }
 
-        uint32 duration = def.challengeDuration;
+        uint32 duration = def.challengeDuration();
         require(
             duration >= minDuration && duration <= maxDuration,
             IAdjudicator.ChallengeDurationOutOfRange(duration, minDuration, maxDuration)
@@ -61,22 +53,20 @@ library ChannelRules {
     /* STATE */
 
     /// @dev The validity matrix for a channel of `n` assets.
-    function requireValid(ClearingState calldata s, uint256 n) internal view {
-        AssetSplit[] calldata splits = s.splits;
-        Condition calldata condition = s.condition;
-        uint8 intent = s.intent;
-        uint8 kind = condition.kind;
-        require(splits.length == n, IAdjudicator.WrongSplitCount(splits.length, n));
+    function requireValid(StateView s, uint256 n) internal view {
+        uint8 intent = s.intent();
+        uint8 kind = s.kind();
+        require(s.splitCount() == n, IAdjudicator.WrongSplitCount(s.splitCount(), n));
         require(intent >= INTENT_OPEN && intent <= INTENT_CLOSE, IAdjudicator.WrongIntent(intent));
         require(_kindFits(intent, kind), IAdjudicator.WrongCondition(intent, kind));
         if (intent == INTENT_OPERATE || intent == INTENT_SETTLE) {
-            require(s.validUntil == 0, IAdjudicator.UnexpectedValidUntil(s.validUntil));
+            require(s.validUntil() == 0, IAdjudicator.UnexpectedValidUntil(s.validUntil()));
         } else if (intent == INTENT_CLOSE) {
-            require(s.liabilitiesRoot == 0, IAdjudicator.LiabilitiesOutstanding(s.liabilitiesRoot));
+            require(s.liabilitiesRoot() == 0, IAdjudicator.LiabilitiesOutstanding(s.liabilitiesRoot()));
         }
-        _requireCondition(condition, kind, n);
+        _requireCondition(s, kind, n);
         for (uint256 i = 0; i < n; ++i) {
-            _requireSplit(splits[i], intent, condition.altLow, i, n);
+            _requireSplit(s, intent, i, n);
         }
     }
 
@@ -86,64 +76,64 @@ library ChannelRules {
         return kind == CONDITION_NONE;
     }
 
-    function _requireCondition(Condition calldata condition, uint8 kind, uint256 n) private view {
-        uint256 entries = condition.altLow.length;
+    function _requireCondition(StateView s, uint8 kind, uint256 n) private view {
+        uint256 entries = s.altCount();
         if (kind == CONDITION_NONE) {
             require(
-                condition.ref == 0 && condition.expiry == 0 && entries == 0, IAdjudicator.MalformedCondition()
+                s.ref() == 0 && s.expiry() == 0 && entries == 0, IAdjudicator.MalformedCondition()
             );
         } else {
             require(entries == (kind == CONDITION_ORDER ? 3 * n : n), IAdjudicator.MalformedCondition());
             uint256 latest = block.timestamp + HORIZON;
-            require(condition.expiry <= latest, IAdjudicator.ConditionTooFar(condition.expiry, latest));
+            require(s.expiry() <= latest, IAdjudicator.ConditionTooFar(s.expiry(), latest));
         }
     }
 
-    /// @dev Reads every field, so that no bit of the calldata outside its type goes unseen.
-    function _requireSplit(AssetSplit calldata a, uint8 intent, uint128[] calldata altLow, uint256 i, uint256 n)
-        private
-        pure
-    {
-        uint128 low = a.low;
-        uint128 high = a.high;
-        uint128 outLow = a.outLow;
-        uint128 outHigh = a.outHigh;
-        uint256 total = uint256(low) + high;
-        // Each term is below 2^128, so neither side wraps.
-        require(int256(total) == int256(a.netLow) + a.netHigh, IAdjudicator.NotConserved(i));
+    function _requireSplit(StateView s, uint8 intent, uint256 i, uint256 n) private pure {
+        SplitView a = s.split(i);
+        uint128 low = a.low();
+        uint128 high = a.high();
+        uint128 outLow = a.outLow();
+        uint128 outHigh = a.outHigh();
+        unchecked {
+            // Each term is below 2^128 in size, so neither side wraps.
+            require(
+                int256(uint256(low) + high) == int256(a.netLow()) + a.netHigh(), IAdjudicator.NotConserved(i)
+            );
+        }
         if (intent == INTENT_CLOSE) {
             require(outLow <= low && outHigh <= high, IAdjudicator.BadOut(i));
         } else if (intent != INTENT_RESIZE) {
             require(outLow | outHigh == 0, IAdjudicator.BadOut(i));
         }
-        for (uint256 entry = i; entry < altLow.length; entry += n) {
-            require(altLow[entry] <= total, IAdjudicator.BadAlternative(entry));
+        uint256 entries = s.altCount();
+        for (uint256 entry = i; entry < entries; entry += n) {
+            require(s.altLow(entry) <= uint256(low) + high, IAdjudicator.BadAlternative(entry));
         }
     }
 
     /* ORDER */
 
     /// @dev The order belongs to the state and its legs are well formed. The hash was compared before.
-    function requireOrder(SettlementOrder calldata order, ClearingState calldata s) internal pure {
+    function requireOrder(OrderView order, StateView s) internal pure {
         require(
-            order.channelId == s.channelId && order.epoch == s.epoch && order.version == s.version
-                && order.fundBy == s.condition.expiry,
+            order.channelId() == s.channelId() && order.epoch() == s.epoch() && order.version() == s.version()
+                && order.fundBy() == s.expiry(),
             IEscrowPayment.OrderNotOfState()
         );
-        Leg[] calldata legs = order.legs;
-        uint256 count = legs.length;
+        uint256 count = order.legCount();
         require(count != 0 && count <= MAX_LEGS, IEscrowPayment.BadLegCount(count));
         for (uint256 i = 0; i < count; ++i) {
-            require(legs[i].amount != 0, IEscrowPayment.ZeroLeg(i));
+            require(order.leg(i).amount() != 0, IEscrowPayment.ZeroLeg(i));
         }
     }
 
     /* END */
 
     /// @dev What the condition of a state chose. `m`'s flags count only for the state's own version.
-    function outcomeOf(ClearingState calldata s, Meta m) internal pure returns (Outcome) {
-        uint8 kind = s.condition.kind;
-        if (kind == CONDITION_NONE || m.orderVersion() != s.version) return Outcome.SPLIT;
+    function outcomeOf(StateView s, Meta m) internal pure returns (Outcome) {
+        uint8 kind = s.kind();
+        if (kind == CONDITION_NONE || m.orderVersion() != s.version()) return Outcome.SPLIT;
         uint8 flags = m.flags();
         if (kind == CONDITION_HASHLOCK) return flags & REVEALED != 0 ? Outcome.REVEALED : Outcome.SPLIT;
         if (flags & EXECUTED != 0) return Outcome.DELIVERED;
@@ -152,16 +142,26 @@ library ChannelRules {
         return Outcome.SPLIT;
     }
 
-    /// @dev First entry of altLow that the outcome pays; meaningless for SPLIT.
-    function altBlock(Outcome outcome, uint256 n) internal pure returns (uint256) {
-        if (outcome == Outcome.LOW_DEFAULTED) return n;
-        if (outcome == Outcome.HIGH_DEFAULTED) return 2 * n;
-        return 0;
+    /// @dev Who owns what of asset i under the outcome: the split, or an entry of altLow and the rest of the total.
+    function shares(StateView s, Outcome outcome, uint256 i, uint256 n)
+        internal
+        pure
+        returns (uint256 low, uint256 high)
+    {
+        SplitView a = s.split(i);
+        (low, high) = (a.low(), a.high());
+        if (outcome == Outcome.SPLIT) return (low, high);
+        uint256 block_ = outcome == Outcome.LOW_DEFAULTED ? n : outcome == Outcome.HIGH_DEFAULTED ? 2 * n : 0;
+        uint256 total = low + high;
+        low = s.altLow(block_ + i);
+        high = total - low; // the state was valid: the alternative is at most the total
     }
 
     /// @dev payout = split + (net on chain - S.net), exact, for one side. With S.net <= net on chain it is not negative, and both
     /// sides together get what the channel holds, at most 2 * (2^127 - 1), so it fits 128 bits.
     function payout(uint256 split, int128 netOnChain, int128 netOfState) internal pure returns (uint128) {
-        return uint128(uint256(int256(split) + int256(netOnChain) - int256(netOfState)));
+        unchecked {
+            return uint128(uint256(int256(split) + int256(netOnChain) - int256(netOfState)));
+        }
     }
 }

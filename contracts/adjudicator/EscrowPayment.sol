@@ -4,8 +4,10 @@ pragma solidity ^0.8.30;
 import {ChannelDef, ClearingState, Leg, SettlementOrder, Side, Signature} from "../interfaces/ChannelTypes.sol";
 import {IEscrowPayment} from "../interfaces/IEscrowPayment.sol";
 import {ChannelBook} from "./ChannelBook.sol";
-import {ChannelHash} from "./ChannelHash.sol";
+import {ChannelCodec} from "./ChannelCodec.sol";
+import {ChannelLog, EventData} from "./ChannelLog.sol";
 import {ChannelRules, INTENT_SETTLE} from "./ChannelRules.sol";
+import {DefView, LegView, OrderView, StateView} from "./ChannelViews.sol";
 import {EXECUTED, HIGH_FUNDED, LOW_FUNDED, Meta, REFUNDED} from "./Meta.sol";
 
 /// @title Delivery versus payment between the ledgers of two brokers
@@ -23,44 +25,44 @@ abstract contract EscrowPayment is ChannelBook {
 
     /// @inheritdoc IEscrowPayment
     function settle(
-        ChannelDef calldata def,
-        ClearingState calldata s,
+        ChannelDef calldata rawDef,
+        ClearingState calldata rawState,
         Signature[2] calldata sigs,
-        SettlementOrder calldata order
+        SettlementOrder calldata rawOrder
     ) external nonReentrant {
-        (bytes32 id, Channel storage c, Meta m, bytes32 orderHash) = _admit(def, s, sigs, order);
-        require(block.timestamp < order.fundBy, FundingClosed(order.fundBy));
+        (DefView def, Channel storage c, Meta m, OrderView order, bytes32 orderHash) =
+            _admit(rawDef, rawState, sigs, rawOrder);
+        require(block.timestamp < order.fundBy(), FundingClosed(order.fundBy()));
         _requireSignersNamed(def);
 
         c.meta = m.withFlag(EXECUTED);
-        uint8 flags = m.flags();
-        if (flags & LOW_FUNDED == 0) _debitLegs(def, order.legs, true);
-        if (flags & HIGH_FUNDED == 0) _debitLegs(def, order.legs, false);
-        _creditLegs(def, order.legs);
-        emit OrderExecuted(id, s.epoch, s.version, orderHash, order.legs);
+        uint8 sides = (LOW_FUNDED | HIGH_FUNDED) & ~m.flags();
+        _debitLegs(def, order, sides);
+        _execute(def, order, orderHash, sides, rawOrder.legs);
     }
 
     /// @inheritdoc IEscrowPayment
     function fundOrder(
-        ChannelDef calldata def,
-        ClearingState calldata s,
+        ChannelDef calldata rawDef,
+        ClearingState calldata rawState,
         Signature[2] calldata sigs,
-        SettlementOrder calldata order,
+        SettlementOrder calldata rawOrder,
         Side side
     ) external nonReentrant {
-        (bytes32 id, Channel storage c, Meta m, bytes32 orderHash) = _admit(def, s, sigs, order);
+        (DefView def, Channel storage c, Meta m, OrderView order, bytes32 orderHash) =
+            _admit(rawDef, rawState, sigs, rawOrder);
         bool low = side == Side.LOW;
         _requireMayFund(def, low);
-        bool isSecond = _requireFundable(m, order.fundBy, low);
+        bool isSecond = _requireFundable(m, order.fundBy(), low);
 
-        m = m.withFlag(low ? LOW_FUNDED : HIGH_FUNDED);
-        _debitLegs(def, order.legs, low);
-        emit OrderFunded(id, s.epoch, s.version, side, orderHash, order.legs);
+        uint8 flag = low ? LOW_FUNDED : HIGH_FUNDED;
+        m = m.withFlag(flag);
+        _debitLegs(def, order, flag);
+        _logLegs(OrderFunded.selector, order, orderHash, flag, rawOrder.legs);
 
-        if (isSecond || !_hasLegs(order.legs, !low)) {
+        if (isSecond || !_hasLegs(order, !low)) {
             c.meta = m.withFlag(EXECUTED);
-            _creditLegs(def, order.legs);
-            emit OrderExecuted(id, s.epoch, s.version, orderHash, order.legs);
+            _execute(def, order, orderHash, 0, rawOrder.legs);
         } else {
             c.meta = m;
             c.order = orderHash;
@@ -68,60 +70,66 @@ abstract contract EscrowPayment is ChannelBook {
     }
 
     /// @inheritdoc IEscrowPayment
-    function refundOrder(ChannelDef calldata def, SettlementOrder calldata order) external nonReentrant {
-        (bytes32 id, Channel storage c, Meta m) = _live(def);
+    function refundOrder(ChannelDef calldata rawDef, SettlementOrder calldata rawOrder) external nonReentrant {
+        (DefView def,, Channel storage c, Meta m) = _live(rawDef);
         require(m.isLocked(), NoLock());
-        bytes32 orderHash = ChannelHash.hashOrder(order);
+        (OrderView order, bytes32 orderHash) = ChannelCodec.load(rawOrder);
         require(orderHash == c.order, WrongOrder(orderHash, c.order));
-        uint256 notBefore = uint256(order.fundBy) + GRACE;
+        uint256 notBefore = uint256(order.fundBy()) + GRACE;
         require(
             block.timestamp >= notBefore || m.enforcedVersion() > m.orderVersion(), RefundTooEarly(notBefore)
         );
 
         c.meta = m.withFlag(REFUNDED);
         uint8 flags = m.flags();
-        Leg[] calldata legs = order.legs;
-        for (uint256 i = 0; i < legs.length; ++i) {
-            if (flags & (legs[i].fromLow ? LOW_FUNDED : HIGH_FUNDED) == 0) continue;
-            _credit(legs[i].fromLow ? def.brokerLow : def.brokerHigh, legs[i].token, legs[i].amount);
+        uint256 count = order.legCount();
+        for (uint256 i = 0; i < count; ++i) {
+            LegView leg = order.leg(i);
+            if (flags & (leg.fromLow() ? LOW_FUNDED : HIGH_FUNDED) == 0) continue;
+            _credit(leg.fromLow() ? def.brokerLow() : def.brokerHigh(), leg.token(), leg.amount());
         }
-        emit OrderRefunded(id, order.epoch, order.version, orderHash, legs);
+        _logLegs(OrderRefunded.selector, order, orderHash, flags, rawOrder.legs);
     }
 
     /* GATES */
 
     /// @dev What `settle` and `fundOrder` ask alike; the returned meta has the version enforced and the flags bound to it.
     function _admit(
-        ChannelDef calldata def,
-        ClearingState calldata s,
+        ChannelDef calldata rawDef,
+        ClearingState calldata rawState,
         Signature[2] calldata sigs,
-        SettlementOrder calldata order
-    ) private view returns (bytes32 id, Channel storage c, Meta m, bytes32 orderHash) {
-        (id, c, m) = _live(def);
-        bytes32 stateHash = _authenticate(def, id, m, s, sigs);
-        require(s.intent == INTENT_SETTLE, WrongIntent(s.intent));
+        SettlementOrder calldata rawOrder
+    )
+        private
+        view
+        returns (DefView def, Channel storage c, Meta m, OrderView order, bytes32 orderHash)
+    {
+        StateView s;
+        bytes32 stateHash;
+        (def,, c, m, s, stateHash) = _enter(rawDef, rawState, sigs);
+        require(s.intent() == INTENT_SETTLE, WrongIntent(s.intent()));
         m = _advance(c, m, s, stateHash);
         _requireEnforceable(c, s);
 
-        orderHash = ChannelHash.hashOrder(order);
-        require(orderHash == s.condition.ref, WrongOrder(orderHash, s.condition.ref));
+        (order, orderHash) = ChannelCodec.load(rawOrder);
+        require(orderHash == s.ref(), WrongOrder(orderHash, s.ref()));
         ChannelRules.requireOrder(order, s);
-        m = _bindOrder(c, m, s.version, orderHash);
+        m = _bindOrder(c, m, s.version(), orderHash);
         require(m.flags() & (EXECUTED | REFUNDED) == 0, OrderFinished(m.flags()));
     }
 
     /// @dev `settle` moves ledgers on the channel signatures alone, so the keys must still be the brokers' own: a stolen old key must
     /// not sweep a ledger.
-    function _requireSignersNamed(ChannelDef calldata def) private view {
-        (address low, address high) = REGISTRY.signers_of(def.brokerLow, def.brokerHigh);
-        require(low == def.signerLow, SignerNotNamed(def.brokerLow, def.signerLow));
-        require(high == def.signerHigh, SignerNotNamed(def.brokerHigh, def.signerHigh));
+    function _requireSignersNamed(DefView def) private view {
+        (address low, address high) = REGISTRY.signers_of(def.brokerLow(), def.brokerHigh());
+        require(low == def.signerLow(), SignerNotNamed(def.brokerLow(), def.signerLow()));
+        require(high == def.signerHigh(), SignerNotNamed(def.brokerHigh(), def.signerHigh()));
     }
 
-    function _requireMayFund(ChannelDef calldata def, bool low) private view {
-        address broker = low ? def.brokerLow : def.brokerHigh;
+    function _requireMayFund(DefView def, bool low) private view {
+        address broker = low ? def.brokerLow() : def.brokerHigh();
         if (msg.sender == broker) return;
-        address signer = low ? def.signerLow : def.signerHigh;
+        address signer = low ? def.signerLow() : def.signerHigh();
         require(
             msg.sender == signer && REGISTRY.signer_of(broker) == signer,
             NotThatSide(msg.sender, low ? Side.LOW : Side.HIGH)
@@ -139,25 +147,49 @@ abstract contract EscrowPayment is ChannelBook {
 
     /* LEGS */
 
-    function _hasLegs(Leg[] calldata legs, bool fromLow) private pure returns (bool) {
-        for (uint256 i = 0; i < legs.length; ++i) {
-            if (legs[i].fromLow == fromLow) return true;
+    function _hasLegs(OrderView order, bool fromLow) private pure returns (bool) {
+        uint256 count = order.legCount();
+        for (uint256 i = 0; i < count; ++i) {
+            if (order.leg(i).fromLow() == fromLow) return true;
         }
         return false;
     }
 
-    function _debitLegs(ChannelDef calldata def, Leg[] calldata legs, bool fromLow) private {
-        address payer = fromLow ? def.brokerLow : def.brokerHigh;
-        for (uint256 i = 0; i < legs.length; ++i) {
-            if (legs[i].fromLow == fromLow) _debit(payer, legs[i].token, legs[i].amount);
+    /// @param sides flags of the sides that pay now (LOW_FUNDED, HIGH_FUNDED).
+    function _debitLegs(DefView def, OrderView order, uint8 sides) private {
+        address low = def.brokerLow();
+        address high = def.brokerHigh();
+        uint256 count = order.legCount();
+        for (uint256 i = 0; i < count; ++i) {
+            LegView leg = order.leg(i);
+            if (sides & (leg.fromLow() ? LOW_FUNDED : HIGH_FUNDED) == 0) continue;
+            _debit(leg.fromLow() ? low : high, leg.token(), leg.amount());
         }
     }
 
-    function _creditLegs(ChannelDef calldata def, Leg[] calldata legs) private {
-        address low = def.brokerLow;
-        address high = def.brokerHigh;
-        for (uint256 i = 0; i < legs.length; ++i) {
-            _credit(legs[i].fromLow ? high : low, legs[i].token, legs[i].amount);
+    /// @dev Every leg is debited or locked: credit the receivers.
+    function _execute(DefView def, OrderView order, bytes32 orderHash, uint8 sides, Leg[] calldata rawLegs)
+        private
+    {
+        mapping(address token => uint256) storage low = _ledgerOf(def.brokerLow());
+        mapping(address token => uint256) storage high = _ledgerOf(def.brokerHigh());
+        uint256 count = order.legCount();
+        for (uint256 i = 0; i < count; ++i) {
+            LegView leg = order.leg(i);
+            if (leg.fromLow()) _credit(high, leg.token(), leg.amount());
+            else _credit(low, leg.token(), leg.amount());
         }
+        _logLegs(OrderExecuted.selector, order, orderHash, sides, rawLegs);
+    }
+
+    /// @dev Events with (id; epoch, version, order, sides, legs); `ChannelCodec.load` has checked the legs' words.
+    function _logLegs(bytes32 topic, OrderView order, bytes32 orderHash, uint8 sides, Leg[] calldata rawLegs)
+        private
+    {
+        EventData data = ChannelLog.start(4, order.epoch(), order.version(), rawLegs.length, 3);
+        data.put(2, uint256(orderHash));
+        data.put(3, sides);
+        data.putLegs(6, rawLegs);
+        data.emit2(topic, order.channelId());
     }
 }

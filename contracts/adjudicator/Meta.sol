@@ -35,12 +35,12 @@ library MetaLib {
     }
 
     function isLive(Meta m) internal pure returns (bool) {
-        Status now_ = m.status();
-        return now_ == Status.OPEN || now_ == Status.CHALLENGED;
+        uint8 s = uint8(Meta.unwrap(m));
+        return s == uint8(Status.OPEN) || s == uint8(Status.CHALLENGED);
     }
 
     function isChallenged(Meta m) internal pure returns (bool) {
-        return m.status() == Status.CHALLENGED;
+        return uint8(Meta.unwrap(m)) == uint8(Status.CHALLENGED);
     }
 
     function epoch(Meta m) internal pure returns (uint32) {

@@ -134,3 +134,11 @@ struct AssetAmounts {
     uint128 low;
     uint128 high;
 }
+
+/// `Closed`: what of one asset went to the ledgers, and what was sent to the brokers' addresses (but see PushFailed).
+struct AssetPayout {
+    uint128 creditedLow;
+    uint128 creditedHigh;
+    uint128 sentLow;
+    uint128 sentHigh;
+}

@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import {
     AssetAmounts,
     AssetFunding,
+    AssetPayout,
     ChannelDef,
     ChannelView,
     ClearingState,
@@ -47,8 +48,8 @@ interface IAdjudicator is IAssetVault, IEscrowPayment {
     event Resized(bytes32 indexed id, uint32 epoch, uint64 version, AssetAmounts[] outs);
     /// The preimage of the version's hash lock is public.
     event Revealed(bytes32 indexed id, uint32 epoch, uint64 version, bytes32 preimage);
-    /// Cooperative end: `credited[i]` went to the ledgers, `sent[i]` to the brokers' addresses (but see PushFailed).
-    event Closed(bytes32 indexed id, uint32 epoch, uint64 version, AssetAmounts[] credited, AssetAmounts[] sent);
+    /// Cooperative end; `payouts[i]` belongs to asset i.
+    event Closed(bytes32 indexed id, uint32 epoch, uint64 version, AssetPayout[] payouts);
     /// Forced end: `credited[i]` went to the ledgers.
     event Finalized(bytes32 indexed id, uint32 epoch, uint64 version, Outcome outcome, AssetAmounts[] credited);
     /// New openings are refused before `until`.

@@ -9,12 +9,12 @@ import {ChannelDef, ClearingState, Leg, SettlementOrder, Side, Signature} from "
 /// @dev While CHALLENGED and past the deadline these calls accept only the challenged state and change neither version nor status;
 /// otherwise a version above the enforced one is enforced and clears a challenge.
 interface IEscrowPayment {
-    /// One side's legs left its ledger and are locked under `order`.
-    event OrderFunded(bytes32 indexed id, uint32 epoch, uint64 version, Side side, bytes32 order, Leg[] legs);
-    /// All legs arrived; a side that had not funded paid from its ledger.
-    event OrderExecuted(bytes32 indexed id, uint32 epoch, uint64 version, bytes32 order, Leg[] legs);
-    /// Locked legs went back to their owners.
-    event OrderRefunded(bytes32 indexed id, uint32 epoch, uint64 version, bytes32 order, Leg[] legs);
+    /// The legs of the sides in `sides` (1 low, 2 high) left their ledgers: locked under `order`, or executed in the same call.
+    event OrderFunded(bytes32 indexed id, uint32 epoch, uint64 version, bytes32 order, uint8 sides, Leg[] legs);
+    /// All legs arrived; those of the sides in `sides` (1 low, 2 high, 3 both) were paid from the ledgers in this call.
+    event OrderExecuted(bytes32 indexed id, uint32 epoch, uint64 version, bytes32 order, uint8 sides, Leg[] legs);
+    /// The locked legs of the sides in `sides` went back to their owners.
+    event OrderRefunded(bytes32 indexed id, uint32 epoch, uint64 version, bytes32 order, uint8 sides, Leg[] legs);
 
     /// hashStruct(order) is not what the state (or the storage) names.
     error WrongOrder(bytes32 have, bytes32 want);
