@@ -21,6 +21,7 @@ from clearing.risk.errors import (
     ClosesUnreadable,
     NumberError,
     quote,
+    quote_path,
 )
 from clearing.spec.assets import is_symbol
 
@@ -71,19 +72,23 @@ def read_closes(path: Path) -> DailyCloses:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         problem = (error.strerror or "cannot be read").lower()
-        raise ClosesUnreadable(quote(str(path)), problem, "give the path of a CSV file") from error
+        raise ClosesUnreadable(quote_path(path), problem, "give the path of a CSV file") from error
     except UnicodeDecodeError as error:
         problem = f"byte {error.start} is not UTF-8 text"
-        raise ClosesUnreadable(quote(str(path)), problem, "save it as CSV in UTF-8") from error
+        raise ClosesUnreadable(quote_path(path), problem, "save it as CSV in UTF-8") from error
     return parse_closes(text)
 
 
 def parse_closes(text: str) -> DailyCloses:
     """Return the closes that the text of a file holds; rows are counted from 1, the header's.
 
-    Raises ClosesHeader, ClosesRow or ClosesDate, naming the row, the column and the value.
+    Raises ClosesHeader, ClosesRow or ClosesDate, naming the row, the column and the value, or
+    ClosesUnreadable for a text that is no CSV at all.
     """
-    rows = list(enumerate(csv.reader(text.splitlines()), start=1))
+    try:
+        rows = list(enumerate(csv.reader(text.splitlines()), start=1))
+    except csv.Error as error:
+        raise ClosesUnreadable("the file", f"is not CSV ({error})", "save it as CSV") from error
     while rows and not any(rows[-1][1]):
         rows.pop()
     if not rows:

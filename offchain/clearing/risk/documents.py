@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from clearing.risk.errors import TermsError, quote
+from clearing.risk.errors import TermsError, quote, quote_path
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -41,7 +41,7 @@ def read_document(path: Path) -> object:
 
     Raises TermsError, naming the file and the line, if it cannot be read.
     """
-    place = quote(str(path))
+    place = quote_path(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix in {".yaml", ".yml"}:

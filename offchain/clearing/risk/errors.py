@@ -13,6 +13,8 @@ InputError
 
 from __future__ import annotations
 
+from pathlib import Path
+
 __all__ = [
     "ClosesDate",
     "ClosesError",
@@ -23,6 +25,8 @@ __all__ = [
     "InputError",
     "NumberError",
     "TermsError",
+    "quote",
+    "quote_path",
 ]
 
 LONGEST_QUOTE = 60
@@ -32,6 +36,11 @@ def quote(value: str) -> str:
     """Return the value as one printable line, cut if long."""
     shown = value if len(value) <= LONGEST_QUOTE else value[:LONGEST_QUOTE] + "…"
     return ascii(shown) if not shown.isprintable() else f"'{shown}'"
+
+
+def quote_path(path: Path) -> str:
+    """Return the whole path as one printable line: its end tells the file."""
+    return ascii(str(path)) if not str(path).isprintable() else f"'{path}'"
 
 
 class InputError(Exception):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from clearing.risk.decimal_text import WAD_DECIMALS, parse_scaled, scaled_text
 from clearing.risk.documents import read_document
-from clearing.risk.errors import TermsError, quote
+from clearing.risk.errors import TermsError, quote, quote_path
 from clearing.spec.assets import AssetId, AssetTable, asset_id, is_symbol, symbol_of
 from clearing.spec.liabilities import Liabilities
 from clearing.spec.risk import Collateral, FactorTable, PriceSet
@@ -50,8 +50,8 @@ def parse_owed(options: Sequence[str]) -> Liabilities:
 def read_liabilities(path: Path) -> Liabilities:
     """Return the liabilities of a file like {"low": {"ETH": "10"}, "high": {"BTC": "1"}}."""
     owed: dict[AssetId, int] = {}
-    for name, debts in _need_object(read_document(path), quote(str(path))).items():
-        place = f"{quote(str(path))}, {quote(name)}"
+    for name, debts in _need_object(read_document(path), quote_path(path)).items():
+        place = f"{quote_path(path)}, {quote(name)}"
         side = _parse_side(name, place)
         for symbol, quantity in _need_object(debts, place).items():
             here = f"{place}, {quote(symbol)}"
@@ -86,7 +86,7 @@ def parse_factors(options: Sequence[str], base: FactorTable) -> FactorTable:
 
 def read_factors(path: Path) -> FactorTable:
     """Return the factors of a file that `clearing risk-factors --json` wrote."""
-    place = quote(str(path))
+    place = quote_path(path)
     document = _need_object(read_document(path), place)
     if "factors" not in document:
         fix = "write it with: clearing risk-factors FILE --json"
@@ -194,7 +194,7 @@ def _put(table: dict[AssetId, int], symbol: str, number: int, place: str) -> Non
         fix = "write 1 to 32 printable ASCII characters without a blank, like BTC"
         raise TermsError(place, f"{quote(symbol)} is not an asset's symbol", fix)
     if asset_id(symbol) in table:
-        raise TermsError(place, f"{quote(symbol)} is given twice", "net it into one")
+        raise TermsError(place, f"{quote(symbol)} is given twice", "give it once")
     table[asset_id(symbol)] = number
 
 
