@@ -45,6 +45,7 @@ class Revm:
     def __init__(self, now: int = START, chain_id: int = CHAIN_ID) -> None:
         environment = pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=chain_id))
         self.evm = pyrevm.EVM(env=environment, spec_id=HARD_FORK, gas_limit=BLOCK_GAS)
+        self.chain_id = chain_id
         self._interfaces: dict[Address, Interface] = {}
         self._number = 0
         self._now = now
@@ -56,6 +57,11 @@ class Revm:
     def now(self) -> int:
         """Timestamp of the block that calls run in, Unix seconds."""
         return self._now
+
+    @property
+    def number(self) -> int:
+        """Number of the block that calls run in."""
+        return self._number
 
     def warp(self, now: int) -> None:
         """Start the next block at this time, which may also be earlier."""

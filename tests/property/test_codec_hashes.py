@@ -165,7 +165,7 @@ def test_hash__one_place_changed__is_another(value: object) -> None:
 
     assert len(variants) >= 4
     for variant in variants:
-        assert hasher(variant) != expected, f"ENC-02: {variant}"
+        assert hasher(variant) != expected, f"ADJ-17: {variant}"
 
 
 BOUNDS = MappingProxyType(

@@ -38,7 +38,7 @@ def test_is_signed_by__any_flipped_bit__refused(secret: bytes, digest: bytes, bi
     flipped = int.from_bytes(signature.to_bytes(), "big") ^ (1 << bit)
     assert not is_signed_by(
         digest, Signature.from_bytes(flipped.to_bytes(64, "big")), signer.address
-    ), "ADJ: a flipped bit of the signature"
+    ), "ADJ-17"
     other = (int.from_bytes(digest, "big") ^ (1 << (bit % 256))).to_bytes(32, "big")
     assert not is_signed_by(other, signature, signer.address)
 
@@ -58,7 +58,7 @@ def test_recover__the_other_form_of_a_signature__is_nobody(secret: bytes, digest
     assert Signature.from_expanded(mirrored) is None
     if high_s < 2**255:
         vs = (high_s | (mirrored[64] - 27) << 255).to_bytes(32, "big")
-        assert recover(digest, Signature(rsv[:32], vs)) is None
+        assert recover(digest, Signature(rsv[:32], vs)) is None, "ADJ-19"
 
 
 @given(digest=words, r=words, vs=words)

@@ -40,6 +40,7 @@ __all__ = [
     "identify",
     "is_auth_signed",
     "is_intent_signed",
+    "require_successor",
     "validate_proposal",
 ]
 
@@ -121,14 +122,22 @@ def validate_proposal(
         signing_digest(separator, state_hash), signature, definition.signer(signed_by)
     ):
         raise SpecError("BadSignature", definition.signer(signed_by))
+    require_successor(channel, state)
+    return SignedState(
+        state, state_hash, low_signed=signed_by is Side.LOW, high_signed=signed_by is Side.HIGH
+    )
+
+
+def require_successor(channel: Channel, state: ClearingState) -> None:
+    """Refuse a valid state that the chain, as it stores `channel`, would not take next.
+
+    Raises SpecError: WrongStatus, StaleVersion, BadOpening, Unenforceable.
+    """
     if channel.is_live is (state.intent == Intent.OPEN):
         raise SpecError("WrongStatus", channel.status)
     require_newer(state.version, channel)
     if state.intent == Intent.OPEN:
-        for asset in range(n_assets):
+        for asset in range(len(state.splits)):
             require_opening(state, asset)
     else:
         require_enforceable(state, channel.nets)
-    return SignedState(
-        state, state_hash, low_signed=signed_by is Side.LOW, high_signed=signed_by is Side.HIGH
-    )
