@@ -1,0 +1,123 @@
+"""Set an embedded chain up for two brokers: accounts, contracts, tokens.
+
+Keys are derived from public labels, so that every run has the same addresses; they guard nothing
+and exist on embedded chains only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eth_account import Account
+
+from clearing.chain.anvil import Anvil
+from clearing.chain.contract import Contract
+from clearing.chain.deploy import deploy
+from clearing.chain.params import read_parameters
+from clearing.chain.sender import Receipt, Sender
+from clearing.channel.keccak import keccak256
+from clearing.channel.signatures import LocalSigner
+from clearing.client.broker import Broker
+from clearing.client.contracts import Contracts
+from clearing.client.signing_log import SigningLog
+from clearing.client.treasury import Treasury
+from clearing.spec.types import ChannelDef
+from clearing.spec.units import DAY_S, Address
+
+__all__ = ["STAKE_RAW", "Stage", "set_up"]
+
+STAKE_RAW = 250_000 * 10**18
+ETHER_WEI = 1_000 * 10**18
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The chain, its contracts, and who is there. `low` is the broker with the lower address."""
+
+    anvil: Anvil
+    contracts: Contracts
+    faucet: Sender
+    low: Broker
+    high: Broker
+    outsider: Broker
+
+    def give(self, symbol: str, to: Address, amount_raw: int) -> Receipt:
+        """Give tokens away: YELLOW from the supply, mocks out of nothing."""
+        address = self.contracts.address_of(symbol)
+        if symbol == "YELLOW":
+            call = self.contracts.token(address).transact("transfer", to, amount_raw)
+        else:
+            mock = Contract(self.anvil.node, "MockERC20", address)
+            call = mock.transact("mint", to, amount_raw)
+        return self.faucet.send(call)
+
+    def treasury(self, broker: Broker) -> Treasury:
+        """Return a broker's hand on its own account."""
+        return Treasury(broker, self.contracts)
+
+    def register(self, broker: Broker) -> tuple[Receipt, ...]:
+        """Stake one lot for a broker and name its signer."""
+        treasury = self.treasury(broker)
+        return (*treasury.stake(STAKE_RAW), treasury.name_signer())
+
+    def definition(self, *symbols: str, nonce: int, challenge_s: int = DAY_S) -> ChannelDef:
+        """Return a channel between the two brokers over some tokens."""
+        return ChannelDef(
+            chain_id=self.contracts.chain_id,
+            adjudicator=self.contracts.adjudicator.address,
+            broker_low=self.low.address,
+            broker_high=self.high.address,
+            signer_low=self.low.signer.address,
+            signer_high=self.high.signer.address,
+            assets=tuple(sorted(self.contracts.address_of(symbol) for symbol in symbols)),
+            challenge_duration=challenge_s,
+            nonce=nonce,
+        )
+
+
+def set_up(anvil: Anvil, low_name: str = "A", high_name: str = "B") -> Stage:
+    """Deploy the protocol as the local parameters say and introduce two brokers with YELLOW.
+
+    Raises ChainError.
+    """
+    deployer, timelock, guardian, faucet = (
+        _sender(anvil, role) for role in ("deployer", "timelock", "guardian", "treasury")
+    )
+    deployment = deploy(
+        anvil.node,
+        read_parameters("local"),
+        deployer,
+        roles={
+            "timelock": timelock.address,
+            "guardian": guardian.address,
+            "treasury": faucet.address,
+        },
+        timelock=timelock,
+    )
+    accounts = sorted(
+        (_sender(anvil, f"broker {i}") for i in range(2)), key=lambda sender: sender.address
+    )
+    low, high = (
+        Broker(name, sender, LocalSigner(_secret(f"signer {name}")), SigningLog())
+        for name, sender in zip((low_name, high_name), accounts, strict=True)
+    )
+    outsider = Broker(
+        "stranger",
+        _sender(anvil, "stranger"),
+        LocalSigner(_secret("signer stranger")),
+        SigningLog(),
+    )
+    stage = Stage(anvil, Contracts(anvil.node, deployment), faucet, low, high, outsider)
+    for broker in (low, high):
+        stage.give("YELLOW", broker.address, STAKE_RAW)
+    return stage
+
+
+def _sender(anvil: Anvil, label: str) -> Sender:
+    account = Account.from_key(_secret(label))
+    anvil.give_ether(account.address, ETHER_WEI)
+    return Sender(anvil.node, account)
+
+
+def _secret(label: str) -> bytes:
+    return keccak256(f"clearing, embedded chain only: {label}".encode())
