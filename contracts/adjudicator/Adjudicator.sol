@@ -7,6 +7,8 @@ import {
     ChannelView,
     ClearingState,
     Outcome,
+    Parameters,
+    Side,
     SettlementOrder,
     Signature
 } from "../interfaces/ChannelTypes.sol";
@@ -29,17 +31,17 @@ import {
 } from "./ChannelRules.sol";
 import {DefView, SplitView, StateView} from "./ChannelViews.sol";
 import {EscrowPayment} from "./EscrowPayment.sol";
-import {EXECUTED, Meta, REVEALED} from "./Meta.sol";
+import {Meta, REVEALED} from "./Meta.sol";
 
 /// @title Clearing channels of the Smart Clearing Protocol
 /// @notice Holds the collateral of bilateral channels, enforces co-signed states, decides disputes by time, settles orders.
 /// @custom:halt The guardian can stop `open` for at most 72 hours at a time; every other function always works.
 /// @custom:security-contact See SECURITY.md
 contract Adjudicator is EscrowPayment {
-    /// @notice Longest pause of openings, in seconds.
-    uint256 public constant PAUSE_MAX = 72 hours;
-    /// @notice Least time between the end of a pause and the start of the next, in seconds.
-    uint256 public constant PAUSE_GAP = 7 days;
+    /// @dev Longest pause of openings, in seconds.
+    uint256 private constant PAUSE_MAX = 72 hours;
+    /// @dev Least time between the end of a pause and the start of the next, in seconds.
+    uint256 private constant PAUSE_GAP = 7 days;
 
     /// @dev Words of an AssetFunding in `Opened`, and where the first one starts.
     uint256 private constant FUNDING_WORDS = 5;
@@ -50,11 +52,11 @@ contract Adjudicator is EscrowPayment {
     /// @dev Words of an AssetAmounts.
     uint256 private constant AMOUNT_WORDS = 2;
 
-    /// @notice May pause openings; nothing else.
-    address public immutable GUARDIAN;
-    /// @notice Bounds of a channel's challengeDuration, in seconds.
-    uint32 public immutable MIN_CHALLENGE;
-    uint32 public immutable MAX_CHALLENGE;
+    /// @dev May pause openings; nothing else.
+    address internal immutable GUARDIAN;
+    /// @dev Bounds of a channel's challengeDuration, in seconds.
+    uint32 internal immutable MIN_CHALLENGE;
+    uint32 internal immutable MAX_CHALLENGE;
 
     /// @inheritdoc IAdjudicator
     uint40 public openingsPausedUntil;
@@ -85,19 +87,21 @@ contract Adjudicator is EscrowPayment {
     /* OPEN */
 
     /// @inheritdoc IAdjudicator
-    function open(ChannelDef calldata rawDef, ClearingState calldata rawState, Signature[2] calldata sigs)
-        external
-        nonReentrant
-    {
+    function open(
+        ChannelDef calldata rawDef,
+        ClearingState calldata rawState,
+        Signature[2] calldata sigs
+    ) external nonReentrant {
         (DefView def, bytes32 id) = ChannelCodec.load(rawDef);
         Channel storage c = _channel(id);
         Meta m = c.meta;
-        require(!m.isLive(), WrongStatus(m.status()));
-        require(block.timestamp >= openingsPausedUntil, OpeningsArePaused(openingsPausedUntil));
+        if (m.isLive()) revert WrongStatus(m.status());
+        if (block.timestamp < openingsPausedUntil) revert OpeningsArePaused(openingsPausedUntil);
+        ChannelCodec.requireClean(def);
         ChannelRules.requireDefinition(def, MIN_CHALLENGE, MAX_CHALLENGE);
-        (StateView s,) = _authenticate(def, id, m, rawState, sigs);
-        require(s.intent() == INTENT_OPEN, WrongIntent(s.intent()));
-        require(block.timestamp < s.validUntil(), StateExpired(s.validUntil()));
+        (StateView s, ) = _authenticate(def, id, m, rawState, sigs);
+        if (s.intent() != INTENT_OPEN) revert WrongIntent(s.intent());
+        if (block.timestamp >= s.validUntil()) revert StateExpired(s.validUntil());
 
         c.meta = m.opened(s.version());
         _fund(id, c, def, s);
@@ -132,17 +136,13 @@ contract Adjudicator is EscrowPayment {
     }
 
     /// @dev What each side puts in; non-negative int128, so below 2^127.
-    function _opening(SplitView a, address token, uint256 i)
-        private
-        view
-        returns (uint256 low, uint256 high)
-    {
+    function _opening(SplitView a, address token, uint256 i) private view returns (uint256 low, uint256 high) {
         low = a.low();
         high = a.high();
-        require(int256(low) == a.netLow() && int256(high) == a.netHigh(), BadOpening(i));
+        if (int256(low) != a.netLow() || int256(high) != a.netHigh()) revert BadOpening(i);
         uint256 cap = _requireListed(token);
-        require(low <= cap, CapExceeded(token, low, cap));
-        require(high <= cap, CapExceeded(token, high, cap));
+        if (low > cap) revert CapExceeded(token, low, cap);
+        if (high > cap) revert CapExceeded(token, high, cap);
     }
 
     function _takeSlots(DefView def) private {
@@ -156,35 +156,29 @@ contract Adjudicator is EscrowPayment {
     /* COLLATERAL */
 
     /// @inheritdoc IAdjudicator
-    function depositCollateral(ChannelDef calldata rawDef, address token, uint128 amount) external nonReentrant {
+    function depositCollateral(ChannelDef calldata rawDef, address token, uint128 amount) external nonReentrantView {
         (DefView def, bytes32 id, Channel storage c, Meta m) = _live(rawDef);
         _requireInTime(m);
         bool low = msg.sender == def.brokerLow();
-        require(low || msg.sender == def.brokerHigh(), NotBroker(msg.sender));
+        if (!low && msg.sender != def.brokerHigh()) revert NotBroker(msg.sender);
         uint256 i = _indexOf(def, token);
-        require(amount != 0, ZeroAmount());
-        (int128 netLow, int128 netHigh) = _netAt(c, i);
-        // In 256 bits; a net at or below the cap fits its 128.
-        int256 net = int256(low ? netLow : netHigh) + int256(uint256(amount));
-        uint256 cap = _requireListed(token);
-        require(net <= int256(cap), CapExceeded(token, uint256(net), cap));
-
+        if (amount == 0) revert ZeroAmount();
+        int256 net = _addToNet(c, i, low, amount);
+        uint256 cap = capOf(token);
+        if (net > int256(cap)) revert CapExceeded(token, uint256(net), cap);
         _debit(msg.sender, token, amount);
-        if (low) netLow = int128(net);
-        else netHigh = int128(net);
-        _setNet(c, i, netLow, netHigh);
-        emit CollateralDeposited(id, msg.sender, i, amount);
+        emit CollateralDeposited(id, low ? Side.LOW : Side.HIGH, i, amount);
     }
 
     /// @inheritdoc IAdjudicator
-    function resize(ChannelDef calldata rawDef, ClearingState calldata rawState, Signature[2] calldata sigs)
-        external
-        nonReentrant
-    {
-        (DefView def, bytes32 id, Channel storage c, Meta m, StateView s,) =
-            _enter(rawDef, rawState, sigs);
-        require(s.intent() == INTENT_RESIZE, WrongIntent(s.intent()));
-        require(block.timestamp < s.validUntil(), StateExpired(s.validUntil()));
+    function resize(
+        ChannelDef calldata rawDef,
+        ClearingState calldata rawState,
+        Signature[2] calldata sigs
+    ) external nonReentrantView {
+        (DefView def, bytes32 id, Channel storage c, Meta m, StateView s, ) = _enter(rawDef, rawState, sigs);
+        if (s.intent() != INTENT_RESIZE) revert WrongIntent(s.intent());
+        if (block.timestamp >= s.validUntil()) revert StateExpired(s.validUntil());
         _requireInTime(m);
         _requireNewer(m, s);
         _requireUnlocked(c, m);
@@ -201,15 +195,17 @@ contract Adjudicator is EscrowPayment {
     }
 
     /// @dev In 256 bits; what is left is at least the state's nets, so it fits its 128.
-    function _takeOut(Channel storage c, DefView def, SplitView a, uint256 i)
-        private
-        returns (uint256 outLow, uint256 outHigh)
-    {
+    function _takeOut(
+        Channel storage c,
+        DefView def,
+        SplitView a,
+        uint256 i
+    ) private returns (uint256 outLow, uint256 outHigh) {
         (int128 netLow, int128 netHigh) = _netAt(c, i);
         (outLow, outHigh) = (a.outLow(), a.outHigh());
         int256 leftLow = int256(netLow) - int256(outLow);
         int256 leftHigh = int256(netHigh) - int256(outHigh);
-        require(a.netLow() <= leftLow && a.netHigh() <= leftHigh, Unenforceable(i));
+        if (a.netLow() > leftLow || a.netHigh() > leftHigh) revert Unenforceable(i);
 
         _setNet(c, i, int128(leftLow), int128(leftHigh));
         _creditBoth(def.brokerLow(), def.brokerHigh(), def.asset(i), outLow, outHigh);
@@ -218,17 +214,17 @@ contract Adjudicator is EscrowPayment {
     /* DISPUTE */
 
     /// @inheritdoc IAdjudicator
-    function checkpoint(ChannelDef calldata rawDef, ClearingState calldata rawState, Signature[2] calldata sigs)
-        external
-        nonReentrant
-    {
-        (, bytes32 id, Channel storage c, Meta m, StateView s,) =
-            _enter(rawDef, rawState, sigs);
+    function checkpoint(
+        ChannelDef calldata rawDef,
+        ClearingState calldata rawState,
+        Signature[2] calldata sigs
+    ) external nonReentrantView {
+        (, bytes32 id, Channel storage c, Meta m, StateView s, ) = _enter(rawDef, rawState, sigs);
         if (s.intent() == INTENT_RESIZE) {
             // While it can still run it must stay runnable.
-            require(block.timestamp >= s.validUntil(), StateNotExpired(s.validUntil()));
+            if (block.timestamp < s.validUntil()) revert StateNotExpired(s.validUntil());
         } else {
-            require(s.intent() == INTENT_OPERATE || s.intent() == INTENT_SETTLE, WrongIntent(s.intent()));
+            if (s.intent() != INTENT_OPERATE && s.intent() != INTENT_SETTLE) revert WrongIntent(s.intent());
         }
         _requireInTime(m);
         _requireNewer(m, s);
@@ -239,17 +235,22 @@ contract Adjudicator is EscrowPayment {
     }
 
     /// @inheritdoc IAdjudicator
-    function challenge(ChannelDef calldata rawDef, ClearingState calldata rawState, Signature[2] calldata sigs)
-        external
-        nonReentrant
-    {
-        (DefView def, bytes32 id, Channel storage c, Meta m, StateView s, bytes32 stateHash) =
-            _enter(rawDef, rawState, sigs);
-        require(
-            msg.sender == def.brokerLow() || msg.sender == def.brokerHigh() || msg.sender == def.signerLow()
-                || msg.sender == def.signerHigh(),
-            NotParty(msg.sender)
+    function challenge(
+        ChannelDef calldata rawDef,
+        ClearingState calldata rawState,
+        Signature[2] calldata sigs
+    ) external nonReentrantView {
+        (DefView def, bytes32 id, Channel storage c, Meta m, StateView s, bytes32 stateHash) = _enter(
+            rawDef,
+            rawState,
+            sigs
         );
+        if (
+            msg.sender != def.brokerLow() &&
+            msg.sender != def.brokerHigh() &&
+            msg.sender != def.signerLow() &&
+            msg.sender != def.signerHigh()
+        ) revert NotParty(msg.sender);
         _challenge(def, id, c, m, s, stateHash);
     }
 
@@ -259,34 +260,28 @@ contract Adjudicator is EscrowPayment {
         ClearingState calldata rawState,
         Signature[2] calldata sigs,
         Signature calldata intent
-    ) external nonReentrant {
-        (DefView def, bytes32 id, Channel storage c, Meta m, StateView s, bytes32 stateHash) =
-            _enter(rawDef, rawState, sigs);
-        bytes32 digest = _hashTypedDataV4(ChannelCodec.hashIntent(id, s.epoch(), s.version(), stateHash));
-        require(
-            _isSigned(digest, intent, def.signerLow()) || _isSigned(digest, intent, def.signerHigh()),
-            NotParty(msg.sender)
+    ) external nonReentrantView {
+        (DefView def, bytes32 id, Channel storage c, Meta m, StateView s, bytes32 stateHash) = _enter(
+            rawDef,
+            rawState,
+            sigs
         );
+        bytes32 digest = _hashTypedDataV4(ChannelCodec.hashIntent(id, s.epoch(), s.version(), stateHash));
+        if (!_isSigned(digest, intent, def.signerLow()) && !_isSigned(digest, intent, def.signerHigh()))
+            revert NotParty(msg.sender);
         _challenge(def, id, c, m, s, stateHash);
     }
 
-    function _challenge(
-        DefView def,
-        bytes32 id,
-        Channel storage c,
-        Meta m,
-        StateView s,
-        bytes32 stateHash
-    ) private {
+    function _challenge(DefView def, bytes32 id, Channel storage c, Meta m, StateView s, bytes32 stateHash) private {
         uint64 enforced = m.enforcedVersion();
-        require(s.intent() != INTENT_CLOSE, WrongIntent(s.intent()));
-        require(s.intent() != INTENT_OPEN || s.version() == enforced, StaleVersion(s.version(), enforced));
+        if (s.intent() == INTENT_CLOSE) revert WrongIntent(s.intent());
+        if (s.intent() == INTENT_OPEN && s.version() != enforced) revert StaleVersion(s.version(), enforced);
         uint40 deadline = m.deadline();
         if (m.isChallenged()) {
             _requireInTime(m);
             _requireNewer(m, s);
         } else {
-            require(s.version() >= enforced, StaleVersion(s.version(), enforced));
+            if (s.version() < enforced) revert StaleVersion(s.version(), enforced);
             deadline = uint40(block.timestamp) + def.challengeDuration();
         }
         _requireEnforceable(c, s);
@@ -302,16 +297,15 @@ contract Adjudicator is EscrowPayment {
         ClearingState calldata rawState,
         Signature[2] calldata sigs,
         bytes32 preimage
-    ) external nonReentrant {
-        (, bytes32 id, Channel storage c, Meta m, StateView s, bytes32 stateHash) =
-            _enter(rawDef, rawState, sigs);
-        require(s.kind() == CONDITION_HASHLOCK, WrongCondition(s.intent(), s.kind()));
+    ) external nonReentrantView {
+        (, bytes32 id, Channel storage c, Meta m, StateView s, bytes32 stateHash) = _enter(rawDef, rawState, sigs);
+        if (s.kind() != CONDITION_HASHLOCK) revert WrongCondition(s.intent(), s.kind());
         m = _advance(c, m, s, stateHash);
         _requireEnforceable(c, s);
         m = _bindOrder(c, m, s.version(), 0);
-        require(m.flags() & REVEALED == 0, AlreadyRevealed());
-        require(sha256(abi.encode(preimage)) == s.ref(), WrongPreimage(preimage));
-        require(block.timestamp < s.expiry(), RevealTooLate(s.expiry()));
+        if (m.flags() & REVEALED != 0) revert AlreadyRevealed();
+        if (sha256(abi.encode(preimage)) != s.ref()) revert WrongPreimage(preimage);
+        if (block.timestamp >= s.expiry()) revert RevealTooLate(s.expiry());
 
         c.meta = m.withFlag(REVEALED);
         emit Revealed(id, s.epoch(), s.version(), preimage);
@@ -320,14 +314,14 @@ contract Adjudicator is EscrowPayment {
     /* END */
 
     /// @inheritdoc IAdjudicator
-    function closeCooperative(ChannelDef calldata rawDef, ClearingState calldata rawState, Signature[2] calldata sigs)
-        external
-        nonReentrant
-    {
-        (DefView def, bytes32 id, Channel storage c, Meta m, StateView s,) =
-            _enter(rawDef, rawState, sigs);
-        require(s.intent() == INTENT_CLOSE, WrongIntent(s.intent()));
-        require(block.timestamp < s.validUntil(), StateExpired(s.validUntil()));
+    function closeCooperative(
+        ChannelDef calldata rawDef,
+        ClearingState calldata rawState,
+        Signature[2] calldata sigs
+    ) external nonReentrant {
+        (DefView def, bytes32 id, Channel storage c, Meta m, StateView s, ) = _enter(rawDef, rawState, sigs);
+        if (s.intent() != INTENT_CLOSE) revert WrongIntent(s.intent());
+        if (block.timestamp >= s.validUntil()) revert StateExpired(s.validUntil());
         _requireNewer(m, s);
         _requireUnlocked(c, m);
         _requireEnforceable(c, s);
@@ -363,10 +357,10 @@ contract Adjudicator is EscrowPayment {
     /// @inheritdoc IAdjudicator
     function finalize(ChannelDef calldata rawDef, ClearingState calldata rawState) external nonReentrant {
         (DefView def, bytes32 id, Channel storage c, Meta m) = _live(rawDef);
-        require(m.isChallenged(), WrongStatus(m.status()));
-        require(block.timestamp >= m.deadline(), DeadlineNotReached(m.deadline()));
+        if (!m.isChallenged()) revert WrongStatus(m.status());
+        if (block.timestamp < m.deadline()) revert DeadlineNotReached(m.deadline());
         (StateView s, bytes32 stateHash) = ChannelCodec.load(rawState);
-        require(stateHash == c.digest, WrongDigest(stateHash, c.digest));
+        if (stateHash != c.digest) revert WrongDigest(stateHash, c.digest);
         _requireUnlocked(c, m);
         Outcome outcome = _requireDecided(s, m);
 
@@ -396,15 +390,17 @@ contract Adjudicator is EscrowPayment {
         if (kind == CONDITION_NONE || outcome == Outcome.DELIVERED || outcome == Outcome.REVEALED) return outcome;
         uint256 notBefore = s.expiry();
         if (kind == CONDITION_ORDER) notBefore += GRACE;
-        require(block.timestamp >= notBefore, ConditionOpen(notBefore));
+        if (block.timestamp < notBefore) revert ConditionOpen(notBefore);
     }
 
     /// @dev From the shares of asset i to its payouts.
-    function _payouts(Channel storage c, SplitView a, uint256 i, uint256 low, uint256 high)
-        private
-        view
-        returns (uint256 payLow, uint256 payHigh)
-    {
+    function _payouts(
+        Channel storage c,
+        SplitView a,
+        uint256 i,
+        uint256 low,
+        uint256 high
+    ) private view returns (uint256 payLow, uint256 payHigh) {
         (int128 netLow, int128 netHigh) = _netAt(c, i);
         payLow = ChannelRules.payout(low, netLow, a.netLow());
         payHigh = ChannelRules.payout(high, netHigh, a.netHigh());
@@ -420,10 +416,10 @@ contract Adjudicator is EscrowPayment {
 
     /// @inheritdoc IAdjudicator
     function pauseOpenings(uint40 until) external {
-        require(msg.sender == GUARDIAN, NotGuardian(msg.sender));
+        if (msg.sender != GUARDIAN) revert NotGuardian(msg.sender);
         uint40 last = openingsPausedUntil;
         uint256 notBefore = last == 0 ? 0 : last + PAUSE_GAP;
-        require(block.timestamp >= notBefore, PauseTooSoon(notBefore));
+        if (block.timestamp < notBefore) revert PauseTooSoon(notBefore);
 
         uint256 latest = block.timestamp + PAUSE_MAX;
         openingsPausedUntil = until < latest ? until : uint40(latest);
@@ -443,16 +439,17 @@ contract Adjudicator is EscrowPayment {
     function channelOf(bytes32 id) external view returns (ChannelView memory) {
         Channel storage c = _channel(id);
         Meta m = c.meta;
-        return ChannelView({
-            status: m.status(),
-            epoch: m.epoch(),
-            enforcedVersion: m.enforcedVersion(),
-            deadline: m.deadline(),
-            orderVersion: m.orderVersion(),
-            orderFlags: m.flags(),
-            digest: c.digest,
-            order: c.order
-        });
+        return
+            ChannelView({
+                status: m.status(),
+                epoch: m.epoch(),
+                enforcedVersion: m.enforcedVersion(),
+                deadline: m.deadline(),
+                orderVersion: m.orderVersion(),
+                orderFlags: m.flags(),
+                digest: c.digest,
+                order: c.order
+            });
     }
 
     /// @inheritdoc IAdjudicator
@@ -473,6 +470,20 @@ contract Adjudicator is EscrowPayment {
     /// @inheritdoc IAdjudicator
     function hashOrder(SettlementOrder calldata rawOrder) external pure returns (bytes32 hash) {
         (, hash) = ChannelCodec.load(rawOrder);
+    }
+
+    /// @inheritdoc IAdjudicator
+    function parameters() external view returns (Parameters memory) {
+        return
+            Parameters({
+                registry: address(REGISTRY),
+                timelock: TIMELOCK,
+                guardian: GUARDIAN,
+                minChallenge: MIN_CHALLENGE,
+                maxChallenge: MAX_CHALLENGE,
+                grace: GRACE,
+                pushGas: PUSH_GAS
+            });
     }
 
     /// @inheritdoc IAdjudicator

@@ -21,10 +21,10 @@ abstract contract AssetVault is IAssetVault, EIP712, ReentrancyGuardTransient {
     /// @dev A side's net is stored in an int128.
     uint256 private constant MAX_CAP = uint128(type(int128).max);
 
-    /// @notice Lists tokens and raises caps; nothing else.
-    address public immutable TIMELOCK;
-    /// @notice Gas that a token gets to pay out a cooperative close.
-    uint256 public immutable PUSH_GAS;
+    /// @dev Lists tokens and raises caps; nothing else.
+    address internal immutable TIMELOCK;
+    /// @dev Gas that a token gets to pay out a cooperative close.
+    uint256 internal immutable PUSH_GAS;
 
     mapping(address broker => mapping(address token => uint256)) private _ledger;
     mapping(address token => uint256) private _cap;
@@ -35,8 +35,11 @@ abstract contract AssetVault is IAssetVault, EIP712, ReentrancyGuardTransient {
         PUSH_GAS = pushGas;
     }
 
+    // Locks: `nonReentrant` where a token or the registry is called; `nonReentrantView`, which looks at the lock without taking it,
+    // where nothing is called.
+
     modifier onlyTimelock() {
-        require(msg.sender == TIMELOCK, NotTimelock(msg.sender));
+        if (msg.sender != TIMELOCK) revert NotTimelock(msg.sender);
         _;
     }
 
@@ -44,8 +47,8 @@ abstract contract AssetVault is IAssetVault, EIP712, ReentrancyGuardTransient {
 
     /// @inheritdoc IAssetVault
     function deposit(address token, uint256 amount) external nonReentrant {
-        require(amount != 0, ZeroAmount());
-        require(_cap[token] != 0, TokenNotListed(token));
+        if (amount == 0) revert ZeroAmount();
+        if (_cap[token] == 0) revert TokenNotListed(token);
 
         _credit(msg.sender, token, amount);
         emit Deposited(msg.sender, token, amount);
@@ -62,25 +65,25 @@ abstract contract AssetVault is IAssetVault, EIP712, ReentrancyGuardTransient {
 
     /// @inheritdoc IAssetVault
     function withdrawWithAuth(WithdrawAuth calldata auth, bytes calldata sig) external nonReentrant {
-        require(block.timestamp < auth.validUntil, AuthExpired(auth.validUntil));
+        if (block.timestamp >= auth.validUntil) revert AuthExpired(auth.validUntil);
         bytes32 digest = _hashTypedDataV4(ChannelCodec.hashAuth(auth));
-        require(SignatureChecker.isValidSignatureNow(auth.account, digest, sig), BadAuthSignature(auth.account));
+        if (!SignatureChecker.isValidSignatureNow(auth.account, digest, sig)) revert BadAuthSignature(auth.account);
         _spendAuth(auth.account, auth.nonce);
 
         _withdraw(auth.account, auth.token, auth.amount, auth.to);
     }
 
     /// @inheritdoc IAssetVault
-    function cancelAuth(uint256 nonce) external nonReentrant {
+    function cancelAuth(uint256 nonce) external nonReentrantView {
         _spendAuth(msg.sender, nonce);
     }
 
     /// @inheritdoc IAssetVault
     function raiseCap(address token, uint256 cap) external onlyTimelock {
-        require(token.code.length != 0, NoCode(token));
+        if (token.code.length == 0) revert NoCode(token);
         uint256 old = _cap[token];
-        require(cap > old, CapNotRaised(token, old, cap));
-        require(cap <= MAX_CAP, CapTooHigh(token, cap));
+        if (cap <= old) revert CapNotRaised(token, old, cap);
+        if (cap > MAX_CAP) revert CapTooHigh(token, cap);
 
         _cap[token] = cap;
         emit CapRaised(token, old, cap);
@@ -88,7 +91,7 @@ abstract contract AssetVault is IAssetVault, EIP712, ReentrancyGuardTransient {
 
     /// @inheritdoc IAssetVault
     function pushTransfer(address token, address to, uint256 amount) external {
-        require(msg.sender == address(this), NotSelf(msg.sender));
+        if (msg.sender != address(this)) revert NotSelf(msg.sender);
         IERC20(token).safeTransfer(to, amount);
     }
 
@@ -100,7 +103,7 @@ abstract contract AssetVault is IAssetVault, EIP712, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IAssetVault
-    function capOf(address token) external view returns (uint256) {
+    function capOf(address token) public view returns (uint256) {
         return _cap[token];
     }
 
@@ -127,7 +130,7 @@ abstract contract AssetVault is IAssetVault, EIP712, ReentrancyGuardTransient {
     function _debit(address broker, address token, uint256 amount) internal {
         mapping(address token => uint256) storage ledger = _ledger[broker];
         uint256 have = ledger[token];
-        require(have >= amount, InsufficientBalance(broker, token, have, amount));
+        if (have < amount) revert InsufficientBalance(broker, token, have, amount);
         unchecked {
             ledger[token] = have - amount; // have >= amount
         }
@@ -150,7 +153,7 @@ abstract contract AssetVault is IAssetVault, EIP712, ReentrancyGuardTransient {
     /// @dev The cap of a listed token.
     function _requireListed(address token) internal view returns (uint256 cap) {
         cap = _cap[token];
-        require(cap != 0, TokenNotListed(token));
+        if (cap == 0) revert TokenNotListed(token);
     }
 
     /// @dev Pull from both brokers' allowances and check the sum by balance.
@@ -166,18 +169,17 @@ abstract contract AssetVault is IAssetVault, EIP712, ReentrancyGuardTransient {
     /// The gas check keeps an outsider from choosing the ledger by starving the call (63/64 of what is left is forwarded).
     function _push(address broker, address token, uint256 amount) internal {
         if (amount == 0) return;
-        uint256 needed = PUSH_GAS * 64 / 63 + PUSH_RESERVE;
-        require(gasleft() >= needed, InsufficientGas(gasleft(), needed));
-        try this.pushTransfer{gas: PUSH_GAS}(token, broker, amount) {}
-        catch {
+        uint256 needed = (PUSH_GAS * 64) / 63 + PUSH_RESERVE;
+        if (gasleft() < needed) revert InsufficientGas(gasleft(), needed);
+        try this.pushTransfer{gas: PUSH_GAS}(token, broker, amount) {} catch {
             _credit(broker, token, amount);
             emit PushFailed(broker, token, amount);
         }
     }
 
     function _withdraw(address broker, address token, uint256 amount, address to) private {
-        require(amount != 0, ZeroAmount());
-        require(to != address(0) && to != address(this), BadRecipient(to));
+        if (amount == 0) revert ZeroAmount();
+        if (to == address(0) || to == address(this)) revert BadRecipient(to);
         _debit(broker, token, amount);
         emit Withdrawn(broker, token, to, amount);
 
@@ -187,7 +189,7 @@ abstract contract AssetVault is IAssetVault, EIP712, ReentrancyGuardTransient {
     function _spendAuth(address account, uint256 nonce) private {
         uint256 bit = 1 << (nonce & 0xff);
         uint256 word = _spentAuths[account][nonce >> 8];
-        require(word & bit == 0, AuthAlreadySpent(account, nonce));
+        if (word & bit != 0) revert AuthAlreadySpent(account, nonce);
         _spentAuths[account][nonce >> 8] = word | bit;
         emit AuthSpent(account, nonce);
     }
@@ -195,6 +197,6 @@ abstract contract AssetVault is IAssetVault, EIP712, ReentrancyGuardTransient {
     function _requireReceived(address token, uint256 before, uint256 want) private view {
         uint256 now_ = IERC20(token).balanceOf(address(this));
         uint256 got = now_ > before ? now_ - before : 0;
-        require(got == want, InexactTransfer(token, got, want));
+        if (got != want) revert InexactTransfer(token, got, want);
     }
 }

@@ -21,13 +21,13 @@ abstract contract ChannelBook is IAdjudicator, AssetVault {
         uint256[8] net; // per asset: net of high (int128) << 128 | net of low (int128); 8 = ChannelRules.MAX_ASSETS
     }
 
-    /// @notice Names the brokers' signers and counts their channels.
-    IBrokerRegistry public immutable REGISTRY;
+    /// @dev Names the brokers' signers and counts their channels.
+    IBrokerRegistry internal immutable REGISTRY;
 
     mapping(bytes32 id => Channel) private _channels;
 
     constructor(IBrokerRegistry registry) {
-        require(registry.adjudicator() == address(this), RegistryNotOurs(address(registry)));
+        if (registry.adjudicator() != address(this)) revert RegistryNotOurs(address(registry));
         REGISTRY = registry;
     }
 
@@ -38,30 +38,19 @@ abstract contract ChannelBook is IAdjudicator, AssetVault {
     }
 
     /// @dev The channel of a definition, OPEN or CHALLENGED. Its definition was checked when it opened.
-    function _live(ChannelDef calldata raw)
-        internal
-        view
-        returns (DefView def, bytes32 id, Channel storage c, Meta m)
-    {
+    function _live(ChannelDef calldata raw) internal view returns (DefView def, bytes32 id, Channel storage c, Meta m) {
         (def, id) = ChannelCodec.load(raw);
         c = _channels[id];
         m = c.meta;
-        require(m.isLive(), WrongStatus(m.status()));
+        if (!m.isLive()) revert WrongStatus(m.status());
     }
 
     /// @dev As `_live`, and an authentic state.
-    function _enter(ChannelDef calldata rawDef, ClearingState calldata rawState, Signature[2] calldata sigs)
-        internal
-        view
-        returns (
-            DefView def,
-            bytes32 id,
-            Channel storage c,
-            Meta m,
-            StateView s,
-            bytes32 stateHash
-        )
-    {
+    function _enter(
+        ChannelDef calldata rawDef,
+        ClearingState calldata rawState,
+        Signature[2] calldata sigs
+    ) internal view returns (DefView def, bytes32 id, Channel storage c, Meta m, StateView s, bytes32 stateHash) {
         (def, id, c, m) = _live(rawDef);
         (s, stateHash) = _authenticate(def, id, m, rawState, sigs);
     }
@@ -77,52 +66,49 @@ abstract contract ChannelBook is IAdjudicator, AssetVault {
         Signature[2] calldata sigs
     ) internal view returns (StateView s, bytes32 stateHash) {
         (s, stateHash) = ChannelCodec.load(raw);
-        require(s.channelId() == id, WrongChannel(s.channelId(), id));
-        require(s.epoch() == m.epoch(), WrongEpoch(s.epoch(), m.epoch()));
-        require(s.version() != 0, ZeroVersion());
+        if (s.channelId() != id) revert WrongChannel(s.channelId(), id);
+        if (s.epoch() != m.epoch()) revert WrongEpoch(s.epoch(), m.epoch());
+        if (s.version() == 0) revert ZeroVersion();
         ChannelRules.requireValid(s, def.assetCount());
         bytes32 digest = _hashTypedDataV4(stateHash);
-        require(_isSigned(digest, sigs[0], def.signerLow()), BadSignature(def.signerLow()));
-        require(_isSigned(digest, sigs[1], def.signerHigh()), BadSignature(def.signerHigh()));
+        if (!_isSigned(digest, sigs[0], def.signerLow())) revert BadSignature(def.signerLow());
+        if (!_isSigned(digest, sigs[1], def.signerHigh())) revert BadSignature(def.signerHigh());
     }
 
     /// @dev ecrecover alone: what a contract at the signer's address says could change later. Low s only; signers are not zero.
     function _isSigned(bytes32 digest, Signature calldata sig, address signer) internal pure returns (bool) {
-        (address recovered,,) = ECDSA.tryRecover(digest, sig.r, sig.vs);
+        (address recovered, , ) = ECDSA.tryRecover(digest, sig.r, sig.vs);
         return recovered == signer;
     }
 
     /// @dev OPEN, or CHALLENGED with now < deadline.
     function _requireInTime(Meta m) internal view {
-        require(!m.isChallenged() || block.timestamp < m.deadline(), DeadlinePassed(m.deadline()));
+        if (m.isChallenged() && block.timestamp >= m.deadline()) revert DeadlinePassed(m.deadline());
     }
 
     /// @dev For calls that replace what is enforced.
     function _requireNewer(Meta m, StateView s) internal pure {
         uint64 enforced = m.enforcedVersion();
         // The sum in 256 bits: enforced may be the highest version there is.
-        require(s.version() > enforced, StaleVersion(s.version(), enforced == type(uint64).max ? enforced : enforced + 1));
+        if (s.version() <= enforced)
+            revert StaleVersion(s.version(), enforced == type(uint64).max ? enforced : enforced + 1);
     }
 
     /// @dev For calls on a condition: a version that is enforced already stays as it is, a higher one is enforced; past the deadline
     /// the channel's end is fixed and only the challenged state counts.
-    function _advance(Channel storage c, Meta m, StateView s, bytes32 stateHash)
-        internal
-        view
-        returns (Meta)
-    {
+    function _advance(Channel storage c, Meta m, StateView s, bytes32 stateHash) internal view returns (Meta) {
         if (m.isChallenged() && block.timestamp >= m.deadline()) {
-            require(stateHash == c.digest, WrongDigest(stateHash, c.digest));
+            if (stateHash != c.digest) revert WrongDigest(stateHash, c.digest);
             return m;
         }
         uint64 enforced = m.enforcedVersion();
-        require(s.version() >= enforced, StaleVersion(s.version(), enforced));
+        if (s.version() < enforced) revert StaleVersion(s.version(), enforced);
         return s.version() > enforced ? m.enforced(s.version()) : m;
     }
 
     /// @dev No lock of another version or order may be outstanding; then the flags speak of this version.
     function _bindOrder(Channel storage c, Meta m, uint64 version, bytes32 orderHash) internal view returns (Meta) {
-        if (m.isLocked()) require(m.orderVersion() == version && orderHash == c.order, LockOutstanding(c.order));
+        if (m.isLocked() && (m.orderVersion() != version || orderHash != c.order)) revert LockOutstanding(c.order);
         return m.orderVersion() == version ? m : m.withOrder(version);
     }
 
@@ -135,7 +121,7 @@ abstract contract ChannelBook is IAdjudicator, AssetVault {
         for (uint256 i = 0; i < n; ++i) {
             (int128 low, int128 high) = _netAt(c, i);
             SplitView a = s.split(i);
-            require(a.netLow() <= low && a.netHigh() <= high, Unenforceable(i));
+            if (a.netLow() > low || a.netHigh() > high) revert Unenforceable(i);
         }
     }
 
@@ -144,6 +130,18 @@ abstract contract ChannelBook is IAdjudicator, AssetVault {
     function _netAt(Channel storage c, uint256 i) internal view returns (int128 low, int128 high) {
         uint256 word = c.net[i];
         return (int128(uint128(word)), int128(uint128(word >> 128)));
+    }
+
+    /// @dev The new net of that side. In 256 bits; the caller refuses what exceeds the cap, below which it fits its 128.
+    function _addToNet(Channel storage c, uint256 i, bool low, uint128 amount) internal returns (int256 net) {
+        uint256 word = c.net[i];
+        uint256 shift = low ? 0 : 128;
+        unchecked {
+            // A 127-bit and a 128-bit number.
+            net = int256(int128(uint128(word >> shift))) + int256(uint256(amount));
+        }
+        uint256 other = word & (uint256(type(uint128).max) << (128 - shift));
+        c.net[i] = other | (uint256(uint128(uint256(net))) << shift);
     }
 
     function _setNet(Channel storage c, uint256 i, int128 low, int128 high) internal {

@@ -19,22 +19,29 @@ import {DefView, OrderView, StateView} from "./ChannelViews.sol";
 /// Array lengths were bounded against calldatasize by the compiler when the slice was taken, so no size below overflows.
 library ChannelCodec {
     bytes32 internal constant DEF_TYPEHASH = keccak256(
-        "ChannelDef(uint256 chainId,address adjudicator,address brokerLow,address brokerHigh,address signerLow,address signerHigh,address[] assets,uint32 challengeDuration,uint64 nonce)"
+        "ChannelDef(uint256 chainId,address adjudicator,address brokerLow,address brokerHigh,address signerLow,"
+        "address signerHigh,address[] assets,uint32 challengeDuration,uint64 nonce)"
     );
     bytes32 internal constant SPLIT_TYPEHASH = keccak256(
         "AssetSplit(int128 netLow,int128 netHigh,uint128 low,uint128 high,uint128 outLow,uint128 outHigh)"
     );
-    bytes32 internal constant CONDITION_TYPEHASH =
-        keccak256("Condition(uint8 kind,bytes32 ref,uint40 expiry,uint128[] altLow)");
+    bytes32 internal constant CONDITION_TYPEHASH = keccak256(
+        "Condition(uint8 kind,bytes32 ref,uint40 expiry,uint128[] altLow)"
+    );
     bytes32 internal constant STATE_TYPEHASH = keccak256(
-        "ClearingState(bytes32 channelId,uint32 epoch,uint64 version,uint8 intent,AssetSplit[] splits,Condition condition,bytes32 liabilitiesRoot,bytes32 riskHash,uint40 signedAt,uint40 validUntil)AssetSplit(int128 netLow,int128 netHigh,uint128 low,uint128 high,uint128 outLow,uint128 outHigh)Condition(uint8 kind,bytes32 ref,uint40 expiry,uint128[] altLow)"
+        "ClearingState(bytes32 channelId,uint32 epoch,uint64 version,uint8 intent,AssetSplit[] splits,"
+        "Condition condition,bytes32 liabilitiesRoot,bytes32 riskHash,uint40 signedAt,uint40 validUntil)"
+        "AssetSplit(int128 netLow,int128 netHigh,uint128 low,uint128 high,uint128 outLow,uint128 outHigh)"
+        "Condition(uint8 kind,bytes32 ref,uint40 expiry,uint128[] altLow)"
     );
     bytes32 internal constant LEG_TYPEHASH = keccak256("Leg(address token,bool fromLow,uint128 amount)");
     bytes32 internal constant ORDER_TYPEHASH = keccak256(
-        "SettlementOrder(bytes32 channelId,uint32 epoch,uint64 version,uint40 fundBy,Leg[] legs)Leg(address token,bool fromLow,uint128 amount)"
+        "SettlementOrder(bytes32 channelId,uint32 epoch,uint64 version,uint40 fundBy,Leg[] legs)"
+        "Leg(address token,bool fromLow,uint128 amount)"
     );
-    bytes32 internal constant INTENT_TYPEHASH =
-        keccak256("ChallengeIntent(bytes32 channelId,uint32 epoch,uint64 version,bytes32 stateDigest)");
+    bytes32 internal constant INTENT_TYPEHASH = keccak256(
+        "ChallengeIntent(bytes32 channelId,uint32 epoch,uint64 version,bytes32 stateDigest)"
+    );
     bytes32 internal constant AUTH_TYPEHASH = keccak256(
         "WithdrawAuth(address account,address token,address to,uint128 amount,uint256 nonce,uint40 validUntil)"
     );
@@ -62,12 +69,27 @@ library ChannelCodec {
             mstore(add(def, 0xc0), keccak256(items, size)) // in place of the offset of `assets`
             id := keccak256(head, 0x140)
             mstore(add(def, 0xc0), list)
+        }
+    }
 
+    /// @dev Dirty bits change the id, so only `open` has to look: no other call finds a channel under such a definition.
+    function requireClean(DefView def) internal pure {
+        assembly ("memory-safe") {
             let addresses := or(mload(add(def, 0x20)), or(mload(add(def, 0x40)), mload(add(def, 0x60))))
             addresses := or(addresses, or(mload(add(def, 0x80)), mload(add(def, 0xa0))))
-            for { let at := items } lt(at, head) { at := add(at, 0x20) } { addresses := or(addresses, mload(at)) }
+            let list := mload(add(def, 0xc0))
+            let end := add(add(list, 0x20), shl(5, mload(list)))
+            for {
+                let at := add(list, 0x20)
+            } lt(at, end) {
+                at := add(at, 0x20)
+            } {
+                addresses := or(addresses, mload(at))
+            }
             let dirty := or(shr(160, addresses), or(shr(32, mload(add(def, 0xe0))), shr(64, mload(add(def, 0x100)))))
-            if dirty { revert(0, 0) }
+            if dirty {
+                revert(0, 0)
+            }
         }
     }
 
@@ -94,7 +116,9 @@ library ChannelCodec {
             let dirty := or(shr(32, mload(add(s, 0x20))), shr(64, mload(add(s, 0x40))))
             dirty := or(dirty, shr(8, mload(add(s, 0x60))))
             dirty := or(dirty, shr(40, or(mload(add(s, 0x100)), mload(add(s, 0x120)))))
-            if dirty { revert(0, 0) }
+            if dirty {
+                revert(0, 0)
+            }
         }
     }
 
@@ -117,7 +141,9 @@ library ChannelCodec {
 
             let dirty := or(shr(32, mload(add(order, 0x20))), shr(64, mload(add(order, 0x40))))
             dirty := or(dirty, shr(40, mload(add(order, 0x60))))
-            if dirty { revert(0, 0) }
+            if dirty {
+                revert(0, 0)
+            }
         }
     }
 
@@ -134,7 +160,11 @@ library ChannelCodec {
 
             let src := raw.offset
             let dirty := 0
-            for { let i := 0 } lt(i, size) { i := add(i, 0x20) } {
+            for {
+                let i := 0
+            } lt(i, size) {
+                i := add(i, 0x20)
+            } {
                 let item := add(at, 0x20)
                 mstore(at, typehash)
                 calldatacopy(item, src, 0xc0)
@@ -150,7 +180,9 @@ library ChannelCodec {
                 src := add(src, 0xc0)
             }
             hash := keccak256(hashes, size)
-            if dirty { revert(0, 0) }
+            if dirty {
+                revert(0, 0)
+            }
         }
     }
 
@@ -175,9 +207,17 @@ library ChannelCodec {
             mstore(add(condition, 0x60), list)
 
             let entries := 0
-            for { let at := items } lt(at, head) { at := add(at, 0x20) } { entries := or(entries, mload(at)) }
+            for {
+                let at := items
+            } lt(at, head) {
+                at := add(at, 0x20)
+            } {
+                entries := or(entries, mload(at))
+            }
             let dirty := or(shr(8, mload(condition)), shr(40, mload(add(condition, 0x40))))
-            if or(dirty, shr(128, entries)) { revert(0, 0) }
+            if or(dirty, shr(128, entries)) {
+                revert(0, 0)
+            }
         }
     }
 
@@ -194,7 +234,11 @@ library ChannelCodec {
 
             let src := raw.offset
             let dirty := 0
-            for { let i := 0 } lt(i, size) { i := add(i, 0x20) } {
+            for {
+                let i := 0
+            } lt(i, size) {
+                i := add(i, 0x20)
+            } {
                 let item := add(at, 0x20)
                 mstore(at, typehash)
                 calldatacopy(item, src, 0x60)
@@ -206,7 +250,9 @@ library ChannelCodec {
                 src := add(src, 0x60)
             }
             hash := keccak256(hashes, size)
-            if dirty { revert(0, 0) }
+            if dirty {
+                revert(0, 0)
+            }
         }
     }
 

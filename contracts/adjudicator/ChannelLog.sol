@@ -14,11 +14,13 @@ using ChannelLog for EventData global;
 /// last one, an array of static structs. Tests decode every event by the ABI and compare it with the model's.
 library ChannelLog {
     /// @dev Heads 0 and 1 are the epoch and the version; `put` the others and the elements.
-    function start(uint256 heads, uint32 epoch, uint64 version, uint256 count, uint256 wordsPerElement)
-        internal
-        pure
-        returns (EventData data)
-    {
+    function start(
+        uint256 heads,
+        uint32 epoch,
+        uint64 version,
+        uint256 count,
+        uint256 wordsPerElement
+    ) internal pure returns (EventData data) {
         assembly ("memory-safe") {
             // one word of size, then the words
             data := mload(0x40)

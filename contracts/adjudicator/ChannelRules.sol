@@ -29,25 +29,22 @@ library ChannelRules {
 
     /// @dev Whether the assets are listed and the signers are named is for the caller to ask.
     function requireDefinition(DefView def, uint32 minDuration, uint32 maxDuration) internal view {
-        require(def.chainId() == block.chainid, IAdjudicator.WrongChain(def.chainId(), block.chainid));
-        require(def.adjudicator() == address(this), IAdjudicator.WrongAdjudicator(def.adjudicator(), address(this)));
-        require(def.brokerLow() < def.brokerHigh(), IAdjudicator.BrokersNotAscending(def.brokerLow(), def.brokerHigh()));
-        require(
-            def.signerLow() != address(0) && def.signerHigh() != address(0) && def.signerLow() != def.signerHigh(),
-            IAdjudicator.BadSigners(def.signerLow(), def.signerHigh())
-        );
+        if (def.chainId() != block.chainid) revert IAdjudicator.WrongChain(def.chainId(), block.chainid);
+        if (def.adjudicator() != address(this)) revert IAdjudicator.WrongAdjudicator(def.adjudicator(), address(this));
+        if (def.brokerLow() >= def.brokerHigh())
+            revert IAdjudicator.BrokersNotAscending(def.brokerLow(), def.brokerHigh());
+        if (def.signerLow() == address(0) || def.signerHigh() == address(0) || def.signerLow() == def.signerHigh())
+            revert IAdjudicator.BadSigners(def.signerLow(), def.signerHigh());
 
         uint256 n = def.assetCount();
-        require(n != 0 && n <= MAX_ASSETS, IAdjudicator.BadAssetCount(n));
+        if (n == 0 || n > MAX_ASSETS) revert IAdjudicator.BadAssetCount(n);
         for (uint256 i = 1; i < n; ++i) {
-            require(def.asset(i - 1) < def.asset(i), IAdjudicator.AssetsNotAscending(i));
+            if (def.asset(i - 1) >= def.asset(i)) revert IAdjudicator.AssetsNotAscending(i);
         }
 
         uint32 duration = def.challengeDuration();
-        require(
-            duration >= minDuration && duration <= maxDuration,
-            IAdjudicator.ChallengeDurationOutOfRange(duration, minDuration, maxDuration)
-        );
+        if (duration < minDuration || duration > maxDuration)
+            revert IAdjudicator.ChallengeDurationOutOfRange(duration, minDuration, maxDuration);
     }
 
     /* STATE */
@@ -56,13 +53,13 @@ library ChannelRules {
     function requireValid(StateView s, uint256 n) internal view {
         uint8 intent = s.intent();
         uint8 kind = s.kind();
-        require(s.splitCount() == n, IAdjudicator.WrongSplitCount(s.splitCount(), n));
-        require(intent >= INTENT_OPEN && intent <= INTENT_CLOSE, IAdjudicator.WrongIntent(intent));
-        require(_kindFits(intent, kind), IAdjudicator.WrongCondition(intent, kind));
+        if (s.splitCount() != n) revert IAdjudicator.WrongSplitCount(s.splitCount(), n);
+        if (intent < INTENT_OPEN || intent > INTENT_CLOSE) revert IAdjudicator.WrongIntent(intent);
+        if (!_kindFits(intent, kind)) revert IAdjudicator.WrongCondition(intent, kind);
         if (intent == INTENT_OPERATE || intent == INTENT_SETTLE) {
-            require(s.validUntil() == 0, IAdjudicator.UnexpectedValidUntil(s.validUntil()));
+            if (s.validUntil() != 0) revert IAdjudicator.UnexpectedValidUntil(s.validUntil());
         } else if (intent == INTENT_CLOSE) {
-            require(s.liabilitiesRoot() == 0, IAdjudicator.LiabilitiesOutstanding(s.liabilitiesRoot()));
+            if (s.liabilitiesRoot() != 0) revert IAdjudicator.LiabilitiesOutstanding(s.liabilitiesRoot());
         }
         _requireCondition(s, kind, n);
         for (uint256 i = 0; i < n; ++i) {
@@ -79,13 +76,11 @@ library ChannelRules {
     function _requireCondition(StateView s, uint8 kind, uint256 n) private view {
         uint256 entries = s.altCount();
         if (kind == CONDITION_NONE) {
-            require(
-                s.ref() == 0 && s.expiry() == 0 && entries == 0, IAdjudicator.MalformedCondition()
-            );
+            if (s.ref() != 0 || s.expiry() != 0 || entries != 0) revert IAdjudicator.MalformedCondition();
         } else {
-            require(entries == (kind == CONDITION_ORDER ? 3 * n : n), IAdjudicator.MalformedCondition());
+            if (entries != (kind == CONDITION_ORDER ? 3 * n : n)) revert IAdjudicator.MalformedCondition();
             uint256 latest = block.timestamp + HORIZON;
-            require(s.expiry() <= latest, IAdjudicator.ConditionTooFar(s.expiry(), latest));
+            if (s.expiry() > latest) revert IAdjudicator.ConditionTooFar(s.expiry(), latest);
         }
     }
 
@@ -97,18 +92,16 @@ library ChannelRules {
         uint128 outHigh = a.outHigh();
         unchecked {
             // Each term is below 2^128 in size, so neither side wraps.
-            require(
-                int256(uint256(low) + high) == int256(a.netLow()) + a.netHigh(), IAdjudicator.NotConserved(i)
-            );
+            if (int256(uint256(low) + high) != int256(a.netLow()) + a.netHigh()) revert IAdjudicator.NotConserved(i);
         }
         if (intent == INTENT_CLOSE) {
-            require(outLow <= low && outHigh <= high, IAdjudicator.BadOut(i));
+            if (outLow > low || outHigh > high) revert IAdjudicator.BadOut(i);
         } else if (intent != INTENT_RESIZE) {
-            require(outLow | outHigh == 0, IAdjudicator.BadOut(i));
+            if (outLow | outHigh != 0) revert IAdjudicator.BadOut(i);
         }
         uint256 entries = s.altCount();
         for (uint256 entry = i; entry < entries; entry += n) {
-            require(s.altLow(entry) <= uint256(low) + high, IAdjudicator.BadAlternative(entry));
+            if (s.altLow(entry) > uint256(low) + high) revert IAdjudicator.BadAlternative(entry);
         }
     }
 
@@ -116,15 +109,16 @@ library ChannelRules {
 
     /// @dev The order belongs to the state and its legs are well formed. The hash was compared before.
     function requireOrder(OrderView order, StateView s) internal pure {
-        require(
-            order.channelId() == s.channelId() && order.epoch() == s.epoch() && order.version() == s.version()
-                && order.fundBy() == s.expiry(),
-            IEscrowPayment.OrderNotOfState()
-        );
+        if (
+            order.channelId() != s.channelId() ||
+            order.epoch() != s.epoch() ||
+            order.version() != s.version() ||
+            order.fundBy() != s.expiry()
+        ) revert IEscrowPayment.OrderNotOfState();
         uint256 count = order.legCount();
-        require(count != 0 && count <= MAX_LEGS, IEscrowPayment.BadLegCount(count));
+        if (count == 0 || count > MAX_LEGS) revert IEscrowPayment.BadLegCount(count);
         for (uint256 i = 0; i < count; ++i) {
-            require(order.leg(i).amount() != 0, IEscrowPayment.ZeroLeg(i));
+            if (order.leg(i).amount() == 0) revert IEscrowPayment.ZeroLeg(i);
         }
     }
 
@@ -143,15 +137,21 @@ library ChannelRules {
     }
 
     /// @dev Who owns what of asset i under the outcome: the split, or an entry of altLow and the rest of the total.
-    function shares(StateView s, Outcome outcome, uint256 i, uint256 n)
-        internal
-        pure
-        returns (uint256 low, uint256 high)
-    {
+    function shares(
+        StateView s,
+        Outcome outcome,
+        uint256 i,
+        uint256 n
+    ) internal pure returns (uint256 low, uint256 high) {
         SplitView a = s.split(i);
         (low, high) = (a.low(), a.high());
         if (outcome == Outcome.SPLIT) return (low, high);
-        uint256 block_ = outcome == Outcome.LOW_DEFAULTED ? n : outcome == Outcome.HIGH_DEFAULTED ? 2 * n : 0;
+        uint256 block_ =
+            outcome == Outcome.LOW_DEFAULTED
+                ? n
+                : outcome == Outcome.HIGH_DEFAULTED
+                    ? 2 * n
+                    : 0;
         uint256 total = low + high;
         low = s.altLow(block_ + i);
         high = total - low; // the state was valid: the alternative is at most the total

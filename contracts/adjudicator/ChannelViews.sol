@@ -200,59 +200,59 @@ library SplitViewLib {
 }
 
 library OrderViewLib {
-    function channelId(OrderView o) internal pure returns (bytes32 value) {
+    function channelId(OrderView order) internal pure returns (bytes32 value) {
         assembly ("memory-safe") {
-            value := mload(o)
+            value := mload(order)
         }
     }
 
-    function epoch(OrderView o) internal pure returns (uint32 value) {
+    function epoch(OrderView order) internal pure returns (uint32 value) {
         assembly ("memory-safe") {
-            value := mload(add(o, 0x20))
+            value := mload(add(order, 0x20))
         }
     }
 
-    function version(OrderView o) internal pure returns (uint64 value) {
+    function version(OrderView order) internal pure returns (uint64 value) {
         assembly ("memory-safe") {
-            value := mload(add(o, 0x40))
+            value := mload(add(order, 0x40))
         }
     }
 
-    function fundBy(OrderView o) internal pure returns (uint40 value) {
+    function fundBy(OrderView order) internal pure returns (uint40 value) {
         assembly ("memory-safe") {
-            value := mload(add(o, 0x60))
+            value := mload(add(order, 0x60))
         }
     }
 
-    function legCount(OrderView o) internal pure returns (uint256 count) {
+    function legCount(OrderView order) internal pure returns (uint256 count) {
         assembly ("memory-safe") {
-            count := mload(mload(add(o, 0x80)))
+            count := mload(mload(add(order, 0x80)))
         }
     }
 
-    function leg(OrderView o, uint256 i) internal pure returns (LegView l) {
+    function leg(OrderView order, uint256 i) internal pure returns (LegView value) {
         assembly ("memory-safe") {
-            l := add(add(mload(add(o, 0x80)), 0x40), shl(7, i))
+            value := add(add(mload(add(order, 0x80)), 0x40), shl(7, i))
         }
     }
 }
 
 library LegViewLib {
-    function token(LegView l) internal pure returns (address value) {
+    function token(LegView a) internal pure returns (address value) {
         assembly ("memory-safe") {
-            value := mload(l)
+            value := mload(a)
         }
     }
 
-    function fromLow(LegView l) internal pure returns (bool value) {
+    function fromLow(LegView a) internal pure returns (bool value) {
         assembly ("memory-safe") {
-            value := mload(add(l, 0x20))
+            value := mload(add(a, 0x20))
         }
     }
 
-    function amount(LegView l) internal pure returns (uint128 value) {
+    function amount(LegView a) internal pure returns (uint128 value) {
         assembly ("memory-safe") {
-            value := mload(add(l, 0x40))
+            value := mload(add(a, 0x40))
         }
     }
 }

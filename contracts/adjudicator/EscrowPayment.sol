@@ -14,8 +14,8 @@ import {EXECUTED, HIGH_FUNDED, LOW_FUNDED, Meta, REFUNDED} from "./Meta.sol";
 /// @dev A lock is a debit whose amounts are known by the order's hash; nothing else is stored of it. Debits come before credits, so
 /// that no side pays with what the same order brings it.
 abstract contract EscrowPayment is ChannelBook {
-    /// @notice Seconds that the second funder has after fundBy: a treasury is slow, a sequencer can be down.
-    uint32 public immutable GRACE;
+    /// @dev Seconds that the second funder has after fundBy: a treasury is slow, a sequencer can be down.
+    uint32 internal immutable GRACE;
 
     constructor(uint32 grace) {
         GRACE = grace;
@@ -30,9 +30,13 @@ abstract contract EscrowPayment is ChannelBook {
         Signature[2] calldata sigs,
         SettlementOrder calldata rawOrder
     ) external nonReentrant {
-        (DefView def, Channel storage c, Meta m, OrderView order, bytes32 orderHash) =
-            _admit(rawDef, rawState, sigs, rawOrder);
-        require(block.timestamp < order.fundBy(), FundingClosed(order.fundBy()));
+        (DefView def, Channel storage c, Meta m, OrderView order, bytes32 orderHash) = _admit(
+            rawDef,
+            rawState,
+            sigs,
+            rawOrder
+        );
+        if (block.timestamp >= order.fundBy()) revert FundingClosed(order.fundBy());
         _requireSignersNamed(def);
 
         c.meta = m.withFlag(EXECUTED);
@@ -49,8 +53,12 @@ abstract contract EscrowPayment is ChannelBook {
         SettlementOrder calldata rawOrder,
         Side side
     ) external nonReentrant {
-        (DefView def, Channel storage c, Meta m, OrderView order, bytes32 orderHash) =
-            _admit(rawDef, rawState, sigs, rawOrder);
+        (DefView def, Channel storage c, Meta m, OrderView order, bytes32 orderHash) = _admit(
+            rawDef,
+            rawState,
+            sigs,
+            rawOrder
+        );
         bool low = side == Side.LOW;
         _requireMayFund(def, low);
         bool isSecond = _requireFundable(m, order.fundBy(), low);
@@ -70,15 +78,13 @@ abstract contract EscrowPayment is ChannelBook {
     }
 
     /// @inheritdoc IEscrowPayment
-    function refundOrder(ChannelDef calldata rawDef, SettlementOrder calldata rawOrder) external nonReentrant {
-        (DefView def,, Channel storage c, Meta m) = _live(rawDef);
-        require(m.isLocked(), NoLock());
+    function refundOrder(ChannelDef calldata rawDef, SettlementOrder calldata rawOrder) external nonReentrantView {
+        (DefView def, , Channel storage c, Meta m) = _live(rawDef);
+        if (!m.isLocked()) revert NoLock();
         (OrderView order, bytes32 orderHash) = ChannelCodec.load(rawOrder);
-        require(orderHash == c.order, WrongOrder(orderHash, c.order));
+        if (orderHash != c.order) revert WrongOrder(orderHash, c.order);
         uint256 notBefore = uint256(order.fundBy()) + GRACE;
-        require(
-            block.timestamp >= notBefore || m.enforcedVersion() > m.orderVersion(), RefundTooEarly(notBefore)
-        );
+        if (block.timestamp < notBefore && m.enforcedVersion() <= m.orderVersion()) revert RefundTooEarly(notBefore);
 
         c.meta = m.withFlag(REFUNDED);
         uint8 flags = m.flags();
@@ -99,50 +105,44 @@ abstract contract EscrowPayment is ChannelBook {
         ClearingState calldata rawState,
         Signature[2] calldata sigs,
         SettlementOrder calldata rawOrder
-    )
-        private
-        view
-        returns (DefView def, Channel storage c, Meta m, OrderView order, bytes32 orderHash)
-    {
+    ) private view returns (DefView def, Channel storage c, Meta m, OrderView order, bytes32 orderHash) {
         StateView s;
         bytes32 stateHash;
-        (def,, c, m, s, stateHash) = _enter(rawDef, rawState, sigs);
-        require(s.intent() == INTENT_SETTLE, WrongIntent(s.intent()));
+        (def, , c, m, s, stateHash) = _enter(rawDef, rawState, sigs);
+        if (s.intent() != INTENT_SETTLE) revert WrongIntent(s.intent());
         m = _advance(c, m, s, stateHash);
         _requireEnforceable(c, s);
 
         (order, orderHash) = ChannelCodec.load(rawOrder);
-        require(orderHash == s.ref(), WrongOrder(orderHash, s.ref()));
+        if (orderHash != s.ref()) revert WrongOrder(orderHash, s.ref());
         ChannelRules.requireOrder(order, s);
         m = _bindOrder(c, m, s.version(), orderHash);
-        require(m.flags() & (EXECUTED | REFUNDED) == 0, OrderFinished(m.flags()));
+        if (m.flags() & (EXECUTED | REFUNDED) != 0) revert OrderFinished(m.flags());
     }
 
     /// @dev `settle` moves ledgers on the channel signatures alone, so the keys must still be the brokers' own: a stolen old key must
     /// not sweep a ledger.
     function _requireSignersNamed(DefView def) private view {
         (address low, address high) = REGISTRY.signers_of(def.brokerLow(), def.brokerHigh());
-        require(low == def.signerLow(), SignerNotNamed(def.brokerLow(), def.signerLow()));
-        require(high == def.signerHigh(), SignerNotNamed(def.brokerHigh(), def.signerHigh()));
+        if (low != def.signerLow()) revert SignerNotNamed(def.brokerLow(), def.signerLow());
+        if (high != def.signerHigh()) revert SignerNotNamed(def.brokerHigh(), def.signerHigh());
     }
 
     function _requireMayFund(DefView def, bool low) private view {
         address broker = low ? def.brokerLow() : def.brokerHigh();
         if (msg.sender == broker) return;
         address signer = low ? def.signerLow() : def.signerHigh();
-        require(
-            msg.sender == signer && REGISTRY.signer_of(broker) == signer,
-            NotThatSide(msg.sender, low ? Side.LOW : Side.HIGH)
-        );
+        if (msg.sender != signer || REGISTRY.signer_of(broker) != signer)
+            revert NotThatSide(msg.sender, low ? Side.LOW : Side.HIGH);
     }
 
     /// @dev The grace is the second funder's alone, so that a last-second funder cannot frame its peer.
     function _requireFundable(Meta m, uint40 fundBy, bool low) private view returns (bool isSecond) {
         uint8 flags = m.flags();
-        require(flags & (low ? LOW_FUNDED : HIGH_FUNDED) == 0, AlreadyFunded(low ? Side.LOW : Side.HIGH));
+        if (flags & (low ? LOW_FUNDED : HIGH_FUNDED) != 0) revert AlreadyFunded(low ? Side.LOW : Side.HIGH);
         isSecond = flags & (low ? HIGH_FUNDED : LOW_FUNDED) != 0;
         uint256 until = isSecond ? uint256(fundBy) + GRACE : fundBy;
-        require(block.timestamp < until, FundingClosed(until));
+        if (block.timestamp >= until) revert FundingClosed(until);
     }
 
     /* LEGS */
@@ -168,9 +168,7 @@ abstract contract EscrowPayment is ChannelBook {
     }
 
     /// @dev Every leg is debited or locked: credit the receivers.
-    function _execute(DefView def, OrderView order, bytes32 orderHash, uint8 sides, Leg[] calldata rawLegs)
-        private
-    {
+    function _execute(DefView def, OrderView order, bytes32 orderHash, uint8 sides, Leg[] calldata rawLegs) private {
         mapping(address token => uint256) storage low = _ledgerOf(def.brokerLow());
         mapping(address token => uint256) storage high = _ledgerOf(def.brokerHigh());
         uint256 count = order.legCount();
@@ -183,9 +181,7 @@ abstract contract EscrowPayment is ChannelBook {
     }
 
     /// @dev Events with (id; epoch, version, order, sides, legs); `ChannelCodec.load` has checked the legs' words.
-    function _logLegs(bytes32 topic, OrderView order, bytes32 orderHash, uint8 sides, Leg[] calldata rawLegs)
-        private
-    {
+    function _logLegs(bytes32 topic, OrderView order, bytes32 orderHash, uint8 sides, Leg[] calldata rawLegs) private {
         EventData data = ChannelLog.start(4, order.epoch(), order.version(), rawLegs.length, 3);
         data.put(2, uint256(orderHash));
         data.put(3, sides);

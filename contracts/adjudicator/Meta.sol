@@ -73,9 +73,10 @@ library MetaLib {
 
     /// @dev NEW or IDLE to OPEN. The last end left everything but the epoch at 0.
     function opened(Meta m, uint64 version) internal pure returns (Meta) {
-        return Meta.wrap(
-            (uint256(m.epoch()) << EPOCH_AT) | (uint256(version) << ENFORCED_AT) | uint256(uint8(Status.OPEN))
-        );
+        return
+            Meta.wrap(
+                (uint256(m.epoch()) << EPOCH_AT) | (uint256(version) << ENFORCED_AT) | uint256(uint8(Status.OPEN))
+            );
     }
 
     /// @dev A version is enforced and the channel is OPEN: a challenge, if there was one, is cleared.
@@ -87,10 +88,13 @@ library MetaLib {
     /// @dev A version is challenged; the deadline is given by the caller.
     function challenged(Meta m, uint64 version, uint40 deadline_) internal pure returns (Meta) {
         uint256 kept = Meta.unwrap(m) & ~(ENFORCED_MASK | DEADLINE_MASK | STATUS_MASK);
-        return Meta.wrap(
-            kept | (uint256(version) << ENFORCED_AT) | (uint256(deadline_) << DEADLINE_AT)
-                | uint256(uint8(Status.CHALLENGED))
-        );
+        return
+            Meta.wrap(
+                kept |
+                    (uint256(version) << ENFORCED_AT) |
+                    (uint256(deadline_) << DEADLINE_AT) |
+                    uint256(uint8(Status.CHALLENGED))
+            );
     }
 
     /// @dev The flags speak of `version` from now on and start clear.

@@ -120,6 +120,17 @@ struct ChannelView {
     bytes32 order; // hashStruct of the order that holds locks; meaningful while a lock is outstanding
 }
 
+/// What an Adjudicator was deployed with.
+struct Parameters {
+    address registry; // names the brokers' signers and counts their channels
+    address timelock; // lists tokens, raises caps, lifts a pause
+    address guardian; // pauses openings
+    uint32 minChallenge; // bounds of challengeDuration, seconds
+    uint32 maxChallenge;
+    uint32 grace; // seconds that the second funder of an order has after fundBy
+    uint256 pushGas; // gas that a token gets when a cooperative close pays out
+}
+
 /// `Opened`: what each side put into one asset, and how much of it came from the allowance instead of the ledger.
 struct AssetFunding {
     address token;

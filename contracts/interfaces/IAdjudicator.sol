@@ -9,7 +9,9 @@ import {
     ChannelView,
     ClearingState,
     Outcome,
+    Parameters,
     SettlementOrder,
+    Side,
     Signature,
     Status
 } from "./ChannelTypes.sol";
@@ -38,8 +40,8 @@ interface IAdjudicator is IAssetVault, IEscrowPayment {
         uint64 version,
         AssetFunding[] funding
     );
-    /// A broker moved `amount` raw units of asset number `asset` from its ledger into the channel.
-    event CollateralDeposited(bytes32 indexed id, address indexed broker, uint256 asset, uint256 amount);
+    /// The broker of a side moved `amount` raw units of asset number `asset` from its ledger into the channel.
+    event CollateralDeposited(bytes32 indexed id, Side side, uint256 asset, uint256 amount);
     /// `version` is now the least that counts; a challenge, if there was one, is cleared.
     event Checkpointed(bytes32 indexed id, uint32 epoch, uint64 version);
     /// `version` is enforced, and unless a higher one comes before `deadline` the state behind `digest` ends the channel.
@@ -203,5 +205,9 @@ interface IAdjudicator is IAssetVault, IEscrowPayment {
     /// @notice EIP-712 domain separator; follows block.chainid.
     function domainSeparator() external view returns (bytes32);
 
+    /// @notice What the constructor was given; fixed for life.
+    function parameters() external view returns (Parameters memory);
+
+    /// @notice Openings are refused before this Unix second.
     function openingsPausedUntil() external view returns (uint40);
 }
