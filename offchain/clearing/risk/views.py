@@ -20,7 +20,7 @@ from clearing.spec.risk import (
     utilisation_of,
 )
 from clearing.spec.types import Side
-from clearing.spec.units import mul_div_up
+from clearing.spec.units import mul_div_down, mul_div_up
 
 __all__ = ["factors_json", "factors_table", "risk_json", "risk_view"]
 
@@ -80,7 +80,7 @@ def risk_json(report: RiskReport, collateral: Collateral | None) -> Json:
 def risk_view(report: RiskReport, collateral: Collateral | None) -> RenderableType:
     """Return the risk for people: a row per debt, a total per side, then who must cover what.
 
-    USD to the cent; what must be covered is rounded up.
+    USD to the cent: what counts towards a requirement is rounded up, what counts against it down.
     """
     lines = [_requirement(report, side) for side in report.bearers]
     if not lines:
@@ -121,8 +121,9 @@ def _risk_table(report: RiskReport) -> Table:
 def _counted(report: RiskReport, values: AssetRisk | SideRisk, debtor: Side) -> tuple[str, ...]:
     """Return a debt with its factor up if its side bears, down if not, both on a tie."""
     if len(report.bearers) > 1:
-        return _usd(values.up_wad), _usd(values.down_wad)
-    return (_usd(values.up_wad if debtor in report.bearers else values.down_wad),)
+        return _usd_up(values.up_wad), _usd_down(values.down_wad)
+    is_up = debtor in report.bearers
+    return (_usd_up(values.up_wad) if is_up else _usd_down(values.down_wad),)
 
 
 def _requirement(report: RiskReport, side: Side) -> str:
@@ -131,7 +132,7 @@ def _requirement(report: RiskReport, side: Side) -> str:
     paid_wad = report.settled_variation_wad * (1 if side is Side.LOW else -1)
     moved = f" {'−' if paid_wad > 0 else '+'} {_usd(abs(paid_wad))} moved" if paid_wad else ""
     return (
-        f"Risk: {_usd(own.up_wad)} − {_usd(report.of(side.other).down_wad)}{moved}"
+        f"Risk: {_usd_up(own.up_wad)} − {_usd_down(report.of(side.other).down_wad)}{moved}"
         f" = {_usd_up(own.required_wad)} USD, borne by {_name(side)}."
     )
 
@@ -208,6 +209,11 @@ def _usd(wad: int) -> str:
 def _usd_up(wad: int) -> str:
     """Return USD to the cent above."""
     return _usd(mul_div_up(wad, 1, CENT_WAD) * CENT_WAD)
+
+
+def _usd_down(wad: int) -> str:
+    """Return USD to the cent below."""
+    return _usd(mul_div_down(wad, 1, CENT_WAD) * CENT_WAD)
 
 
 def _percent(wad: int) -> str:

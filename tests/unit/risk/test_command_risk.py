@@ -111,6 +111,16 @@ def test_risk__no_collateral_at_all__is_used_beyond_measure(run):
     assert sides["low"]["utilisation_percent"] is None
 
 
+def test_risk__part_of_a_cent__is_shown_as_the_cent_that_covers_it(run):
+    owed = ["--owes", "low:ETH:3", "--owes", "high:BTC:1"]
+    prices = ["--price", "ETH=1.001", "--price", "BTC=1.008"]
+
+    result = run(*owed, *prices, "--factor", "ETH=0%", "--factor", "BTC=0%")
+
+    # 3.003 − 1.008 = 1.995
+    assert "Risk: 3.01 − 1.00 = 2.00 USD, borne by low." in result.stdout
+
+
 def test_risk__narrow_terminal__hides_no_digit(run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
 

@@ -83,5 +83,8 @@ def test_verify_liability__malformed__is_false_not_an_error(asset, owed_wad, pro
     assert not verify_liability(root, asset, owed_wad, proof)
 
 
-def test_verify_liability__nothing_owed__proves_no_zero_debt():
-    assert not verify_liability(ZERO_WORD, BTC, 0, ())
+def test_verify_liability__root_made_of_a_zero_debt__is_refused():
+    """Nil is the absence of a row, so a root that holds one is no root of liabilities."""
+    assert verify_liability(leaf(BTC, 1), BTC, 1, ())
+
+    assert not verify_liability(leaf(BTC, 0), BTC, 0, ())
