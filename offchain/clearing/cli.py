@@ -13,6 +13,7 @@ from rich.console import Console, RenderableType
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
+from clearing.chain.errors import ChainError
 from clearing.risk import daily_closes, factors, terms, views
 from clearing.risk.errors import InputError, TermsError
 from clearing.spec.liabilities import Liabilities
@@ -46,7 +47,7 @@ class OneLineErrors(TyperGroup):
                 windows_expand_args=windows_expand_args,
                 **extra,
             )
-        except (TyperException, InputError) as error:
+        except (TyperException, InputError, ChainError) as error:
             if not standalone_mode:
                 raise
             typer.echo(f"clearing: {_one_line(error)}", err=True)
@@ -56,9 +57,9 @@ class OneLineErrors(TyperGroup):
         sys.exit(code if isinstance(code, int) else 0)
 
 
-def _one_line(error: TyperException | InputError) -> str:
+def _one_line(error: TyperException | InputError | ChainError) -> str:
     """Return the error's text; what typer words itself gets the fix that it lacks."""
-    if isinstance(error, InputError):
+    if isinstance(error, InputError | ChainError):
         return str(error)
     return f"{' '.join(error.format_message().split()).rstrip('.')}; see clearing --help"
 
@@ -129,6 +130,16 @@ def risk(
         _print_json(views.risk_json(report, held))
     else:
         _print(views.risk_view(report, held))
+
+
+@app.command("demo")
+def demo(
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
+    """Play two brokers' good day and bad day on an embedded chain, attacks included."""
+    from clearing.demo.command import run  # noqa: PLC0415 - only this command needs a chain
+
+    run(as_json=as_json)
 
 
 def _read_owed(file: Path | None, options: Sequence[str]) -> Liabilities:
