@@ -71,7 +71,13 @@ class Call:
 
     def send(self, *args: Any, sender: Address, value: int = 0, gas: int = GAS) -> Receipt:
         """Run a transaction and keep its effects. Raises Refused, Halted; then there are none."""
-        output = self.raw(self._encode(*args), sender=sender, value=value, gas=gas)
+        return self.send_raw(self._encode(*args), sender=sender, value=value, gas=gas)
+
+    def send_raw(
+        self, calldata: bytes, *, sender: Address, value: int = 0, gas: int = GAS
+    ) -> Receipt:
+        """Run a transaction with calldata as it is. Raises Refused, Halted."""
+        output = self.raw(calldata, sender=sender, value=value, gas=gas)
         result = self._chain.evm.result
         assert result is not None, "revm has a result after each call"
         logs = tuple(self._chain.log_of(log) for log in result.logs)
@@ -87,7 +93,7 @@ class Call:
         gas: int = GAS,
         is_static: bool = False,
     ) -> bytes:
-        """Run calldata as it is. Raises Refused, Halted."""
+        """Run calldata as it is and return what it returns. Raises Refused, Halted."""
         try:
             return self._message_call(
                 "0x" + sender.hex(), self._to, calldata, value, gas, 0, is_static

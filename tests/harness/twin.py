@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 from clearing.channel.requests import Request, validate
 from clearing.spec.errors import SpecError
@@ -34,9 +34,9 @@ class Verdict:
 def read_channel(deployment: Deployment, channel_id: bytes) -> Channel:
     """Return what the contract stores of a channel."""
     adjudicator = deployment.adjudicator
-    status, *numbers = adjudicator.read("channelOf", channel_id)
+    view = adjudicator.read("channelOf", channel_id)
     nets = tuple(adjudicator.read("netOf", channel_id, asset) for asset in range(MAX_ASSETS))
-    return Channel(Status(status), *numbers, nets)
+    return replace(Channel(Status(view[0]), *view[1:]), nets=nets)
 
 
 def read_ledgers(deployment: Deployment) -> dict[tuple[Address, Address], int]:
