@@ -70,18 +70,16 @@ class RestlessChain(ForkingChain):
         return super().logs_of(block)
 
 
-def _read(
-    cursor: Cursor, chain: ForkingChain, seen: list[bytes], confirmations: int = 0
-) -> Cursor:
+def _read(cursor: Cursor, chain: ForkingChain, seen: list[bytes], confirmations: int = 0) -> Cursor:
     """Read to the end, keeping in `seen` the data of the logs that stand."""
-    after = cursor
-    for after, step in follow(cursor, chain, confirmations=confirmations):
+    for cursor_after, step in follow(cursor, chain, confirmations=confirmations):
+        cursor = cursor_after
         match step:
             case Apply(_, logs):
                 seen.extend(log.data for log in logs)
             case Undo(block):
                 assert seen.pop() == block.hash
-    return after
+    return cursor
 
 
 TAGS = st.lists(st.integers(0, 2), max_size=8)
