@@ -1,0 +1,1 @@
+"""Measure what the project promises to be: cheap on chain, fast off it."""
