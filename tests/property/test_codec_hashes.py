@@ -1,7 +1,9 @@
 """ENC: one value has one hash, whoever computes it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -18,9 +20,11 @@ from clearing.channel.codec import (
     hash_order,
     hash_state,
     signing_digest,
+    type_hash,
 )
 from clearing.channel.errors import CodecError
 from clearing.channel.keccak import keccak256
+from clearing.channel.signatures import LocalSigner
 from clearing.channel.typed_data import STRUCTS, Member, Struct, item_type, struct_of
 from clearing.channel.wire import to_typed_data
 from clearing.spec.types import (
@@ -29,10 +33,12 @@ from clearing.spec.types import (
     ChannelDef,
     ClearingState,
     Condition,
+    Intent,
     Leg,
     SettlementOrder,
     WithdrawAuth,
 )
+from clearing.spec.units import Address
 from tests.harness.actors import key_of
 from tests.harness.contract import Contract
 from tests.harness.deployment import Deployment, deploy
@@ -59,6 +65,8 @@ VIEWS = MappingProxyType(
 )
 ON_CONTRACT = (ChannelDef, ClearingState, SettlementOrder)
 """What the Adjudicator offers as a view; the rest it hashes within its calls."""
+
+PAGE = Path(__file__).resolve().parents[2] / "docs/protocol/encoding.md"
 
 WIDEST_STATE = ClearingState(
     b"\xff" * 32,
@@ -249,3 +257,47 @@ def test_structs__every_member__is_kept_by_its_dataclass(data: st.DataObject) ->
     assert [member.attribute for member in struct.members] == [
         field.name for field in fields(struct.python)
     ]
+
+
+def test_documentation__worked_numbers__are_what_the_code_computes() -> None:
+    def address(byte: int) -> Address:
+        return Address(bytes([byte]) * 20)
+
+    definition = ChannelDef(
+        chain_id=10,
+        adjudicator=address(0xAD),
+        broker_low=address(0xB1),
+        broker_high=address(0xB2),
+        signer_low=address(0xC1),
+        signer_high=address(0xC2),
+        assets=(address(0xD1),),
+        challenge_duration=86_400,
+        nonce=0,
+    )
+    split = AssetSplit(10_000_000_000, 10_000_000_000, 9_500_000_000, 10_500_000_000)
+    state = ClearingState(
+        channel_id(definition), 0, 2, Intent.OPERATE, (split,), signed_at=1_700_000_000
+    )
+    separator = domain_separator(definition.chain_id, definition.adjudicator)
+    digest = signing_digest(separator, hash_state(state))
+    signature = LocalSigner(b"\x01" * 32).sign(digest)
+    computed = {
+        "channel id": state.channel_id,
+        "domain separator": separator,
+        "hashStruct of the state": hash_state(state),
+        "digest": digest,
+        "r, by the key `0x0101…01`": signature.r,
+        "vs": signature.vs,
+    } | {struct.name: type_hash(struct) for struct in STRUCTS.values()}
+
+    rows = re.findall(r"^\| (.+) \| `0x([0-9a-f]{64})` \|$", PAGE.read_text("utf-8"), re.MULTILINE)
+
+    assert {what: bytes.fromhex(value) for what, value in rows} == computed
+
+
+def test_documentation__declarations__are_the_code() -> None:
+    """Line breaks and the indent after them aside."""
+    page = re.sub(r"\n\s+", "", PAGE.read_text("utf-8"))
+
+    for struct in STRUCTS.values():
+        assert struct.declaration in page
