@@ -87,14 +87,14 @@ abstract contract EscrowPayment is ChannelBook {
         if (block.timestamp < notBefore && m.enforcedVersion() <= m.orderVersion()) revert RefundTooEarly(notBefore);
 
         c.meta = m.withFlag(REFUNDED);
-        uint8 flags = m.flags();
+        uint8 sides = m.flags() & (LOW_FUNDED | HIGH_FUNDED);
         uint256 count = order.legCount();
         for (uint256 i = 0; i < count; ++i) {
             LegView leg = order.leg(i);
-            if (flags & (leg.fromLow() ? LOW_FUNDED : HIGH_FUNDED) == 0) continue;
+            if (sides & (leg.fromLow() ? LOW_FUNDED : HIGH_FUNDED) == 0) continue;
             _credit(leg.fromLow() ? def.brokerLow() : def.brokerHigh(), leg.token(), leg.amount());
         }
-        _logLegs(OrderRefunded.selector, order, orderHash, flags, rawOrder.legs);
+        _logLegs(OrderRefunded.selector, order, orderHash, sides, rawOrder.legs);
     }
 
     /* GATES */

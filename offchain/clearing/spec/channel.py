@@ -52,6 +52,7 @@ from clearing.spec.types import (
     REVEALED,
     AssetAmounts,
     AssetFunding,
+    AssetPayout,
     ChannelDef,
     ConditionKind,
     HashedState,
@@ -174,7 +175,9 @@ def deposit_collateral(
 
     nets = (*channel.nets[:asset], net, *channel.nets[asset + 1 :])
     world = with_channel(world, identified.channel_id, replace(channel, nets=nets))
-    event = CollateralDeposited(identified.channel_id, env.sender, asset, amount)
+    event = CollateralDeposited(
+        identified.channel_id, Side.LOW if is_low else Side.HIGH, asset, amount
+    )
     return replace(world, ledgers=ledgers), (event,)
 
 
@@ -325,7 +328,11 @@ def close_cooperative(
     )
     world = _end(world, identified, channel, kept)
     ledgers, pushes = push_all(world.ledgers, _owed(definition, sent), refused)
-    event = Closed(identified.channel_id, state.epoch, state.version, kept, sent)
+    paid = tuple(
+        AssetPayout(here.low, here.high, there.low, there.high)
+        for here, there in zip(kept, sent, strict=True)
+    )
+    event = Closed(identified.channel_id, state.epoch, state.version, paid)
     return replace(world, ledgers=ledgers), (event, *pushes)
 
 

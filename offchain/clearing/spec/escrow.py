@@ -57,7 +57,8 @@ def settle(
         if not _is_named(world, definition, side):
             raise SpecError("SignerNotNamed", definition.broker(side), definition.signer(side))
 
-    return _execute(world, identified, channel, order, channel.order_flags)
+    unfunded = (LOW_FUNDED | HIGH_FUNDED) & ~channel.order_flags
+    return _execute(world, identified, channel, order, unfunded)
 
 
 def fund_order(
@@ -84,22 +85,16 @@ def fund_order(
     if env.now >= until:
         raise SpecError("FundingClosed", until)
 
-    flags = channel.order_flags | flag
-    if is_funded(content, flags):
-        return _execute(world, identified, channel, order, flags)
     ledgers = debited(world.ledgers, _paid(identified.definition, order, flag))
-    channel = replace(channel, order_flags=flags, order=order.order_hash)
-    event = OrderFunded(
-        identified.channel_id,
-        content.epoch,
-        content.version,
-        side,
-        order.order_hash,
-        content.legs,
-    )
+    channel = replace(channel, order_flags=channel.order_flags | flag)
+    event = OrderFunded(*_named(identified, order), flag, content.legs)
+    world = replace(world, ledgers=ledgers)
+    if is_funded(content, channel.order_flags):
+        world, executed = _execute(world, identified, channel, order, unfunded=0)
+        return world, (event, *executed)
+    channel = replace(channel, order=order.order_hash)
     world = replace(
         with_channel(world, identified.channel_id, channel),
-        ledgers=ledgers,
         locks={**world.locks, identified.channel_id: order},
     )
     return world, (event,)
@@ -122,16 +117,15 @@ def refund_order(
     if env.now < not_before and channel.enforced_version <= channel.order_version:
         raise SpecError("RefundTooEarly", not_before)
 
-    back = _paid(identified.definition, order, channel.order_flags)
+    sides = channel.order_flags & (LOW_FUNDED | HIGH_FUNDED)
+    back = _paid(identified.definition, order, sides)
     channel = replace(channel, order_flags=channel.order_flags | REFUNDED)
     world = replace(
         with_channel(world, identified.channel_id, channel),
         ledgers=credited(world.ledgers, back),
         locks=_without(world, identified.channel_id),
     )
-    event = OrderRefunded(
-        identified.channel_id, content.epoch, content.version, order.order_hash, content.legs
-    )
+    event = OrderRefunded(*_named(identified, order), sides, content.legs)
     return world, (event,)
 
 
@@ -153,27 +147,30 @@ def _require_open_order(
 
 
 def _execute(
-    world: World, identified: IdentifiedDef, channel: Channel, order: HashedOrder, flags: int
+    world: World, identified: IdentifiedDef, channel: Channel, order: HashedOrder, unfunded: int
 ) -> tuple[World, Effects]:
-    """Debit what is not locked, then credit every leg; `flags` count this call's funding in."""
+    """Debit the sides that have not funded, then credit every leg."""
     definition, content = identified.definition, order.order
-    unlocked = (LOW_FUNDED | HIGH_FUNDED) & ~channel.order_flags
-    ledgers = debited(world.ledgers, _paid(definition, order, unlocked))
+    ledgers = debited(world.ledgers, _paid(definition, order, unfunded))
     ledgers = credited(
         ledgers,
         [(definition.broker(leg.payer.other), leg.token, leg.amount) for leg in content.legs],
     )
 
-    channel = replace(channel, order_flags=flags | EXECUTED)
+    channel = replace(channel, order_flags=channel.order_flags | EXECUTED)
     world = replace(
         with_channel(world, identified.channel_id, channel),
         ledgers=ledgers,
         locks=_without(world, identified.channel_id),
     )
-    event = OrderExecuted(
-        identified.channel_id, content.epoch, content.version, order.order_hash, content.legs
-    )
+    event = OrderExecuted(*_named(identified, order), unfunded, content.legs)
     return world, (event,)
+
+
+def _named(identified: IdentifiedDef, order: HashedOrder) -> tuple[bytes, int, int, bytes]:
+    """Return what every event of an order starts with."""
+    content = order.order
+    return identified.channel_id, content.epoch, content.version, order.order_hash
 
 
 def _paid(definition: ChannelDef, order: HashedOrder, sides: int) -> list[Amount]:

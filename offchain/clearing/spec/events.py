@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from clearing.spec.types import AssetAmounts, AssetFunding, Leg, Outcome, Side
+from clearing.spec.types import AssetAmounts, AssetFunding, AssetPayout, Leg, Outcome, Side
 from clearing.spec.units import Address
 
 __all__ = [
@@ -108,35 +108,37 @@ class CapRaised(Event):
 
 @dataclass(frozen=True, slots=True)
 class OrderFunded(Event):
-    """The legs of one side are locked under the order; `legs` are all of the order's."""
+    """The legs of the sides in `sides` left their ledgers; `legs` are all of the order's."""
 
     id: bytes
     epoch: int
     version: int
-    side: Side
     order: bytes
+    sides: int
     legs: tuple[Leg, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class OrderExecuted(Event):
-    """All legs arrived; a side that had not funded paid from its ledger."""
+    """All legs arrived; the sides in `sides` paid from their ledgers without funding first."""
 
     id: bytes
     epoch: int
     version: int
     order: bytes
+    sides: int
     legs: tuple[Leg, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRefunded(Event):
-    """The locked legs went back to their owner; `legs` are all of the order's."""
+    """The legs of the sides in `sides` went back to them; `legs` are all of the order's."""
 
     id: bytes
     epoch: int
     version: int
     order: bytes
+    sides: int
     legs: tuple[Leg, ...]
 
 
@@ -157,7 +159,7 @@ class CollateralDeposited(Event):
     """A broker moved from its ledger into the channel; `asset` is the asset's number."""
 
     id: bytes
-    broker: Address
+    side: Side
     asset: int
     amount: int
 
@@ -209,8 +211,7 @@ class Closed(Event):
     id: bytes
     epoch: int
     version: int
-    credited: tuple[AssetAmounts, ...]
-    sent: tuple[AssetAmounts, ...]
+    payouts: tuple[AssetPayout, ...]
 
 
 @dataclass(frozen=True, slots=True)

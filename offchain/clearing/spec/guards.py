@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from clearing.spec.errors import SpecError
 from clearing.spec.rules import is_lock_outstanding, require_valid_state
-from clearing.spec.types import HashedState, IdentifiedDef, SignedState, Status
+from clearing.spec.types import MAX_VERSION, HashedState, IdentifiedDef, SignedState, Status
 from clearing.spec.world import Channel, Env, World, channel_of
 
 __all__ = [
@@ -67,7 +67,8 @@ def require_in_time(channel: Channel, now: int) -> None:
 def require_newer(version: int, channel: Channel) -> None:
     """Refuse a version that is not above the enforced one: StaleVersion."""
     if version <= channel.enforced_version:
-        raise SpecError("StaleVersion", version, channel.enforced_version + 1)
+        least = min(channel.enforced_version + 1, MAX_VERSION)
+        raise SpecError("StaleVersion", version, least)
 
 
 def require_no_lock(channel: Channel) -> None:

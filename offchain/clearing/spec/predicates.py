@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import astuple, dataclass
 
 from clearing.spec.calls import (
     Call,
@@ -22,6 +21,7 @@ from clearing.spec.calls import (
     FundOrder,
     Open,
     Resize,
+    Reveal,
     Settle,
     Withdraw,
     WithdrawWithAuth,
@@ -79,6 +79,7 @@ __all__ = [
     "repeated_changes_nothing",
     "resize_pays_out_once",
     "slots_are_live_channels",
+    "states_fit_their_channel",
     "status_moves_along",
     "tokens_called_where_said",
     "version_rises",
@@ -162,8 +163,8 @@ def ends_pay_nothing_negative(step: Step) -> bool:
         amount >= 0
         for effect in step.effects
         if isinstance(effect, Closed | Finalized)
-        for pair in chain(effect.credited, effect.sent if isinstance(effect, Closed) else ())
-        for amount in (pair.low, pair.high)
+        for paid in (effect.payouts if isinstance(effect, Closed) else effect.credited)
+        for amount in astuple(paid)
     )
 
 
@@ -338,6 +339,27 @@ def auth_serves_once(step: Step) -> bool:
     return step.after.spent - step.before.spent == {nonce}
 
 
+def states_fit_their_channel(step: Step) -> bool:
+    """A state counts only for its own epoch of its own channel, and with both signatures."""
+    match step.call:
+        case (
+            Open(identified, signed)
+            | Checkpoint(identified, signed)
+            | Challenge(identified, signed)
+            | Resize(identified, signed)
+            | Reveal(identified, signed)
+            | CloseCooperative(identified, signed)
+            | Settle(identified, signed)
+            | FundOrder(identified, signed)
+        ):
+            stored = channel_of(step.before, identified.channel_id)
+            is_signed = signed.low_signed and signed.high_signed
+            belongs = (signed.state.channel_id, signed.state.epoch)
+            return is_signed and belongs == (identified.channel_id, stored.epoch)
+        case _:
+            return True
+
+
 # COLLATERAL
 
 
@@ -374,25 +396,23 @@ def resize_pays_out_once(step: Step) -> bool:
 
 
 def legs_move_together(step: Step) -> bool:
-    """An execution delivers every leg once; a funding locks every leg of its side and no other."""
-    for effect in step.effects:
-        if not isinstance(effect, OrderExecuted | OrderFunded):
-            continue
+    """An execution delivers every leg once; every leg is paid once, when funded or when run."""
+    moves = [effect for effect in step.effects if isinstance(effect, OrderExecuted | OrderFunded)]
+    if not moves:
+        return True
+    expected: Counter[Ledger] = Counter()
+    for effect in moves:
         definition = step.after.definitions[effect.id].definition
         before = channel_of(step.before, effect.id)
         is_locked = before.order_version == effect.version and effect.id in step.before.locks
-        expected: Counter[Ledger] = Counter()
         for leg in effect.legs:
-            if isinstance(effect, OrderFunded):
-                is_paying = leg.payer is effect.side
-            else:
-                is_paying = not (is_locked and before.order_flags & _flag(leg.payer))
-                expected[definition.broker(leg.payer.other), leg.token] += leg.amount
-            if is_paying:
+            if is_locked and before.order_flags & effect.sides & _flag(leg.payer):
+                return False  # paid twice
+            if effect.sides & _flag(leg.payer):
                 expected[definition.broker(leg.payer), leg.token] -= leg.amount
-        if _ledger_changes(step) != _nonzero(expected):
-            return False
-    return True
+            if isinstance(effect, OrderExecuted):
+                expected[definition.broker(leg.payer.other), leg.token] += leg.amount
+    return _ledger_changes(step) == _nonzero(expected)
 
 
 def order_runs_once(step: Step) -> bool:
@@ -531,14 +551,8 @@ def _payouts(step: Step) -> Iterator[tuple[bytes, list[int]]]:
         match effect:
             case Finalized(id=channel_id, credited=credited):
                 yield channel_id, [pair.low + pair.high for pair in credited]
-            case Closed(id=channel_id, credited=credited, sent=sent):
-                yield (
-                    channel_id,
-                    [
-                        kept.low + kept.high + out.low + out.high
-                        for kept, out in zip(credited, sent, strict=True)
-                    ],
-                )
+            case Closed(id=channel_id, payouts=payouts):
+                yield channel_id, [payout.total for payout in payouts]
             case _:
                 pass
 

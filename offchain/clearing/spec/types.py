@@ -18,12 +18,14 @@ __all__ = [
     "HIGH_FUNDED",
     "LOW_FUNDED",
     "MAX_ASSETS",
+    "MAX_VERSION",
     "REFUNDED",
     "REVEALED",
     "ZERO_ADDRESS",
     "ZERO_WORD",
     "AssetAmounts",
     "AssetFunding",
+    "AssetPayout",
     "AssetSplit",
     "ChallengeIntent",
     "ChannelDef",
@@ -49,6 +51,7 @@ Net = tuple[int, int]
 """What the low and the high side have put in minus taken out of one asset, raw units."""
 
 MAX_ASSETS = 8
+MAX_VERSION = 2**64 - 1
 
 ZERO_ADDRESS = Address(bytes(20))
 ZERO_WORD = bytes(32)
@@ -235,6 +238,21 @@ class AssetAmounts:
 
     low: int
     high: int
+
+
+@dataclass(frozen=True, slots=True)
+class AssetPayout:
+    """What a cooperative end paid of one asset: to the ledgers, and to the brokers' addresses."""
+
+    credited_low: int
+    credited_high: int
+    sent_low: int
+    sent_high: int
+
+    @property
+    def total(self) -> int:
+        """All that the channel paid of this asset."""
+        return self.credited_low + self.credited_high + self.sent_low + self.sent_high
 
 
 @dataclass(frozen=True, slots=True)
