@@ -82,15 +82,15 @@ class Contract:
         self.address = address
         self.interface = interface_of(name)
 
-    def call(self, method: str, *args: Any) -> Any:
-        """Return what a view answers at the latest block.
+    def call(self, method: str, *args: Any, block: str = "latest") -> Any:
+        """Return what a view answers at a block, given by its tag or number in hex.
 
         Raises CallRefusedError, and CodecError for arguments that do not fit.
         """
         entry = self.interface.method(method, len(args))
         request = {"to": as_text(self.address), "data": "0x" + entry.encode(*args).hex()}
         try:
-            answer = self.node.request("eth_call", [request, "latest"])
+            answer = self.node.request("eth_call", [request, block])
         except NodeRefusedError as refusal:
             raise explain(refusal, f"{self.name}.{method}") from refusal
         return entry.decode(as_bytes(answer))
@@ -101,7 +101,7 @@ class Contract:
         return Call(self.address, entry.encode(*args), f"{self.name}.{method}", value_wei)
 
     def happened(self, logs: Iterable[Log]) -> tuple[Happened, ...]:
-        """Return the events of this contract among some logs, in their order."""
+        """Return the events of this contract's ABI among some logs, in their order."""
         return tuple(
             decoded
             for log in logs
@@ -109,8 +109,9 @@ class Contract:
         )
 
     def _decode(self, log: Log) -> Happened | None:
-        event = self.interface.event(log.topics[0]) if log.topics else None
-        if event is None:
+        try:
+            event = self.interface.event(log.topics[0])
+        except (IndexError, KeyError):
             return None
         values = event.decode(log.topics, log.data)
         return Happened(self.name, event.name, dict(zip(event.names, values, strict=True)), log)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from clearing.chain.contract import Contract
+from clearing.chain.contract import Contract, as_text
 from clearing.chain.deployment import Deployment
+from clearing.chain.log_source import log_of
 from clearing.chain.node import Node, as_int
 from clearing.channel.codec import domain_separator
+from clearing.channel.policy import ChainView
 from clearing.spec.types import Params, Status
 from clearing.spec.units import Address, Bytes32
 from clearing.spec.world import NO_NETS, Channel
@@ -18,8 +20,10 @@ __all__ = ["Contracts"]
 class Contracts:
     """The deployed contracts, and what they store."""
 
-    def __init__(self, node: Node, deployment: Deployment) -> None:
+    def __init__(self, node: Node, deployment: Deployment, finality: str = "latest") -> None:
+        """`finality`: the block tag that counts as final: "finalized" off an embedded chain."""
         self.node = node
+        self._finality = finality
         self.deployment = deployment
         self.chain_id = deployment.chain.chain_id
         self.adjudicator = self._at("Adjudicator")
@@ -33,8 +37,7 @@ class Contracts:
 
     def now(self) -> int:
         """Return the time of the latest block, Unix seconds."""
-        block = self.node.request("eth_getBlockByNumber", ["latest", False])
-        return as_int(block["timestamp"])
+        return as_int(self._block("latest")["timestamp"])
 
     @cached_property
     def params(self) -> Params:
@@ -50,13 +53,14 @@ class Contracts:
             grace=grace,
         )
 
-    def channel(self, channel_id: bytes, n_assets: int) -> Channel:
+    def channel(self, channel_id: bytes, n_assets: int, block: str = "latest") -> Channel:
         """Return what the chain stores of a channel; the nets of its `n_assets` assets."""
         status, epoch, enforced, deadline, order_version, flags, digest, order = (
-            self.adjudicator.call("channelOf", channel_id)
+            self.adjudicator.call("channelOf", channel_id, block=block)
         )
         nets = tuple(
-            tuple(self.adjudicator.call("netOf", channel_id, asset)) for asset in range(n_assets)
+            self.adjudicator.call("netOf", channel_id, asset, block=block)
+            for asset in range(n_assets)
         )
         return Channel(
             status=Status(status),
@@ -69,6 +73,33 @@ class Contracts:
             order=order,
             nets=nets + NO_NETS[n_assets:],
         )
+
+    def final_view(self, channel_id: bytes, n_assets: int) -> ChainView:
+        """Return a channel as the last final block has it, and whether it was challenged since."""
+        final = self._block(self._finality)
+        number = final["number"]
+        channel = self.channel(channel_id, n_assets, number)
+        is_challenged = channel.status is Status.CHALLENGED or self._was_challenged(
+            channel_id, as_int(number) + 1
+        )
+        return ChainView(channel, as_int(final["timestamp"]), is_challenged)
+
+    def _was_challenged(self, channel_id: bytes, first_block: int) -> bool:
+        """Say whether a challenge was made in some block from `first_block` on."""
+        if first_block > as_int(self._block("latest")["number"]):
+            return False
+        wanted = {
+            "address": as_text(self.adjudicator.address),
+            "fromBlock": hex(first_block),
+            "toBlock": "latest",
+            "topics": [None, "0x" + channel_id.hex()],
+        }
+        logs = map(log_of, self.node.request("eth_getLogs", [wanted]))
+        return any(event.name == "Challenged" for event in self.adjudicator.happened(logs))
+
+    def _block(self, tag: str) -> dict[str, str]:
+        block: dict[str, str] = self.node.request("eth_getBlockByNumber", [tag, False])
+        return block
 
     def ledger(self, broker: Address, token: Address) -> int:
         """Return the raw units of a token in a broker's ledger."""

@@ -29,7 +29,6 @@ class Open:
     """Start an epoch: each side pays in its net of each asset, raw units."""
 
     nets: tuple[tuple[int, int], ...]
-    version: int
     valid_until: int
 
 
@@ -82,10 +81,11 @@ class Unlock:
 
 @dataclass(frozen=True, slots=True)
 class Resize:
-    """Take collateral out, raw units of (low, high) per asset, while `valid_until` lasts."""
+    """Take collateral out, raw units of (low, high) per asset; it can run before `valid_until`."""
 
     outs: tuple[tuple[int, int], ...]
     valid_until: int
+    market: Market
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,6 @@ class Close:
     is_sent: bool = True
 
 
-Dealing = Book | CallMargin | Settle | Conclude
-Holding = LockHash | Unlock | Resize | TopUp | Close
+Dealing = Book | CallMargin | Settle | Conclude | Resize
+Holding = LockHash | Unlock | TopUp | Close
 Move = Open | Dealing | Holding

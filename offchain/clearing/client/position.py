@@ -65,23 +65,28 @@ def risk_at(position: Position, terms: Terms, market: Market) -> RiskReport:
     return risk_of(position.liabilities, market.prices, market.factors, moved_wad)
 
 
-def advance(position: Position, move: moves.Move, terms: Terms, signed_at: int) -> Position:
-    """Return the position after the move; its state is what both must sign.
+def advance(
+    position: Position, move: moves.Move, terms: Terms, version: int, signed_at: int
+) -> Position:
+    """Return the position after the move; its state, of this version, is what both must sign.
 
     Raises MoveRefusedError if the move does not follow, SpecError if the trades, prices or factors
     do not fit. The state is not judged against the chain here.
     """
+    if position.state is not None and version <= position.state.version:
+        raise MoveRefusedError(f"version {version} is not above {position.state.version}")
     if isinstance(move, moves.Open):
-        return _opened(position, move, signed_at)
-    _require_free(position, move)
-    if isinstance(move, moves.Dealing):
-        after = _after_dealing(position, move, terms)
+        after = _opened(position, move, version)
     else:
-        after = _after_holding(position, move)
-    return replace(after, state=replace(after.live, signed_at=signed_at))
+        _require_free(position, move)
+        if isinstance(move, moves.Dealing):
+            after = _after_dealing(position, move, terms, version)
+        else:
+            after = _after_holding(position, move)
+    return replace(after, state=replace(after.live, version=version, signed_at=signed_at))
 
 
-def _after_dealing(position: Position, move: moves.Dealing, terms: Terms) -> Position:
+def _after_dealing(position: Position, move: moves.Dealing, terms: Terms, version: int) -> Position:
     """Return the position after a move that is about what the brokers owe each other."""
     match move:
         case moves.Book():
@@ -89,9 +94,11 @@ def _after_dealing(position: Position, move: moves.Dealing, terms: Terms) -> Pos
         case moves.CallMargin():
             return _margin_called(position, move.market, terms)
         case moves.Settle():
-            return _settling(position, move, terms)
+            return _settling(position, move, terms, version)
         case moves.Conclude():
             return _concluded(position, move, terms)
+        case moves.Resize():
+            return _resized(position, move, terms)
 
 
 def _after_holding(position: Position, move: moves.Holding) -> Position:
@@ -101,8 +108,6 @@ def _after_holding(position: Position, move: moves.Holding) -> Position:
             return _locked(position, move)
         case moves.Unlock():
             return _unlocked(position, move)
-        case moves.Resize():
-            return _resized(position, move)
         case moves.TopUp():
             return _topped_up(position, move)
         case moves.Close():
@@ -133,7 +138,7 @@ def _require_free(position: Position, move: moves.Move) -> None:
 # THE MOVES
 
 
-def _opened(position: Position, move: moves.Open, signed_at: int) -> Position:
+def _opened(position: Position, move: moves.Open, version: int) -> Position:
     if position.state is not None and position.state.intent != Intent.OPEN:
         raise MoveRefusedError("the channel is open already")
     return Position(
@@ -143,10 +148,9 @@ def _opened(position: Position, move: moves.Open, signed_at: int) -> Position:
         state=ClearingState(
             channel_id=position.channel_id,
             epoch=position.epoch,
-            version=move.version,
+            version=version,
             intent=Intent.OPEN,
             splits=tuple(AssetSplit(low, high, low, high) for low, high in move.nets),
-            signed_at=signed_at,
             valid_until=move.valid_until,
         ),
     )
@@ -159,56 +163,50 @@ def _booked(position: Position, move: moves.Book, terms: Terms) -> Position:
             terms.token_of(asset)
         liabilities = book(liabilities, trade)
     after = _operating(replace(position, liabilities=liabilities), terms, move.market)
-    report = risk_at(after, terms, move.market)
-    if not is_trade_admissible(report, terms.collateral_of(after.live.splits, move.market.prices)):
-        raise MoveRefusedError("the risk after the trades would exceed a bearer's collateral")
+    _require_covered(after, terms, move.market)
     return after
 
 
 def _margin_called(position: Position, market: Market, terms: Terms) -> Position:
     """Bring the split to the mark: what low owes beyond high, paid from its first assets on."""
-    report = risk_at(replace(position, variation=(0,) * len(terms.collateral)), terms, market)
+    report = risk_at(_unmoved(position), terms, market)
     due_wad = report.low.value_wad - report.high.value_wad
     due_wad -= terms.value_of(position.variation, market.prices)
     payer = Side.LOW if due_wad > 0 else Side.HIGH
+    shares = tuple(split.low if payer is Side.LOW else split.high for split in position.live.splits)
     sign = 1 if payer is Side.LOW else -1
-    splits = list(position.live.splits)
-    variation = list(position.variation)
-    left_wad = abs(due_wad)
-    for i, token in enumerate(terms.collateral):
-        price_wad = terms.price_of(token.asset, market.prices)
-        has = splits[i].low if payer is Side.LOW else splits[i].high
-        paid = min(has, token.raw_up(left_wad, price_wad))
-        splits[i] = _moved(splits[i], sign * paid)
-        variation[i] += sign * paid
-        left_wad = max(0, left_wad - token.value(paid, price_wad))
-    after = replace(position, variation=tuple(variation))
-    return _operating(after, terms, market, tuple(splits))
+    paid = tuple(sign * raw for raw in _draw(abs(due_wad), shares, terms, market))
+    splits = tuple(
+        _moved(split, raw) for split, raw in zip(position.live.splits, paid, strict=True)
+    )
+    variation = tuple(before + raw for before, raw in zip(position.variation, paid, strict=True))
+    return _operating(replace(position, variation=variation), terms, market, splits)
 
 
-def _settling(position: Position, move: moves.Settle, terms: Terms) -> Position:
+def _settling(position: Position, move: moves.Settle, terms: Terms, version: int) -> Position:
     state = position.live
     order = SettlementOrder(
         channel_id=position.channel_id,
         epoch=position.epoch,
-        version=state.version + 1,
+        version=version,
         fund_by=move.fund_by,
         legs=_legs(position.liabilities, terms),
     )
-    report = risk_at(replace(position, variation=(0,) * len(terms.collateral)), terms, move.market)
-    delivered = _delivered_low(position)
-    penalties = _spread(report.risk_wad, position, terms, move.market)
-    totals = [split.low + split.high for split in state.splits]
-    low_defaulted = tuple(max(0, low - p) for low, p in zip(delivered, penalties, strict=True))
-    high_defaulted = tuple(
-        min(total, low + p) for low, p, total in zip(delivered, penalties, totals, strict=True)
-    )
+    risk_wad = risk_at(_unmoved(position), terms, move.market).risk_wad
+    low = _delivered_low(position)
+    high = tuple(split.low + split.high - own for split, own in zip(state.splits, low, strict=True))
+    low_pays = _draw(risk_wad, low, terms, move.market)
+    high_pays = _draw(risk_wad, high, terms, move.market)
     successor = _next(state, Intent.SETTLE)
     condition = Condition(
         kind=ConditionKind.ORDER,
         ref=hash_order(order),
         expiry=move.fund_by,
-        alt_low=(*delivered, *low_defaulted, *high_defaulted),
+        alt_low=(
+            *low,
+            *(own - paid for own, paid in zip(low, low_pays, strict=True)),
+            *(own + paid for own, paid in zip(low, high_pays, strict=True)),
+        ),
     )
     state = replace(
         successor, condition=condition, risk_hash=_risk_hash(position, terms, move.market)
@@ -252,14 +250,20 @@ def _unlocked(position: Position, move: moves.Unlock) -> Position:
     return replace(position, state=successor)
 
 
-def _resized(position: Position, move: moves.Resize) -> Position:
+def _resized(position: Position, move: moves.Resize, terms: Terms) -> Position:
+    """Take out what the risk does not need; mark-to-market received may have to go back."""
     successor = _next(position.live, Intent.RESIZE)
     splits = tuple(
         _taken_out(split, *out, asset=i)
         for i, (split, out) in enumerate(zip(successor.splits, move.outs, strict=True))
     )
     state = replace(successor, splits=splits, valid_until=move.valid_until)
-    return replace(position, state=state)
+    after = replace(position, state=state)
+    _require_covered(after, terms, move.market)
+    for split, low in zip(splits, _delivered_low(after), strict=True):
+        if not 0 <= low <= split.low + split.high:
+            raise MoveRefusedError("a side takes out margin that it has to give back")
+    return after
 
 
 def _topped_up(position: Position, move: moves.TopUp) -> Position:
@@ -286,11 +290,10 @@ def _closing(position: Position, move: moves.Close) -> Position:
 
 
 def _next(state: ClearingState, intent: Intent) -> ClearingState:
-    """Return the successor with the same split, no outs, no condition, no expiry."""
+    """Return a successor with the same split, no outs, no condition, no expiry."""
     splits = tuple(replace(split, out_low=0, out_high=0) for split in state.splits)
     return replace(
         state,
-        version=state.version + 1,
         intent=intent,
         splits=splits,
         condition=Condition(),
@@ -338,15 +341,30 @@ def _delivered_low(position: Position) -> tuple[int, ...]:
     return tuple(split.low + paid for split, paid in pairs)
 
 
-def _spread(value_wad: int, position: Position, terms: Terms, market: Market) -> tuple[int, ...]:
-    """Return how much of each collateral asset is worth `value_wad` USD, the first assets first."""
-    amounts = []
-    for token, split in zip(terms.collateral, position.live.splits, strict=True):
+def _require_covered(position: Position, terms: Terms, market: Market) -> None:
+    """Refuse a position whose risk exceeds the collateral of a side that bears it."""
+    collateral = terms.collateral_of(position.live.splits, market.prices)
+    if not is_trade_admissible(risk_at(position, terms, market), collateral):
+        raise MoveRefusedError("the risk would exceed the collateral of a side that bears it")
+
+
+def _unmoved(position: Position) -> Position:
+    """Return the position as if no margin call had moved anything."""
+    return replace(position, variation=(0,) * len(position.variation))
+
+
+def _draw(value_wad: int, shares: tuple[int, ...], terms: Terms, market: Market) -> tuple[int, ...]:
+    """Return how much of each share pays `value_wad` USD, the first assets first, all at most.
+
+    Rounded up, against the side that pays.
+    """
+    drawn = []
+    for token, share in zip(terms.collateral, shares, strict=True):
         price_wad = terms.price_of(token.asset, market.prices)
-        raw = min(split.low + split.high, token.raw_up(value_wad, price_wad))
-        amounts.append(raw)
+        raw = min(share, token.raw_up(value_wad, price_wad))
+        drawn.append(raw)
         value_wad = max(0, value_wad - token.value(raw, price_wad))
-    return tuple(amounts)
+    return tuple(drawn)
 
 
 def _moved(split: AssetSplit, from_low: int) -> AssetSplit:

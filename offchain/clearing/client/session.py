@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 
 from clearing.channel.codec import hash_state, signing_digest
 from clearing.channel.errors import CodecError
+from clearing.channel.policy import Limits, Memory, PolicyRefusedError, require_signable
 from clearing.channel.signatures import Signature, is_signed_by
 from clearing.channel.validate import identify, require_successor, validate_proposal
 from clearing.client import moves
@@ -27,13 +28,16 @@ from clearing.client.position import Position, advance
 from clearing.client.terms import Market, Terms
 from clearing.spec.errors import SpecError
 from clearing.spec.rules import require_valid_state
-from clearing.spec.types import ChannelDef, ClearingState, SettlementOrder, Side
+from clearing.spec.types import ChannelDef, ClearingState, Intent, SettlementOrder, Side
+from clearing.spec.units import DAY_S
 from clearing.spec.world import Channel
 
 __all__ = ["CoSigned", "Proposal", "Session", "agree"]
 
 MAX_SKEW_S = 300
 """How far a proposal's date may lie from the chain's time."""
+DEFAULT_CONDITION_S = 7 * DAY_S
+"""How far ahead a condition may expire that this side agrees to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +69,18 @@ class Session:
     """One broker's view of one channel."""
 
     def __init__(
-        self, broker: Broker, contracts: Contracts, definition: ChannelDef, terms: Terms
+        self,
+        broker: Broker,
+        contracts: Contracts,
+        definition: ChannelDef,
+        terms: Terms,
+        *,
+        condition_s: int = DEFAULT_CONDITION_S,
     ) -> None:
         self.broker = broker
         self.contracts = contracts
         self.terms = terms
+        self.condition_s = condition_s
         self.identified = identify(definition)
         self.side = Side.LOW if broker.address == definition.broker_low else Side.HIGH
         self.agreed: list[CoSigned] = []
@@ -108,11 +119,9 @@ class Session:
 
         Raises MoveRefusedError, StateRefusedError, LogError.
         """
-        if self._pending is not None:
-            raise MoveRefusedError("a proposal is unanswered: batch trades inside one")
-        now = self.contracts.now()
-        after = self._next(move, now)
-        self._require_signable(move, after.live, now)
+        version = max((state.version for state in self._signed()), default=0) + 1
+        after = self._next(move, version, self.contracts.now())
+        self._require_signable(move, after.live)
         signature = self.broker.sign(self.contracts.separator, after.live)
         proposal = Proposal(move, after.live, self.side, signature)
         self._pending = (proposal, after)
@@ -131,17 +140,15 @@ class Session:
 
         Raises ProposalRefusedError, MoveRefusedError, StateRefusedError, LogError.
         """
-        if self._pending is not None:
-            raise ProposalRefusedError("our own proposal is unanswered")
         if proposal.side is self.side:
             raise ProposalRefusedError("the proposal names our own side")
-        now = self.contracts.now()
-        if abs(proposal.state.signed_at - now) > MAX_SKEW_S:
-            raise ProposalRefusedError(f"signedAt {proposal.state.signed_at} is not about {now}")
-        after = self._next(proposal.move, proposal.state.signed_at)
-        _require_same(proposal.state, after.live)
+        state, now = proposal.state, self.contracts.now()
+        if abs(state.signed_at - now) > MAX_SKEW_S:
+            raise ProposalRefusedError(f"signedAt {state.signed_at} is not about {now}")
+        after = self._next(proposal.move, state.version, state.signed_at)
+        _require_same(state, after.live)
         self._require_signed(proposal, now)
-        self._require_signable(proposal.move, after.live, now)
+        self._require_signable(proposal.move, after.live)
         own = self.broker.sign(self.contracts.separator, after.live)
         return self._adopt(after, proposal.signature, own)
 
@@ -158,28 +165,40 @@ class Session:
         self._pending = None
         return self._adopt(after, theirs, proposal.signature)
 
-    def _next(self, move: moves.Move, signed_at: int) -> Position:
+    def _next(self, move: moves.Move, version: int, signed_at: int) -> Position:
         market = getattr(move, "market", None)
         if market is not None and market != self._market:
             raise MoveRefusedError("the move's prices or factors are not those that we observe")
         try:
-            return advance(self.position, move, self.terms, signed_at)
+            return advance(self.position, move, self.terms, version, signed_at)
         except (SpecError, CodecError) as error:
             raise MoveRefusedError(f"{type(move).__name__}: {error}") from error
 
-    def _require_signable(self, move: moves.Move, state: ClearingState, now: int) -> None:
+    def _signed(self) -> tuple[ClearingState, ...]:
+        return self.broker.log.of_epoch(self.channel_id, self.position.epoch)
+
+    def _require_signable(self, move: moves.Move, state: ClearingState) -> None:
         """Refuse to sign what the chain would not take, or what would put us at risk."""
-        channel = self._stored()
-        signed = self.broker.log.of_epoch(self.channel_id, self.position.epoch)
+        channel, n_assets = self._stored(), len(self.definition.assets)
+        view = self.contracts.final_view(self.channel_id, n_assets)
+        grace_s = self.contracts.params.grace
+        signed = self._signed()
+        memory = Memory(
+            signed,
+            is_complete=not channel.is_live or any(each.intent == Intent.OPEN for each in signed),
+            unanswered=None if self._pending is None else self._pending[0].state,
+        )
         try:
-            require_valid_state(
-                state, self.channel_id, channel.epoch, len(self.definition.assets), now
-            )
+            now = self.contracts.now()
+            require_valid_state(state, self.channel_id, channel.epoch, n_assets, now)
             require_successor(channel, state)
+            require_signable(state, memory, view, Limits(self.condition_s, grace_s))
         except SpecError as error:
             raise StateRefusedError(f"the contract would refuse the state: {error}") from error
-        grace_s = self.contracts.params.grace
-        require_resolved(move, self.position.state, signed, channel, now, grace_s)
+        except PolicyRefusedError as error:
+            raise StateRefusedError(f"policy: {error}") from error
+        if self.position.state is not None:
+            require_resolved(move, self.position.state, view.channel, view.now, grace_s)
 
     def _require_signed(self, proposal: Proposal, now: int) -> None:
         """Refuse a proposal whose signature the contract would not take."""

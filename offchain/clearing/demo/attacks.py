@@ -37,7 +37,7 @@ def play_attacks(stage: Stage, teller: Teller, pair: Pair) -> None:
     for broker in (stage.low, stage.high):
         receipts += stage.treasury(broker).allow_opening(usdt, COLLATERAL_RAW)
 
-    opening = pair.agree_opening(COLLATERAL_RAW, version=1)
+    opening = pair.agree_opening(COLLATERAL_RAW)
     error = refusal_of(lambda: _open_as_stranger(stage, pair, opening))
     teller.refused(
         Refused(

@@ -61,7 +61,7 @@ def _open(stage: Stage, teller: Teller, pair: Pair) -> None:
     receipts: list[Receipt] = []
     for broker in (stage.low, stage.high):
         receipts += stage.treasury(broker).allow_opening(usdt, COLLATERAL_RAW)
-    opening = pair.agree_opening(COLLATERAL_RAW, version=1)
+    opening = pair.agree_opening(COLLATERAL_RAW)
     teller.step("a second channel opens", *receipts, pair.low_hand.open(opening))
 
 

@@ -75,7 +75,7 @@ def _open(stage: Stage, teller: Teller, pair: Pair) -> Receipt:
         stage.give("USDT", broker.address, 2 * COLLATERAL_RAW)
         approvals += stage.treasury(broker).allow_opening(usdt, COLLATERAL_RAW)
     teller.step("each approves exactly one opening's collateral", *approvals)
-    receipt = pair.low_hand.open(pair.agree_opening(COLLATERAL_RAW, version=1))
+    receipt = pair.low_hand.open(pair.agree_opening(COLLATERAL_RAW))
     teller.step("open", receipt)
     return receipt
 
@@ -153,7 +153,7 @@ def _settle(stage: Stage, teller: Teller, pair: Pair) -> None:
         receipts = provide_legs(stage, broker, agreed, side)
         teller.step(f"{broker.name} pays {listed} into its ledger", *receipts)
     teller.step(
-        "settle: 10 WETH and 20,000 USDC against 1 WBTC, all or nothing",
+        "settle: 10 WETH and 20,000 USDC against 1 WBTC",
         pair.high_hand.settle(agreed),
     )
     pair.agree(moves.Conclude(is_delivered=True, market=market))

@@ -49,10 +49,10 @@ class Pair:
         """Let low propose and high answer."""
         return agree(self.low, self.high, move)
 
-    def agree_opening(self, net_raw: int, version: int) -> CoSigned:
+    def agree_opening(self, net_raw: int) -> CoSigned:
         """Agree that each side pays `net_raw` of every asset in."""
         nets = ((net_raw, net_raw),) * len(self.definition.assets)
-        return self.agree(moves.Open(nets, version, self.soon()))
+        return self.agree(moves.Open(nets, self.soon()))
 
     def soon(self) -> int:
         """Return when an offer of now runs out."""
