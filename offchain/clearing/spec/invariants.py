@@ -37,7 +37,7 @@ INVARIANTS = (
     Invariant("ADJ-02", "Payouts sum to the net on chain.", None, p.ends_pay_what_is_held),
     Invariant(
         "ADJ-03",
-        "No payout is negative; finalize never reverts once its guards hold, whatever a token does.",
+        "No payout is negative; finalize never reverts once its guards hold, whatever tokens do.",
         None,
         p.ends_pay_nothing_negative,
     ),
@@ -112,7 +112,10 @@ INVARIANTS = (
     ),
     Invariant("ADJ-17", "Any flipped bit is refused."),
     Invariant(
-        "ADJ-18", "A signature for another chain, contract, channel, epoch or type is refused."
+        "ADJ-18",
+        "A signature for another chain, contract, channel, epoch or type is refused.",
+        None,
+        p.states_fit_their_channel,
     ),
     Invariant("ADJ-19", "High s, a zero signer and swapped signatures are refused."),
     Invariant("ADJ-20", "Code that appears at a signer's address changes nothing."),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 from clearing.spec.calls import (
     Call,
@@ -151,7 +151,7 @@ def keeps_solvency(step: Step) -> bool:
 def ends_pay_what_is_held(step: Step) -> bool:
     """The payouts of each asset sum to its net on chain."""
     return all(
-        paid == sum(net)
+        sum(paid) == sum(net)
         for channel_id, payouts in _payouts(step)
         for paid, net in zip(payouts, channel_of(step.before, channel_id).nets, strict=False)
     )
@@ -159,13 +159,7 @@ def ends_pay_what_is_held(step: Step) -> bool:
 
 def ends_pay_nothing_negative(step: Step) -> bool:
     """No broker is paid less than nothing by an end."""
-    return all(
-        amount >= 0
-        for effect in step.effects
-        if isinstance(effect, Closed | Finalized)
-        for paid in (effect.payouts if isinstance(effect, Closed) else effect.credited)
-        for amount in astuple(paid)
-    )
+    return all(min(paid) >= 0 for _, payouts in _payouts(step) for paid in payouts)
 
 
 def tokens_called_where_said(step: Step) -> bool:
@@ -545,14 +539,20 @@ def _moved(step: Step) -> Iterator[tuple[bytes, Channel, Channel]]:
             yield channel_id, before, after
 
 
-def _payouts(step: Step) -> Iterator[tuple[bytes, list[int]]]:
-    """Yield by channel what its end paid of each asset, both sides, ledgers and pushes."""
+def _payouts(step: Step) -> Iterator[tuple[bytes, list[tuple[int, ...]]]]:
+    """Yield by channel what its end paid of each asset: every amount, of ledgers and pushes."""
     for effect in step.effects:
         match effect:
             case Finalized(id=channel_id, credited=credited):
-                yield channel_id, [pair.low + pair.high for pair in credited]
+                yield channel_id, [(pair.low, pair.high) for pair in credited]
             case Closed(id=channel_id, payouts=payouts):
-                yield channel_id, [payout.total for payout in payouts]
+                yield (
+                    channel_id,
+                    [
+                        (paid.credited_low, paid.credited_high, paid.sent_low, paid.sent_high)
+                        for paid in payouts
+                    ],
+                )
             case _:
                 pass
 

@@ -249,11 +249,6 @@ class AssetPayout:
     sent_low: int
     sent_high: int
 
-    @property
-    def total(self) -> int:
-        """All that the channel paid of this asset."""
-        return self.credited_low + self.credited_high + self.sent_low + self.sent_high
-
 
 @dataclass(frozen=True, slots=True)
 class IdentifiedDef:
