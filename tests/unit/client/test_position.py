@@ -318,9 +318,10 @@ def test_advance__resize_that_the_risk_forbids__is_refused(called: Position, ter
 def test_advance__resize_by_margin_that_was_received__is_refused(
     called: Position, terms: Terms
 ) -> None:
-    # high bears nothing, but 500 of its 10,500 USDT are low's margin
-    fits = moves.Resize(((0, 10_000 * UNIT), (0, 0)), 9_000, MOVED)
-    exceeds = moves.Resize(((0, 10_000 * UNIT + 1), (0, 0)), 9_000, MOVED)
+    # ETH rose on: low alone bears the risk, but 500 of high's 10,500 USDT are low's margin
+    far = market_at(52_500, 3_400)
+    fits = moves.Resize(((0, 10_000 * UNIT), (0, 0)), 9_000, far)
+    exceeds = moves.Resize(((0, 10_000 * UNIT + 1), (0, 0)), 9_000, far)
     assert advance(called, fits, terms, NEXT, SIGNED_AT)
 
     with pytest.raises(MoveRefusedError, match="margin that it has to give back"):
