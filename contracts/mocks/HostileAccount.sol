@@ -14,13 +14,14 @@ contract HostileAccount {
     }
 
     /// @notice What it does with ether: take it · revert · revert with 100,000 bytes · burn all gas · take it and call
-    /// back.
+    /// back · the same, and revert if that call fails.
     enum Mode {
         Accept,
         Reject,
         RejectHuge,
         BurnGas,
-        CallBack
+        CallBack,
+        CallBackOrReject
     }
 
     uint256 private constant HUGE = 100_000;
@@ -91,8 +92,9 @@ contract HostileAccount {
                 invalid()
             }
         }
-        if (mode == Mode.CallBack) {
+        if (mode >= Mode.CallBack) {
             (bool success, ) = target.call(payload);
+            require(success || mode == Mode.CallBack, Rejected());
             ++calls;
             succeeded = success;
         }
