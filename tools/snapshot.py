@@ -41,23 +41,17 @@ def _bytes(code: str) -> int:
     return len(code.removeprefix("0x")) // 2
 
 
-def _sizes(contracts: dict[str, dict[str, Any]]) -> dict[str, dict[str, int]]:
-    return {
-        name: {
-            "init_bytes": _bytes(contract["deploymentBytecode"]["bytecode"]),
-            "runtime_bytes": _bytes(contract["runtimeBytecode"]["bytecode"]),
-        }
-        for name, contract in contracts.items()
-    }
+def _sizes(contracts: dict[str, dict[str, Any]], code: str) -> dict[str, int]:
+    return {name: _bytes(contract[code]["bytecode"]) for name, contract in contracts.items()}
 
 
-def _check_bounds() -> None:
-    sizes = json.loads((SNAPSHOTS / "size.json").read_text("utf-8"))
+def _check_bounds(contracts: dict[str, dict[str, Any]]) -> None:
+    init = _sizes(contracts, "deploymentBytecode")
     too_big = [
-        f"{name} has {size['runtime_bytes']} bytes (init {size['init_bytes']}), bound {bound}"
-        for name, size in sizes.items()
+        f"{name} has {size} bytes (init {init[name]}), bound {bound}"
+        for name, size in _sizes(contracts, "runtimeBytecode").items()
         for bound in [MAX_RUNTIME_BYTES.get(name, EIP_170_RUNTIME_BYTES)]
-        if size["runtime_bytes"] > bound or size["init_bytes"] > EIP_3860_INIT_BYTES
+        if size > bound or init[name] > EIP_3860_INIT_BYTES
     ]
     if too_big:
         sys.exit("snapshot: " + "\nsnapshot: ".join(too_big))
@@ -147,14 +141,13 @@ def _words(layout: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _snapshots() -> dict[Path, str]:
-    contracts = dict(_deployed())
+def _snapshots(contracts: dict[str, dict[str, Any]]) -> dict[Path, str]:
     if not contracts:
         sys.exit("snapshot: no deployed contract in .build; run `make compile`")
     sources = {name: contract["sourceId"] for name, contract in contracts.items()}
     layouts = _solidity_layouts({n: s for n, s in sources.items() if s.endswith(".sol")})
     layouts |= {n: _vyper_layout(s) for n, s in sources.items() if s.endswith(".vy")}
-    files: dict[Path, Any] = {SNAPSHOTS / "size.json": _sizes(contracts)}
+    files: dict[Path, Any] = {SNAPSHOTS / "size.json": _sizes(contracts, "runtimeBytecode")}
     files |= {SNAPSHOTS / f"layout/{name}.json": layout for name, layout in layouts.items()}
     return {path: json.dumps(value, indent=2) + "\n" for path, value in sorted(files.items())}
 
@@ -194,12 +187,13 @@ def main() -> None:
     """Write the snapshots, or exit 1 with a diff when they do not match."""
     parser = argparse.ArgumentParser(description="sizes and storage layouts under snapshots/")
     parser.add_argument("--write", action="store_true", help="write instead of compare")
-    fresh = _snapshots()
+    contracts = dict(_deployed())
+    fresh = _snapshots(contracts)
     if parser.parse_args().write:
         _write(fresh)
     else:
         _compare(fresh)
-    _check_bounds()
+    _check_bounds(contracts)
     print(f"snapshot: size and storage layout of {len(fresh) - 1} contracts")
 
 
