@@ -212,14 +212,17 @@ class Duel:
     def _require_enforceable(self) -> None:
         """ADJ-24: what the honest broker signed last can be enforced, whatever came before."""
         for entry in (self.best, self.pending):
-            if entry is not None and self.channel.is_live:
-                is_met = all(
-                    split.net_low <= low and split.net_high <= high
-                    for split, (low, high) in zip(
-                        entry.state.splits, self.channel.nets, strict=False
-                    )
-                )
-                self.require(is_met, "ADJ-24 the latest state is not enforceable")
+            if entry is None or not self.channel.is_live or self._is_dead(entry):
+                continue
+            is_met = all(
+                split.net_low <= low and split.net_high <= high
+                for split, (low, high) in zip(entry.state.splits, self.channel.nets, strict=False)
+            )
+            self.require(is_met, "ADJ-24 the latest state is not enforceable")
+
+    def _is_dead(self, entry: Entry) -> bool:
+        """Whether it is a CLOSE that no call takes any more."""
+        return entry.state.intent == Intent.CLOSE and self.now >= entry.state.valid_until
 
     def _published(self, call: Call) -> Entry | None:
         state = getattr(call, "signed", None)
@@ -305,10 +308,9 @@ class Duel:
         return not is_done and self.now < entry.state.condition.expiry + GRACE
 
     def _may_sign(self) -> bool:
-        for kept in (self.pending, self.close):
-            is_close = kept is not None and kept.state.intent == Intent.CLOSE
-            if kept is not None and not (is_close and self.now >= kept.state.valid_until):
-                return False
+        kept = (self.pending, self.close)
+        if any(entry is not None and not self._is_dead(entry) for entry in kept):
+            return False
         return not self._is_unresolved(self.best)
 
     def _bounds(self) -> list[list[int]]:
@@ -592,7 +594,7 @@ class Duel:
         left = max([0, *(e.state.condition.expiry - self.now for e in self._epoch_book())])
         bound = self.now + 2 * DURATION + left + GRACE
         epoch = self.channel.epoch
-        while self.channel.is_live and self.channel.epoch == epoch:
+        while self.channel.epoch == epoch:
             if self.rng.random() < 0.7:
                 self.attack()
                 if self.channel.epoch != epoch:

@@ -379,12 +379,13 @@ def pause_openings(world: World, env: Env, until: int) -> tuple[World, Effects]:
 
 
 def lift_pause(world: World, env: Env) -> tuple[World, Effects]:
-    """Let openings go on; the pause ends now, if it has not ended before. Raises NotTimelock."""
+    """Let openings go on; nothing happens if no pause is running. Raises NotTimelock."""
     if env.sender != world.params.timelock:
         raise SpecError("NotTimelock", env.sender)
+    if env.now >= world.paused_until:
+        return world, ()
 
-    until = min(env.now, world.paused_until)
-    return replace(world, paused_until=until), (OpeningsPaused(until),)
+    return replace(world, paused_until=env.now), (OpeningsPaused(env.now),)
 
 
 # PARTS

@@ -121,7 +121,7 @@ def raise_cap(
         raise SpecError("NoCode", token)
     old = world.caps.get(token, 0)
     if cap <= old:
-        raise SpecError("CapNotRaised", old, cap)
+        raise SpecError("CapNotRaised", token, old, cap)
     if cap > MAX_CAP:
         raise SpecError("CapTooHigh", token, cap)
 
