@@ -74,7 +74,8 @@ def test_collusion__long_schedules__every_invariant_holds():
     """Everything that `violated_in` and `violated_over` judge.
 
     ADJ-01, ADJ-02, ADJ-03, ADJ-04, ADJ-05, ADJ-06, ADJ-07, ADJ-08, ADJ-09, ADJ-10, ADJ-11, ADJ-15,
-    ADJ-16, ADJ-18, ADJ-21, ADJ-22, ADJ-23, SET-01 to SET-06, REG-01, REG-03.
+    ADJ-16, ADJ-18, ADJ-21, ADJ-22, ADJ-23, SET-01, SET-02, SET-03, SET-04, SET-05, SET-06, REG-01,
+    REG-03.
     """
     seen = _play_collusions(range(FIRST_SEED, FIRST_SEED + SCHEDULES))
 

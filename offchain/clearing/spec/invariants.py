@@ -165,11 +165,47 @@ INVARIANTS = (
     Invariant("REG-01", "Slots used are live channels.", p.slots_are_live_channels),
     Invariant("REG-02", "Stake leaves only after 30 days and never below what is in use."),
     Invariant("REG-03", "An outsider cannot occupy a slot.", None, p.opens_by_named_signers),
+    Invariant("REG-04", "Held YELLOW covers all stake, active and pending; nobody pays another's."),
+    Invariant("REG-05", "The registry's state is told by its events alone."),
     # Encoding
     Invariant(
         "ENC-01", "The Python digest is the contract's and an independent EIP-712 library's."
     ),
     Invariant("ENC-02", "The client's validate accepts exactly what the contract accepts."),
+    # Hash time lock
+    Invariant(
+        "HTL-01", "What is held covers locks and credits, and only their owners can move it."
+    ),
+    Invariant("HTL-02", "A lock ends once: claimed before its timelock or refunded from it on."),
+    Invariant("HTL-03", "A claim pays only the receiver, a refund only the sender."),
+    Invariant("HTL-04", "A payment that fails becomes a credit of its amount and blocks nothing."),
+    Invariant("HTL-05", "Nobody can force a credit by starving a payment of gas."),
+    Invariant("HTL-06", "No id is ever used twice."),
+    Invariant("HTL-07", "Live locks and credits are told by the events alone."),
+    # Risk
+    Invariant(
+        "RSK-01",
+        "A requirement is the exact rule, rounded up by less than one 1e-18 USD per asset owed.",
+    ),
+    Invariant("RSK-02", "Swapping the sides swaps the report and changes nothing else."),
+    Invariant("RSK-03", "A higher factor lowers no requirement."),
+    Invariant(
+        "RSK-04", "On an exact tie both sides cover; otherwise only the side that owes more does."
+    ),
+    Invariant(
+        "RSK-05",
+        "After the whole difference has been moved, each side covers what the factors can move.",
+    ),
+    Invariant(
+        "RSK-06",
+        "Liabilities are the sum of the trades in any order, and delivering them all leaves none.",
+    ),
+    Invariant(
+        "RSK-07", "A risk factor is the exact median of the observed changes, rounded up once."
+    ),
+    Invariant(
+        "RSK-08", "Equal liabilities have one root; a proof with any bit flipped is refused."
+    ),
 )
 
 
