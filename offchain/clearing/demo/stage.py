@@ -37,6 +37,8 @@ class Stage:
     anvil: Anvil
     contracts: Contracts
     faucet: Sender
+    timelock: Sender
+    guardian: Sender
     low: Broker
     high: Broker
     outsider: Broker
@@ -107,7 +109,16 @@ def set_up(anvil: Anvil, low_name: str = "A", high_name: str = "B") -> Stage:
         LocalSigner(_secret("signer stranger")),
         SigningLog(),
     )
-    stage = Stage(anvil, Contracts(anvil.node, deployment), faucet, low, high, outsider)
+    stage = Stage(
+        anvil=anvil,
+        contracts=Contracts(anvil.node, deployment),
+        faucet=faucet,
+        timelock=timelock,
+        guardian=guardian,
+        low=low,
+        high=high,
+        outsider=outsider,
+    )
     for broker in (low, high):
         stage.give("YELLOW", broker.address, STAKE_RAW)
     return stage
