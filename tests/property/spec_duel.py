@@ -497,8 +497,12 @@ class Duel:
         return self.act(sender, rng.choice(calls))
 
     def _own_affairs(self) -> bool:
-        """Rename the peer's signer, or move its ledger away and back."""
+        """Rename the peer's signer, move its ledger away or back, or top the channel up."""
         rng, broker = self.rng, BROKERS[self.peer]
+        if rng.random() < 0.3:
+            token, amount = rng.choice(self._assets), rng.randint(1, 30)
+            call = DepositCollateral(self.identified, token, amount)
+            return self.act(BROKERS[self.honest], call)
         if rng.random() < 0.5:
             key = rng.choice((SIGNERS[self.peer], OTHER_SIGNERS[self.peer]))
             seats, _ = registry.set_signer(self.world.registry, broker, key)

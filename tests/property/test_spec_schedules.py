@@ -127,7 +127,7 @@ WEAKENED_RULES = {
     "a funding by anybody": (escrow, "_may_fund", lambda *_: True, "ADJ-16"),
     "a settlement by an old key": (escrow, "_is_named", lambda *_: True, "ADJ-16"),
     "a funding after the deadline": (escrow, "admitted", _admitted_late, "ADJ-10"),
-    "an expired CLOSE": (channel, "_require_valid_until", _nothing, "ADJ-13"),
+    "an expired RESIZE or CLOSE": (channel, "_require_valid_until", _nothing, "ADJ-13|ADJ-24"),
 }
 
 
