@@ -43,14 +43,19 @@ contract Adjudicator is EscrowPayment {
     /// @dev Least time between the end of a pause and the start of the next, in seconds.
     uint256 private constant PAUSE_GAP = 7 days;
 
+    /// @dev More than any listed token can need, and no close brings a block to its limit.
+    uint256 private constant MAX_PUSH_GAS = 1_000_000;
+
     /// @dev Words of an AssetFunding in `Opened`, and where the first one starts.
     uint256 private constant FUNDING_WORDS = 5;
     uint256 private constant FUNDING_AT = 4;
     /// @dev The same for an AssetPayout in `Closed`.
     uint256 private constant PAYOUT_WORDS = 4;
     uint256 private constant PAYOUT_AT = 4;
-    /// @dev Words of an AssetAmounts.
+    /// @dev The same for an AssetAmounts in `Resized` and in `Finalized`, which has one head more.
     uint256 private constant AMOUNT_WORDS = 2;
+    uint256 private constant OUTS_AT = 4;
+    uint256 private constant CREDITS_AT = 5;
 
     /// @dev May pause openings; nothing else.
     address internal immutable GUARDIAN;
@@ -79,6 +84,10 @@ contract Adjudicator is EscrowPayment {
         ChannelBook(registry)
         EscrowPayment(grace)
     {
+        if (timelock == address(0) || guardian == address(0)) revert BadParameter("roles");
+        if (minChallenge == 0 || minChallenge > maxChallenge) revert BadParameter("challenge");
+        if (grace == 0) revert BadParameter("grace");
+        if (pushGas == 0 || pushGas > MAX_PUSH_GAS) revert BadParameter("pushGas");
         GUARDIAN = guardian;
         MIN_CHALLENGE = minChallenge;
         MAX_CHALLENGE = maxChallenge;
@@ -188,8 +197,8 @@ contract Adjudicator is EscrowPayment {
         EventData data = ChannelLog.start(2, s.epoch(), s.version(), n, AMOUNT_WORDS);
         for (uint256 i = 0; i < n; ++i) {
             (uint256 outLow, uint256 outHigh) = _takeOut(c, def, s.split(i), i);
-            data.put(4 + AMOUNT_WORDS * i, outLow);
-            data.put(5 + AMOUNT_WORDS * i, outHigh);
+            data.put(OUTS_AT + AMOUNT_WORDS * i, outLow);
+            data.put(OUTS_AT + AMOUNT_WORDS * i + 1, outHigh);
         }
         data.emit2(Resized.selector, id);
     }
@@ -371,8 +380,8 @@ contract Adjudicator is EscrowPayment {
         for (uint256 i = 0; i < n; ++i) {
             (uint256 low, uint256 high) = ChannelRules.shares(s, outcome, i, n);
             (low, high) = _payouts(c, s.split(i), i, low, high);
-            data.put(5 + AMOUNT_WORDS * i, low);
-            data.put(6 + AMOUNT_WORDS * i, high);
+            data.put(CREDITS_AT + AMOUNT_WORDS * i, low);
+            data.put(CREDITS_AT + AMOUNT_WORDS * i + 1, high);
             _creditBoth(def.brokerLow(), def.brokerHigh(), def.asset(i), low, high);
         }
         data.emit2(Finalized.selector, id);
@@ -417,10 +426,10 @@ contract Adjudicator is EscrowPayment {
     /// @inheritdoc IAdjudicator
     function pauseOpenings(uint40 until) external {
         if (msg.sender != GUARDIAN) revert NotGuardian(msg.sender);
-        uint40 last = openingsPausedUntil;
-        uint256 notBefore = last == 0 ? 0 : last + PAUSE_GAP;
+        uint256 notBefore = openingsPausedUntil + PAUSE_GAP;
         if (block.timestamp < notBefore) revert PauseTooSoon(notBefore);
 
+        if (until <= block.timestamp) revert PauseInPast(until);
         uint256 latest = block.timestamp + PAUSE_MAX;
         openingsPausedUntil = until < latest ? until : uint40(latest);
         emit OpeningsPaused(openingsPausedUntil);
@@ -458,8 +467,10 @@ contract Adjudicator is EscrowPayment {
     }
 
     /// @inheritdoc IAdjudicator
-    function hashDef(ChannelDef calldata rawDef) external pure returns (bytes32 id) {
-        (, id) = ChannelCodec.load(rawDef);
+    function hashDef(ChannelDef calldata rawDef) external pure returns (bytes32) {
+        (DefView def, bytes32 id) = ChannelCodec.load(rawDef);
+        ChannelCodec.requireClean(def);
+        return id;
     }
 
     /// @inheritdoc IAdjudicator

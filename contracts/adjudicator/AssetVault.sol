@@ -12,7 +12,7 @@ import {ChannelCodec} from "./ChannelCodec.sol";
 
 /// @title Ledgers, caps, and every call that this system makes to a token
 /// @dev Solvency: for each token, balance >= ledgers + nets of live channels + locks. Credits here are either measured at the door
-/// (`_pull`) or moved from a net or a lock by the modules above.
+/// (`deposit`, `_pull`) or moved from a net or a lock by the modules above.
 abstract contract AssetVault is IAssetVault, EIP712, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
@@ -156,7 +156,7 @@ abstract contract AssetVault is IAssetVault, EIP712, ReentrancyGuardTransient {
         if (cap == 0) revert TokenNotListed(token);
     }
 
-    /// @dev Pull from both brokers' allowances and check the sum by balance.
+    /// @dev Pull from both brokers' allowances and check by balance what both together brought.
     function _pull(address token, address low, uint256 fromLow, address high, uint256 fromHigh) internal {
         if (fromLow | fromHigh == 0) return;
         uint256 before = IERC20(token).balanceOf(address(this));
@@ -166,7 +166,8 @@ abstract contract AssetVault is IAssetVault, EIP712, ReentrancyGuardTransient {
     }
 
     /// @dev Send a payout to the broker; if the token fails in any way its effects are undone and the ledger is credited.
-    /// The gas check keeps an outsider from choosing the ledger by starving the call (63/64 of what is left is forwarded).
+    /// The self-call gets exactly PUSH_GAS, and the token 63/64 of what the self-call leaves of it (about 4,000 less): the check keeps
+    /// an outsider from choosing the ledger by starving the call.
     function _push(address broker, address token, uint256 amount) internal {
         if (amount == 0) return;
         uint256 needed = (PUSH_GAS * 64) / 63 + PUSH_RESERVE;

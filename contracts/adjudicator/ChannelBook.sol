@@ -13,7 +13,8 @@ import {Meta} from "./Meta.sol";
 
 /// @title What is stored of each channel, and the gates that every call with a state passes
 abstract contract ChannelBook is IAdjudicator, AssetVault {
-    /// @dev No slot is ever zeroed: a channel that opens again pays for changed slots, not for new ones, and nothing can be replayed.
+    /// @dev No end zeroes a slot: a channel that opens again pays for changed slots, not for new ones. What is left of an earlier
+    /// epoch is never read: `open` sets the nets, a challenge the digest, a funding the order.
     struct Channel {
         Meta meta; // status, epoch, versions, deadline, order flags: see Meta.sol
         bytes32 digest; // hashStruct of the challenged state
@@ -89,7 +90,7 @@ abstract contract ChannelBook is IAdjudicator, AssetVault {
     /// @dev For calls that replace what is enforced.
     function _requireNewer(Meta m, StateView s) internal pure {
         uint64 enforced = m.enforcedVersion();
-        // The sum in 256 bits: enforced may be the highest version there is.
+        // There is no version above the highest one.
         if (s.version() <= enforced)
             revert StaleVersion(s.version(), enforced == type(uint64).max ? enforced : enforced + 1);
     }

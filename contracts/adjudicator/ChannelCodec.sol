@@ -14,8 +14,9 @@ import {DefView, OrderView, StateView} from "./ChannelViews.sol";
 
 /// @title Calldata to memory, hashed as EIP-712 on the way
 /// @dev Each `load` copies the words of a struct once, behind its type hash, hashes them there, and leaves them to be read through
-/// ChannelViews.sol: what is hashed is what is read. Dirty bits (a word outside its type) revert with empty data, as the compiler's
-/// own decoder does. contracts/mocks/PlainHash.sol does the same by abi.encode, and tests compare the two.
+/// ChannelViews.sol: what is hashed is what is read, so offsets that overlap or point astray only spell a state that its signers have
+/// signed in those very words. Dirty bits (a word outside its type) revert with empty data; for a definition see `requireClean`.
+/// contracts/mocks/PlainHash.sol does the same by abi.encode, and tests compare the two.
 /// Array lengths were bounded against calldatasize by the compiler when the slice was taken, so no size below overflows.
 library ChannelCodec {
     bytes32 internal constant DEF_TYPEHASH = keccak256(

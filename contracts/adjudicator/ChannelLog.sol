@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {Leg} from "../interfaces/ChannelTypes.sol";
 
-/// Data of an event under construction: words in memory that end at the free memory pointer when it was started.
+/// Data of an event under construction: a size in bytes, then that many bytes of words.
 type EventData is uint256;
 
 using ChannelLog for EventData global;

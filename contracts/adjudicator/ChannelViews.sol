@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-/// Structs of ChannelTypes.sol in memory, word for word, as `ChannelCodec.load` left them after checking that every word is inside its
-/// type. A view is the address of the first word. The compiler's own memory structs would be allocated and zeroed again at every
-/// function that returns one (measured: 3,000 gas of an opening). Indices are the caller's to bound; every caller loops to a count.
+// Structs of ChannelTypes.sol in memory, word for word, as `ChannelCodec.load` left them after checking that every word is inside its
+// type (of a ChannelDef: `requireClean`). A view is the address of the first word. The compiler's own memory structs would be allocated
+// and zeroed again at every function that returns one (measured: 3,000 gas of an opening). Indices are the caller's to bound; every
+// caller loops to a count.
+
 /// A ChannelDef; word 6 points at the assets: count, addresses…
 type DefView is uint256;
 

@@ -185,7 +185,7 @@ abstract contract EscrowPayment is ChannelBook {
         EventData data = ChannelLog.start(4, order.epoch(), order.version(), rawLegs.length, 3);
         data.put(2, uint256(orderHash));
         data.put(3, sides);
-        data.putLegs(6, rawLegs);
+        data.putLegs(6, rawLegs); // behind 4 heads, the offset and the count
         data.emit2(topic, order.channelId());
     }
 }

@@ -106,7 +106,8 @@ library MetaLib {
         return Meta.wrap(Meta.unwrap(m) | (uint256(flag) << FLAGS_AT));
     }
 
-    /// @dev Epoch + 1, IDLE, everything else 0 in the same write. 2^32 - 1 lives are out of reach; the next one reverts.
+    /// @dev Epoch + 1, IDLE, everything else 0 in the same write. It would revert in life 2^32 - 1; at two transactions a life no
+    /// channel gets there.
     function ended(Meta m) internal pure returns (Meta) {
         return Meta.wrap((uint256(m.epoch() + 1) << EPOCH_AT) | uint256(uint8(Status.IDLE)));
     }

@@ -23,10 +23,10 @@ import {IEscrowPayment} from "./IEscrowPayment.sol";
 /// A state S pays each side `split + (net on chain - S.net)`: what S had not seen yet returns to whoever paid it in.
 /// S is enforceable only if `S.net <= net on chain` on both sides of every asset, so no payout is negative and the payouts of an
 /// asset sum to what the channel holds of it.
-/// @dev Every call that takes a state checks, in this order: status; S.channelId; S.epoch; S.version > 0; the validity matrix
+/// @dev A call that takes a signed state checks, in this order: encoding of the definition; status; encoding of the state; S.channelId; S.epoch; S.version > 0; the validity matrix
 /// (number of splits, intent, condition kind for the intent, validUntil and liabilitiesRoot for the intent, condition fields,
 /// horizon, then per asset: conservation, outs, alternatives); the low signature; the high signature; then what the function says.
-/// Windows: a response is valid iff now < deadline, an end iff now >= deadline. Nobody but the brokers' signers can move collateral;
+/// Windows: a response is valid iff now < deadline, an end iff now >= deadline. Nobody but a broker and the two signers together can move collateral;
 /// the timelock may list tokens and raise caps, the guardian may stop new openings for at most 72 hours. No owner, no upgrade.
 interface IAdjudicator is IAssetVault, IEscrowPayment {
     /* EVENTS */
@@ -96,7 +96,7 @@ interface IAdjudicator is IAssetVault, IEscrowPayment {
 
     error StateExpired(uint40 validUntil);
     error StateNotExpired(uint40 validUntil);
-    /// The state's version is `have`; at least `want` is needed.
+    /// The state's version is `have`; at least `want` is needed (exactly `want` when an OPEN state is challenged).
     error StaleVersion(uint64 have, uint64 want);
     error Unenforceable(uint256 asset);
     error DeadlinePassed(uint40 deadline);
@@ -108,7 +108,7 @@ interface IAdjudicator is IAssetVault, IEscrowPayment {
     error NoSlot(address broker);
     error SignerNotNamed(address broker, address signer);
     error NotBroker(address caller);
-    /// Neither broker nor signer of the channel, and no ChallengeIntent of theirs.
+    /// The caller is neither broker nor signer of the channel; or the ChallengeIntent it brought is signed by neither signer.
     error NotParty(address caller);
     error UnknownAsset(address token);
     error LockOutstanding(bytes32 order);
@@ -121,7 +121,12 @@ interface IAdjudicator is IAssetVault, IEscrowPayment {
     error NotGuardian(address caller);
     /// A pause may not be armed again within 7 days of the end of the last one.
     error PauseTooSoon(uint256 notBefore);
+    /// A pause must end in the future.
+    error PauseInPast(uint40 until);
+    /// The registry names another Adjudicator.
     error RegistryNotOurs(address registry);
+    /// A constructor argument out of its bounds: "roles", "challenge", "grace" or "pushGas".
+    error BadParameter(string name);
 
     /* LIFE CYCLE */
 
@@ -179,10 +184,11 @@ interface IAdjudicator is IAssetVault, IEscrowPayment {
 
     /* GUARDIAN */
 
-    /// @notice Refuse new openings until `until`, clamped to now + 72 hours. Only the guardian; once per 7 days after the last end.
+    /// @notice Refuse new openings until `until`, clamped to now + 72 hours. Only the guardian, and not within 7 days after the end of
+    /// the last pause. Reverts: NotGuardian, PauseTooSoon, PauseInPast.
     function pauseOpenings(uint40 until) external;
 
-    /// @notice Let openings go on before the pause ends. Only the timelock.
+    /// @notice Let openings go on before the pause ends; does nothing when there is none. Only the timelock.
     function liftPause() external;
 
     /* VIEWS */
@@ -190,7 +196,7 @@ interface IAdjudicator is IAssetVault, IEscrowPayment {
     /// @notice Storage of a channel, unpacked.
     function channelOf(bytes32 id) external view returns (ChannelView memory);
 
-    /// @notice Net on chain of asset number `asset`: put in minus taken out, raw units, low and high. Meaningful while live.
+    /// @notice Net on chain of asset number `asset` (0..7): put in minus taken out, raw units, low and high. Meaningful while live.
     function netOf(bytes32 id, uint256 asset) external view returns (int128 low, int128 high);
 
     /// @notice hashStruct of a definition: the channel's id.

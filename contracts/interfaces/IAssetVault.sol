@@ -46,7 +46,8 @@ interface IAssetVault {
     function withdraw(address token, uint256 amount, address to) external;
 
     /// @notice As `withdraw`, for `auth.account`, with its signature; anyone may send it.
-    /// @param sig 65 bytes from the account's key, or what its ERC-1271 code accepts.
+    /// @param sig 65 bytes from the account's key if it has no code, otherwise what its ERC-1271 code accepts (an account that has
+    /// delegated its code by EIP-7702 has code).
     /// @dev Reverts: AuthExpired (now >= validUntil), BadAuthSignature, AuthAlreadySpent, then as `withdraw`.
     function withdrawWithAuth(WithdrawAuth calldata auth, bytes calldata sig) external;
 
@@ -62,6 +63,7 @@ interface IAssetVault {
     function pushTransfer(address token, address to, uint256 amount) external;
 
     /// @notice Raw units of `token` in the ledger of `broker`.
+    /// @dev Warning: during a token's own callback the ledger may be ahead of the vault's balance (a deposit is credited first).
     function balanceOf(address broker, address token) external view returns (uint256);
 
     /// @notice Launch cap of a token in raw units; 0 = not listed.

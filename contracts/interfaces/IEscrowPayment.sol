@@ -9,7 +9,8 @@ import {ChannelDef, ClearingState, Leg, SettlementOrder, Side, Signature} from "
 /// @dev While CHALLENGED and past the deadline these calls accept only the challenged state and change neither version nor status;
 /// otherwise a version above the enforced one is enforced and clears a challenge.
 interface IEscrowPayment {
-    /// The legs of the sides in `sides` (1 low, 2 high) left their ledgers: locked under `order`, or executed in the same call.
+    /// The legs of the sides in `sides` (1 low, 2 high) left their ledgers: locked under `order`, or executed in the same call (then
+    /// OrderExecuted follows with sides 0, and the storage does not keep `order`).
     event OrderFunded(bytes32 indexed id, uint32 epoch, uint64 version, bytes32 order, uint8 sides, Leg[] legs);
     /// All legs arrived; those of the sides in `sides` (1 low, 2 high, 3 both) were paid from the ledgers in this call.
     event OrderExecuted(bytes32 indexed id, uint32 epoch, uint64 version, bytes32 order, uint8 sides, Leg[] legs);

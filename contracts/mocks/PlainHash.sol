@@ -11,7 +11,7 @@ import {
 
 /// @title The struct hashes of a channel as EIP-712 words them, without assembly
 /// @custom:security-contact See SECURITY.md
-/// @notice The plain twin of ChannelHash: slow, readable, and written against the types alone. Tests compare the two.
+/// @notice The plain twin of ChannelCodec: slow, readable, and written against the types alone. Tests compare the two.
 contract PlainHash {
     bytes private constant DEF_TYPE =
         "ChannelDef(uint256 chainId,address adjudicator,address brokerLow,address brokerHigh,"

@@ -368,11 +368,16 @@ def finalize(
 
 
 def pause_openings(world: World, env: Env, until: int) -> tuple[World, Effects]:
-    """Refuse new openings until `until`, at most for 72 hours. Raises NotGuardian, PauseTooSoon."""
+    """Refuse new openings until `until`, at most for 72 hours.
+
+    Raises NotGuardian, PauseTooSoon, PauseInPast.
+    """
     if env.sender != world.params.guardian:
         raise SpecError("NotGuardian", env.sender)
     if env.now < world.paused_until + PAUSE_GAP_S:
         raise SpecError("PauseTooSoon", world.paused_until + PAUSE_GAP_S)
+    if until <= env.now:
+        raise SpecError("PauseInPast", until)
 
     until = min(until, env.now + PAUSE_MAX_S)
     return replace(world, paused_until=until), (OpeningsPaused(until),)
