@@ -213,6 +213,12 @@ class HashTimeLockMachine(RuleBasedStateMachine):
 
         self._both("collect", token, receiver, sender=account, arrived=arrived)
 
+    @rule(sender=users, which=pick, amount=st.integers(0, 1_000))
+    def push_what_the_contract_holds(self, sender: Address, which: int, amount: int) -> None:
+        token = _choose(list(self.zoo.by_name.values()), which)
+        with pytest.raises(Refused, match="htlc: only itself"):
+            self.htlc.send("push_token", token.address, sender, amount, sender=sender)
+
     # TIME
 
     @rule(seconds=st.sampled_from([0, 1, 2, 99, 100, 1_000]))
