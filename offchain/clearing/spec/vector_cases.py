@@ -539,6 +539,8 @@ def _pauses(on: Stage) -> Iterator[Case]:
     yield Case(on.new, guardian, pause)
     yield Case(on.new, guardian, PauseOpenings(at(2 * PAUSE_MAX_S).now))
     yield Case(on.new, at(0), pause, "NotGuardian")
+    yield Case(on.new, at(DAY_S, GUARDIAN), pause, "PauseInPast")
+    yield Case(on.new, at(DAY_S - 1, GUARDIAN), pause)
     yield Case(paused, at(again, GUARDIAN), PauseOpenings(at(again + 60).now))
     yield Case(paused, at(again - 1, GUARDIAN), PauseOpenings(at(again + 60).now), "PauseTooSoon")
     yield Case(paused, timelock, LiftPause())
