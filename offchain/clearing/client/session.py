@@ -119,8 +119,7 @@ class Session:
 
         Raises MoveRefusedError, StateRefusedError, LogError.
         """
-        version = max((state.version for state in self._signed()), default=0) + 1
-        after = self._next(move, version, self.contracts.now())
+        after = self._next(move, self._next_version(), self.contracts.now())
         self._require_signable(move, after.live)
         signature = self.broker.sign(self.contracts.separator, after.live)
         proposal = Proposal(move, after.live, self.side, signature)
@@ -173,6 +172,11 @@ class Session:
             return advance(self.position, move, self.terms, version, signed_at)
         except (SpecError, CodecError) as error:
             raise MoveRefusedError(f"{type(move).__name__}: {error}") from error
+
+    def _next_version(self) -> int:
+        """Return a version above all that we have signed, agreed or not."""
+        latest = 0 if self.position.state is None else self.position.state.version
+        return 1 + max(latest, *(state.version for state in self._signed()), 0)
 
     def _signed(self) -> tuple[ClearingState, ...]:
         return self.broker.log.of_epoch(self.channel_id, self.position.epoch)

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from clearing.chain.anvil import Anvil, run_anvil
 from clearing.chain.errors import AnvilUnavailableError, NodeUnreachableError
 from clearing.chain.project import ROOT_VARIABLE
+from tests.processes import is_alive, wait_until_gone
 
 OWNER = """
 import sys, time
@@ -22,35 +22,19 @@ with run_anvil() as anvil:
 """
 
 
-def _is_alive(pid: int) -> bool:
-    """Whether a process runs; a zombie, which only waits to be reaped, does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def _wait_until_gone(pid: int) -> bool:
-    for _ in range(100):
-        if not _is_alive(pid):
-            return True
-        time.sleep(0.05)
-    return False
-
-
 def test_run_anvil__block_raises__stops_the_chain() -> None:
     running: list[Anvil] = []
 
     def fail() -> None:
         with run_anvil() as anvil:
             running.append(anvil)
-            assert _is_alive(anvil.pid)
+            assert is_alive(anvil.pid)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
 
-    assert not _is_alive(running[0].pid)
+    assert not is_alive(running[0].pid)
     with pytest.raises(NodeUnreachableError, match="check that the node runs"):
         running[0].node.request("eth_chainId", [])
 
@@ -63,12 +47,12 @@ def test_run_anvil__owner_ends__leaves_no_process(how: signal.Signals) -> None:
     )
     assert owner.stdout is not None
     pid = int(owner.stdout.readline())
-    assert _is_alive(pid)
+    assert is_alive(pid)
 
     owner.send_signal(how)
     owner.communicate(timeout=20)
 
-    assert _wait_until_gone(pid)
+    assert wait_until_gone(pid)
 
 
 def test_run_anvil__ctrl_c_at_the_terminal__does_not_reach_the_chain_before_us(
