@@ -6,13 +6,13 @@ price, and every gap or jump in the days, is an error: a change over two days is
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from importlib.resources import files
 from pathlib import Path
 
+from clearing.risk.csv_file import parse_rows, read_text
 from clearing.risk.decimal_text import parse_scaled
 from clearing.risk.errors import (
     ClosesDate,
@@ -21,7 +21,6 @@ from clearing.risk.errors import (
     ClosesUnreadable,
     NumberError,
     quote,
-    quote_path,
 )
 from clearing.spec.assets import is_symbol
 
@@ -68,15 +67,7 @@ def read_closes(path: Path) -> DailyCloses:
 
     Raises ClosesUnreadable if it cannot be opened as UTF-8 text, or what `parse_closes` raises.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        problem = (error.strerror or "cannot be read").lower()
-        raise ClosesUnreadable(quote_path(path), problem, "give the path of a CSV file") from error
-    except UnicodeDecodeError as error:
-        problem = f"byte {error.start} is not UTF-8 text"
-        raise ClosesUnreadable(quote_path(path), problem, "save it as CSV in UTF-8") from error
-    return parse_closes(text)
+    return parse_closes(read_text(path, ClosesUnreadable))
 
 
 def parse_closes(text: str) -> DailyCloses:
@@ -85,12 +76,7 @@ def parse_closes(text: str) -> DailyCloses:
     Raises ClosesHeader, ClosesRow or ClosesDate, naming the row, the column and the value, or
     ClosesUnreadable for a text that is no CSV at all.
     """
-    try:
-        rows = list(enumerate(csv.reader(text.splitlines()), start=1))
-    except csv.Error as error:
-        raise ClosesUnreadable("the file", f"is not CSV ({error})", "save it as CSV") from error
-    while rows and not any(rows[-1][1]):
-        rows.pop()
+    rows = parse_rows(text, ClosesUnreadable)
     if not rows:
         raise ClosesHeader("row 1", "the file is empty", HEADER_FIX)
     header = rows[0][1]
