@@ -142,6 +142,68 @@ def demo(
     run(as_json=as_json)
 
 
+oracle = typer.Typer(help="Look into the price oracle.")
+app.add_typer(oracle, name="oracle")
+
+
+@oracle.command("replay")
+def oracle_replay(
+    file: Annotated[
+        Path, typer.Argument(help="CSV of readings: time,cl_round,cl_usd,cl_updated_at,pyth_usd,…")
+    ],
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the prices and states into this PNG file.")
+    ] = None,
+    limit: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE, like softDev=40. Repeatable.")
+    ] = None,
+    keep_latched: Annotated[  # noqa: FBT002 - a flag of the command line
+        bool, typer.Option("--keep-latched", help="Leave the breaker be once it has tripped.")
+    ] = False,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
+    """Play a file of source readings through the oracle's rules, one poke per row."""
+    from clearing.oracle import limits, readings, views  # noqa: PLC0415 - see oracle_status
+    from clearing.oracle.replay import replay  # noqa: PLC0415 - the same
+
+    rows = readings.read_readings(file)
+    moments = replay(rows, limits.parse_limits(limit or []), resets=not keep_latched)
+    if plot is not None:
+        from clearing.oracle.plot import write_plot  # noqa: PLC0415 - loads a drawing library
+
+        write_plot(plot, file.name, moments)
+    if as_json:
+        _print_json(views.replay_json(moments))
+    else:
+        _print(views.replay_view(moments))
+
+
+@oracle.command("status")
+def oracle_status(
+    network: Annotated[
+        str, typer.Option(help="Whose record in deployments/registry names the oracle.")
+    ] = "local",
+    url: Annotated[
+        str, typer.Option(help="The node's JSON-RPC address.", envvar="CLEARING_NODE_URL")
+    ] = "http://127.0.0.1:8545",
+    address: Annotated[
+        str | None, typer.Option(help="Where the oracle stands, instead of the record.")
+    ] = None,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
+    """Show every feed: its sources, their ages, state, bounds, and why an action is blocked."""
+    from clearing.chain.node import HttpNode  # noqa: PLC0415 - only commands that need a chain
+    from clearing.oracle import status, views  # noqa: PLC0415 - the same
+
+    node = HttpNode(url)
+    where = status.parse_address(address) if address is not None else status.locate(node, network)
+    report = status.read_status(node, where)
+    if as_json:
+        _print_json(views.status_json(report))
+    else:
+        _print(views.status_view(report))
+
+
 def _read_owed(file: Path | None, options: Sequence[str]) -> Liabilities:
     """Return the liabilities from the one place that gives them."""
     if (file is None) == (not options):

@@ -10,7 +10,7 @@ from clearing.spec.errors import SpecError
 from clearing.spec.oracle_bands import fallback
 from clearing.spec.oracle_types import Action, Gate, PriceState, Purpose, Reading
 
-__all__ = ["RULES", "Rule", "is_allowed", "price_for", "valuation_of"]
+__all__ = ["RULES", "Rule", "does_state_allow", "is_allowed", "price_for", "valuation_of"]
 
 S = PriceState
 _ALL: Final = frozenset(PriceState)
@@ -34,7 +34,7 @@ RULES: Final[Mapping[Action, Rule]] = {
         forbidden_by=_STOPPED | Gate.SEQ_GRACE_OPEN | Gate.SEQ_UNKNOWN,
     ),
     Action.CLOSE: Rule(_LIVE | {S.TWAP_ONLY, S.DIVERGED}, when_agreed=False, forbidden_by=_STOPPED),
-    Action.SIGNED_REDUCE: Rule(_ALL, when_agreed=True, forbidden_by=Gate.SEQ_DOWN),
+    Action.SIGNED_REDUCE: Rule(_ALL, when_agreed=False, forbidden_by=Gate.SEQ_DOWN),
     Action.WITHDRAW: Rule(_LIVE, when_agreed=False, forbidden_by=_STOPPED | Gate.SEQ_GRACE_OPEN),
     Action.LIQUIDATE: Rule(_LIVE, when_agreed=True, forbidden_by=_STOPPED | Gate.SEQ_GRACE),
     Action.FUNDING: Rule(_LIVE, when_agreed=False, forbidden_by=_STOPPED | Gate.SEQ_GRACE),
@@ -44,9 +44,12 @@ RULES: Final[Mapping[Action, Rule]] = {
 
 def is_allowed(reading: Reading, action: Action) -> bool:
     """Return whether state and gates allow an action; FUNDING: whether its price is the present."""
+    return not RULES[action].forbidden_by & reading.gates and does_state_allow(reading, action)
+
+
+def does_state_allow(reading: Reading, action: Action) -> bool:
+    """Return whether the state's column allows an action, whatever the gates say."""
     rule = RULES[action]
-    if rule.forbidden_by & reading.gates:
-        return False
     if reading.state in rule.states:
         return True
     return rule.when_agreed and reading.state is PriceState.TRIPPED and reading.agree

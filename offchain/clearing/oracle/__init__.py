@@ -1,0 +1,1 @@
+"""The price oracle for operators: replay of source readings, and the state of a deployment."""
