@@ -1,4 +1,7 @@
-"""What two brokers sign about one channel, and the calls that take it to the contract."""
+"""What two brokers sign about one channel, and the calls that take it to the contract.
+
+States are written down field by field: a contract is tested with what a careful client never signs.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,9 +18,6 @@ from clearing.channel.codec import (
 )
 from clearing.channel.requests import Request
 from clearing.channel.signatures import LocalSigner, Signature
-from clearing.client import moves
-from clearing.client.position import Position, advance
-from clearing.client.terms import Terms
 from clearing.spec.types import (
     AssetSplit,
     ChallengeIntent,
@@ -39,13 +39,13 @@ PREIMAGE = sha256(b"the secret of a test").digest()
 NETS = ((1_000, 2_000), (300, 0))
 """What low and high put into each of the two assets."""
 SHARES = (1_200, 250)
-"""What low owns of each asset after some trading; high owns the rest of 3,000 and 300."""
+"""What low owns of each asset after some trading; high owns the rest of 3,000 and of 300."""
 DELIVERED, LOW_DEFAULTED, HIGH_DEFAULTED = (1_100, 200), (400, 0), (1_900, 300)
 """What low owns of each asset under the outcomes of a settlement."""
 REVEALED = (900, 100)
 """What low owns of each asset once the hash lock's preimage is out."""
-NO_TERMS = Terms((), {})
-"""The moves used here are about the collateral alone."""
+OUTS = ((200, 500), (50, 0))
+"""What a RESIZE takes out for low and high of each asset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,41 +72,44 @@ class Papers:
 
     def opening(self, version: int = 1) -> ClearingState:
         """Return the OPEN state that pays the nets in."""
-        move = moves.Open(self.nets, version, self.soon)
-        start = Position(self.id, self.epoch)
-        return advance(start, move, NO_TERMS, self.now).live
+        nets_alone = [low for low, _ in self.nets]
+        return self._state(Intent.OPEN, version, nets_alone, valid_until=self.soon)
 
-    def operate(self, version: int = 2, shares: Sequence[int] = SHARES) -> ClearingState:
-        """Return an OPERATE state with these shares of low."""
-        return self._after(moves.TopUp(self.nets), version, shares)
+    def operate(self, version: int = 2) -> ClearingState:
+        """Return an OPERATE state: low owns SHARES."""
+        return self._state(Intent.OPERATE, version)
 
-    def hash_locked(
-        self, version: int = 2, expiry: int | None = None, alt_low: tuple[int, ...] = REVEALED
-    ) -> ClearingState:
-        """Return an OPERATE state that PREIMAGE decides."""
-        hashlock = sha256(PREIMAGE).digest()
-        return self._after(
-            moves.LockHash(hashlock, self.soon if expiry is None else expiry, alt_low), version
+    def hash_locked(self, version: int = 2, expiry: int | None = None) -> ClearingState:
+        """Return an OPERATE state that PREIMAGE decides: low owns REVEALED, else SHARES."""
+        condition = Condition(
+            kind=ConditionKind.HASHLOCK,
+            ref=sha256(PREIMAGE).digest(),
+            expiry=self.soon if expiry is None else expiry,
+            alt_low=REVEALED,
         )
+        return self._state(Intent.OPERATE, version, condition=condition)
 
-    def resizing(
-        self, version: int = 2, outs: tuple[tuple[int, int], ...] = ((200, 500), (50, 0))
-    ) -> ClearingState:
-        """Return a RESIZE state that takes `outs` out."""
-        return self._after(moves.Resize(outs, self.soon), version)
+    def resizing(self, version: int = 2) -> ClearingState:
+        """Return a RESIZE state that takes OUTS out of what the operate state has."""
+        state = self._state(Intent.RESIZE, version, valid_until=self.soon)
+        splits = tuple(
+            AssetSplit(
+                net_low=split.net_low - low,
+                net_high=split.net_high - high,
+                low=split.low - low,
+                high=split.high - high,
+                out_low=low,
+                out_high=high,
+            )
+            for split, (low, high) in zip(state.splits, OUTS, strict=True)
+        )
+        return replace(state, splits=splits)
 
-    def closing(self, version: int = 2, *, is_sent: bool = True) -> ClearingState:
-        """Return a CLOSE state; by default everything is sent to the brokers' addresses."""
-        return self._after(moves.Close(self.soon, is_sent), version)
-
-    def order(
-        self, version: int = 2, legs: Sequence[Leg] | None = None, fund_by: int | None = None
-    ) -> SettlementOrder:
-        """Return an order; by default low delivers 700 of asset 0, high 500 of asset 1."""
-        first, second = self.definition.assets[0], self.definition.assets[-1]
-        legs = (Leg(first, True, 700), Leg(second, False, 500)) if legs is None else legs
-        until = self.soon if fund_by is None else fund_by
-        return SettlementOrder(self.id, self.epoch, version, until, tuple(legs))
+    def closing(self, version: int = 2) -> ClearingState:
+        """Return a CLOSE state: low owns SHARES, and everything is sent to the brokers."""
+        state = self._state(Intent.CLOSE, version, valid_until=self.soon)
+        sent = (replace(each, out_low=each.low, out_high=each.high) for each in state.splits)
+        return replace(state, splits=tuple(sent))
 
     def settling(self, order: SettlementOrder) -> ClearingState:
         """Return the SETTLE state that names an order."""
@@ -116,20 +119,40 @@ class Papers:
             expiry=order.fund_by,
             alt_low=(*DELIVERED, *LOW_DEFAULTED, *HIGH_DEFAULTED),
         )
-        state = self.operate(order.version)
-        return replace(state, intent=Intent.SETTLE, condition=condition)
+        return self._state(Intent.SETTLE, order.version, condition=condition)
 
-    def _after(
-        self, move: moves.Holding, version: int, shares: Sequence[int] = SHARES
+    def _state(
+        self,
+        intent: Intent,
+        version: int,
+        shares: Sequence[int] = SHARES,
+        condition: Condition = Condition(),  # noqa: B008 - immutable
+        valid_until: int = 0,
     ) -> ClearingState:
-        """Return the state that a move leads to from an OPERATE state with these shares."""
-        splits = tuple(
-            AssetSplit(low, high, share, low + high - share)
-            for (low, high), share in zip(self.nets, shares, strict=True)
+        """Return a state with these shares of low, high owning the rest."""
+        return ClearingState(
+            channel_id=self.id,
+            epoch=self.epoch,
+            version=version,
+            intent=intent,
+            splits=tuple(
+                AssetSplit(low, high, share, low + high - share)
+                for (low, high), share in zip(self.nets, shares, strict=True)
+            ),
+            condition=condition,
+            risk_hash=b"\x2a" * 32,
+            signed_at=self.now,
+            valid_until=valid_until,
         )
-        before = replace(self.opening(), intent=Intent.OPERATE, splits=splits, valid_until=0)
-        after = advance(Position(self.id, self.epoch, before), move, NO_TERMS, self.now).live
-        return replace(after, version=version)
+
+    def order(
+        self, version: int = 2, legs: Sequence[Leg] | None = None, fund_by: int | None = None
+    ) -> SettlementOrder:
+        """Return an order; by default low delivers 700 of asset 0, high 500 of asset 1."""
+        first, second = self.definition.assets[0], self.definition.assets[-1]
+        legs = (Leg(first, True, 700), Leg(second, False, 500)) if legs is None else legs
+        until = self.soon if fund_by is None else fund_by
+        return SettlementOrder(self.id, self.epoch, version, until, tuple(legs))
 
     # SIGNATURES
 
