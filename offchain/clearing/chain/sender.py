@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import rlp
-from eth_account.signers.local import LocalAccount
 
 from clearing.chain.contract import Call, as_address, as_text, explain
 from clearing.chain.cursor import Log
@@ -23,12 +22,35 @@ from clearing.chain.log_source import log_of
 from clearing.chain.node import Node, as_bytes, as_int
 from clearing.spec.units import Address, mul_div_up
 
-__all__ = ["Clock", "Receipt", "SendPolicy", "Sender", "SystemClock"]
+__all__ = ["Clock", "Key", "Receipt", "SendPolicy", "Sender", "SignedTransaction", "SystemClock"]
 
 BUMP: Final = (1_125, 1_000)
 """Nodes replace a pending transaction from 10 % more on; 12.5 % is what they all accept."""
 REPLACEABLE: Final = ("nonce too low", "already known", "underpriced")
 """A node's words for a replacement that came too late or offered too little: go on waiting."""
+
+
+class SignedTransaction(Protocol):
+    """What a key makes of a transaction: its bytes, and the hash it will be known by."""
+
+    @property
+    def raw_transaction(self) -> bytes:
+        """The signed transaction as it is sent."""
+
+    @property
+    def hash(self) -> bytes:
+        """keccak256 of these bytes."""
+
+
+class Key(Protocol):
+    """Whoever signs transactions for an account: eth_account's LocalAccount is one."""
+
+    @property
+    def address(self) -> str:
+        """The account's address, checksummed."""
+
+    def sign_transaction(self, transaction: dict[str, Any], /) -> SignedTransaction:
+        """Sign a transaction given by its JSON-RPC fields."""
 
 
 class Clock(Protocol):
@@ -93,7 +115,7 @@ class Sender:
     def __init__(
         self,
         node: Node,
-        account: LocalAccount,
+        account: Key,
         *,
         policy: SendPolicy | None = None,
         clock: Clock | None = None,
