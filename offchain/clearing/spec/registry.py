@@ -205,6 +205,7 @@ def complete_unstake(registry: Registry, sender: Address, now: int) -> tuple[Reg
 def set_signer(registry: Registry, sender: Address, key: Address) -> tuple[Registry, Effects]:
     """Name the key that signs the sender's channel states from now on."""
     _require(key != ZERO_ADDRESS, "registry: zero signer")
+    _require(key != sender, "registry: signer is the broker")
 
     broker = broker_of(registry, sender)
     event = SignerNamed(sender, broker.signer, key)
