@@ -68,6 +68,14 @@ class Papers:
         """When offers and conditions run out."""
         return self.now + HOUR_S
 
+    def over(self, token: Address, nets: tuple[int, int] = NETS[0]) -> "Papers":
+        """Return the papers of a channel over one token instead."""
+        return replace(self, definition=replace(self.definition, assets=(token,)), nets=(nets,))
+
+    def numbered(self, nonce: int) -> "Papers":
+        """Return the papers of another channel over the same tokens."""
+        return replace(self, definition=replace(self.definition, nonce=nonce))
+
     # STATES
 
     def opening(self, version: int = 1) -> ClearingState:
@@ -101,7 +109,7 @@ class Papers:
                 out_low=low,
                 out_high=high,
             )
-            for split, (low, high) in zip(state.splits, OUTS, strict=True)
+            for split, (low, high) in zip(state.splits, OUTS, strict=False)
         )
         return replace(state, splits=splits)
 
@@ -137,7 +145,7 @@ class Papers:
             intent=intent,
             splits=tuple(
                 AssetSplit(low, high, share, low + high - share)
-                for (low, high), share in zip(self.nets, shares, strict=True)
+                for (low, high), share in zip(self.nets, shares, strict=False)
             ),
             condition=condition,
             risk_hash=b"\x2a" * 32,
@@ -161,6 +169,10 @@ class Papers:
         return co_sign(
             self._digest(hash_state(state)), self.scene.low_signer, self.scene.high_signer
         )
+
+    def signed_by(self, state: ClearingState, key: LocalSigner) -> Signature:
+        """Return any key's signature of a state."""
+        return key.sign(self._digest(hash_state(state)))
 
     def intent(self, state: ClearingState, signer: LocalSigner) -> Signature:
         """Return a key's consent to a challenge with exactly this state."""

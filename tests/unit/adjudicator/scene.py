@@ -77,7 +77,7 @@ class Picture:
     amounts: dict[str, int]
 
 
-def refusal(name: str, **values: object) -> Refusal:
+def refusal(name: str, /, **values: object) -> Refusal:
     """Return a custom error with all its values, by their names in the ABI, in snake case."""
     assert list(values) == _VALUES_OF[name], f"{name} carries {_VALUES_OF[name]}"
     return name, tuple(values.values())
@@ -260,14 +260,18 @@ class Scene:
         return Picture(stored, amounts)
 
     def storage_roots(self) -> tuple[str, ...]:
-        """Return the hash of all storage of every contract that a call could write to."""
+        """Return the hash of all storage of every contract that a call could write to.
+
+        The node counts a slot that was read as zero, so only a refused call is known to leave the
+        hashes as they are.
+        """
         contracts = (self.adjudicator.address, self.contracts.registry.address)
         return tuple(
             self.node.request("eth_getProof", [as_text(each), [], "latest"])["storageHash"]
             for each in (*contracts, *self.tokens, *self.others)
         )
 
-    def event(self, name: str, **fields: object) -> Event:
+    def event(self, name: str, /, **fields: object) -> Event:
         """Return an event of the Adjudicator, its fields by their names in snake case."""
         return self.adjudicator.address, name, {key: _plain(each) for key, each in fields.items()}
 

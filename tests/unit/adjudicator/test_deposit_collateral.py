@@ -1,7 +1,5 @@
 """depositCollateral: a broker moves from its ledger into the channel; the peer's payout stays."""
 
-from dataclasses import replace
-
 import pytest
 
 from clearing.spec.types import AssetAmounts, Outcome, Side, Status
@@ -108,9 +106,8 @@ def test_deposit_collateral__nothing__is_refused(scene, opened):
 @pytest.mark.parametrize("side", list(Side))
 def test_deposit_collateral__net_above_the_cap__is_refused(scene, papers, side):
     token = scene.add_token("MockERC20", cap=50).address
-    definition = replace(papers.definition, assets=(token,))
-    channel = replace(papers, definition=definition, nets=((10, 10),))
-    broker = definition.broker(side)
+    channel = papers.over(token, (10, 10))
+    broker = channel.definition.broker(side)
     scene.send(channel.open(), scene.act("deposit", token, 100, by=broker))
 
     scene.assert_only_fails_for(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from clearing.spec.registry import LOT
-from clearing.spec.types import ZERO_ADDRESS, AssetFunding, Intent, Side, Status
+from clearing.spec.types import ZERO_ADDRESS, AssetFunding, Side, Status
 from clearing.spec.units import DAY_S
 from tests.unit.adjudicator.conftest import LEDGER
 from tests.unit.adjudicator.papers import with_split
@@ -354,18 +354,12 @@ def test_open__negative_net__is_refused(scene, papers):
 # TOKENS
 
 
-def one_asset(papers, token, nets=((10, 20),)):
-    """Return the papers of a channel over one token."""
-    definition = replace(papers.definition, assets=(token.address,))
-    return replace(papers, definition=definition, nets=nets)
-
-
 def test_open__token_that_is_not_listed__is_refused(scene, papers):
     token = scene.add_token("MockERC20", cap=0)
     listing = scene.act("raiseCap", token.address, 20, by=scene.timelock)
 
     scene.assert_only_fails_for(
-        lambda before: [*before, one_asset(papers, token).open()],
+        lambda before: [*before, papers.over(token.address, (10, 20)).open()],
         broken=[],
         fixed=[listing],
         error=refusal("TokenNotListed", token=token.address),
@@ -379,7 +373,7 @@ def test_open__net_above_the_cap__is_refused(scene, papers, side):
 
     def call(amount):
         net = (amount, 50) if side is Side.LOW else (50, amount)
-        return one_asset(papers, token, (net,)).open()
+        return papers.over(token.address, net).open()
 
     scene.assert_only_fails_for(
         call,
@@ -392,7 +386,7 @@ def test_open__net_above_the_cap__is_refused(scene, papers, side):
 def test_open__token_takes_a_fee__is_refused(scene, papers):
     """[ADJ-01] Both pulls of a token are checked as one."""
     token = scene.add_token("FeeOnTransferToken", 0)
-    channel = one_asset(papers, token, ((10_000, 20_000),))
+    channel = papers.over(token.address, (10_000, 20_000))
 
     scene.assert_only_fails_for(
         lambda fee_bps: [
@@ -412,7 +406,7 @@ def test_open__allowance_does_not_cover_the_rest__fails_as_the_token_does(scene,
     scene.assert_only_fails_for(
         lambda allowance: [
             scene.call(token, "approve", vault, allowance, by=scene.high),
-            one_asset(papers, token).open(),
+            papers.over(token.address, (10, 20)).open(),
         ],
         broken=19,
         fixed=20,
@@ -426,7 +420,7 @@ def test_open__token_answers_false__is_refused(scene, papers):
     scene.assert_only_fails_for(
         lambda is_failing: [
             scene.call(token, "setFailing", is_failing, by=scene.low),
-            one_asset(papers, token).open(),
+            papers.over(token.address, (10, 20)).open(),
         ],
         broken=True,
         fixed=False,
@@ -436,7 +430,7 @@ def test_open__token_answers_false__is_refused(scene, papers):
 
 def test_open__token_calls_back__meets_the_lock(scene, papers):
     token = scene.add_token("ReentrantToken")
-    channel = one_asset(papers, token)
+    channel = papers.over(token.address, (10, 20))
     inner = scene.act("cancelAuth", 1, by=scene.low)
     scene.send(scene.call(token, "arm", inner.to, inner.data, by=scene.low))
 
@@ -472,10 +466,7 @@ def test_open__broker_has_named_another_key__is_refused(scene, papers, side):
 def test_open__no_free_slot__is_refused(scene, papers, side):
     """[REG-01] One lot of stake is four channels; a fifth needs a second lot of both."""
     broker, peer = papers.definition.broker(side), papers.definition.broker(side.other)
-    channels = [
-        replace(papers, definition=replace(papers.definition, nonce=nonce)) for nonce in range(5)
-    ]
-    openings = [channel.open() for channel in channels]
+    openings = [papers.numbered(nonce).open() for nonce in range(5)]
 
     def stake(who):
         return scene.call(scene.contracts.registry, "stake", LOT, by=who)
@@ -490,10 +481,7 @@ def test_open__no_free_slot__is_refused(scene, papers, side):
 
 def test_open__slots_of_a_closed_channel__serve_again(scene, papers):
     """[REG-01] Slots used are live channels."""
-    channels = [
-        replace(papers, definition=replace(papers.definition, nonce=nonce)) for nonce in range(5)
-    ]
-    *four, fifth = channels
+    *four, fifth = (papers.numbered(nonce) for nonce in range(5))
     scene.send(*(channel.open() for channel in four))
 
     scene.assert_only_fails_for(
@@ -502,8 +490,3 @@ def test_open__slots_of_a_closed_channel__serve_again(scene, papers):
         fixed=[four[0].close(four[0].closing())],
         error=refusal("NoSlot", broker=scene.low),
     )
-
-
-def test_open__intents_of_the_matrix__are_all_known():
-    """What `WrongIntent` is tried with, and OPEN and SETTLE, are all there are."""
-    assert {each.name for each in Intent} == {"OPEN", "OPERATE", "RESIZE", "SETTLE", "CLOSE"}

@@ -105,8 +105,7 @@ def test_refund_order__past_a_deadline__still_gives_back(scene, opened):
 @pytest.mark.parametrize("nonce", [0, 1])
 def test_refund_order__channel_that_is_not_live__is_refused(scene, half_funded, order, nonce):
     """Ended (0) or never opened (1)."""
-    definition = replace(half_funded.definition, nonce=nonce)
-    other = replace(half_funded, definition=definition)
+    other = half_funded.numbered(nonce)
     end = half_funded.close(half_funded.closing(3))
     late = order.fund_by + GRACE_S
 
