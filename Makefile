@@ -54,7 +54,7 @@ compile: $(MANIFEST) ## compile the contracts into .build (only when one changed
 
 $(MANIFEST): $(SOURCES) ape-config.yaml .build/sources.txt tools/solc/solc-v0.8.30 | $(VENV) $(NODE)
 	@echo "compile: $(words $(SOURCES)) contract files"
-	@tools/quietly $(RUN) ape compile
+	@tools/quietly $(RUN) ape compile $(if $(filter ape-config.yaml,$?),--force)
 	@touch $@
 
 # Rewritten only when a file came or went, so that a deleted contract compiles anew too.
