@@ -52,9 +52,10 @@ $(NODE): package.json package-lock.json .npmrc
 .PHONY: compile
 compile: $(MANIFEST) ## compile the contracts into .build (only when one changed)
 
+# --force: without it Ape compiles the files that changed, and not the contracts that inherit from them.
 $(MANIFEST): $(SOURCES) ape-config.yaml .build/sources.txt tools/solc/solc-v0.8.30 | $(VENV) $(NODE)
 	@echo "compile: $(words $(SOURCES)) contract files"
-	@tools/quietly $(RUN) ape compile $(if $(filter ape-config.yaml,$?),--force)
+	@tools/quietly $(RUN) ape compile --force
 	@touch $@
 
 # Rewritten only when a file came or went, so that a deleted contract compiles anew too.
