@@ -80,9 +80,7 @@ def stake(amount: uint256):
 
     active: uint256 = self.stake_of[msg.sender] + amount
     slots: uint256 = self._set_stake(msg.sender, active)
-    log IBrokerRegistry.Staked(
-        broker=msg.sender, amount=amount, stake=active, slots=slots
-    )
+    log IBrokerRegistry.Staked(broker=msg.sender, amount=amount, stake=active, slots=slots)
 
     pulled: bool = extcall IERC20(yellow).transferFrom(msg.sender, self, amount)
     assert pulled, "registry: transfer failed"
@@ -102,13 +100,9 @@ def request_unstake(amount: uint256):
 
     active -= amount
     slots: uint256 = self._set_stake(msg.sender, active)
-    assert (
-        slots >= self._seats[msg.sender] >> USED_SHIFT
-    ), "registry: slots in use"
+    assert (slots >= self._seats[msg.sender] >> USED_SHIFT), "registry: slots in use"
     available_at: uint256 = block.timestamp + UNSTAKE_DELAY
-    self._unstakes[msg.sender] = Unstake(
-        amount=amount, available_at=available_at
-    )
+    self._unstakes[msg.sender] = Unstake(amount=amount, available_at=available_at)
     log IBrokerRegistry.UnstakeRequested(
         broker=msg.sender,
         amount=amount,
