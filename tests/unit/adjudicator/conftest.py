@@ -51,7 +51,6 @@ def scene(project, chain, deployer, broker_low, broker_high, outsider, recipient
         timelock=Sender(node, Account.from_key(_key(7))),
     )
     scene = Scene(
-        chain=chain,
         node=node,
         contracts=Contracts(node, deployment),
         low=as_address(broker_low.address),
