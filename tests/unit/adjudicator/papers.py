@@ -242,7 +242,7 @@ class Papers:
         return self._request(requests.Finalize(self.definition, state), self.scene.outsider)
 
     def _stating(self, kind: type[Request], state: ClearingState, *more: object) -> Act:
-        request = kind(self.definition, state, self.signed(state), *more)  # type: ignore[call-arg]
+        request = kind(self.definition, state, self.signed(state), *more)
         return self._request(request, self.scene.outsider)
 
     def _request(self, request: Request, sender: Address) -> Act:
