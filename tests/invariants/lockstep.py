@@ -298,7 +298,7 @@ class Lockstep:
         yellow = self.arena.deployment.yellow
         at = self._chain.registry.address
         if not self._chain.says(yellow, "balanceOf", at, expected=expected):
-            self._fail(f"REG-02 the registry does not hold the {expected} staked")
+            self._fail(f"REG-04 the registry does not hold the {expected} staked")
 
     def _says(self, of: Contract, view: str, *arguments: object, expected: object) -> None:
         if not self._chain.says(of, view, *arguments, expected=expected):

@@ -1,7 +1,9 @@
 """The channel machine on the contracts and the specification, from seeds and from Hypothesis.
 
-After each step contract and specification agree to the byte, and no invariant that a world or a
-call can show is broken: ADJ-01..11, ADJ-15, ADJ-16, ADJ-21..23, SET-01..06, REG-01..03, ENC-02.
+After each step contract and specification agree to the byte (ENC-02), the vault and the registry
+hold what they owe (ADJ-01, REG-04), and nothing is broken that a world or a call can show: ADJ-02,
+ADJ-03, ADJ-04, ADJ-05, ADJ-06, ADJ-07, ADJ-08, ADJ-09, ADJ-10, ADJ-11, ADJ-15, ADJ-16, ADJ-18,
+ADJ-21, ADJ-22, ADJ-23, SET-01, SET-02, SET-03, SET-04, SET-05, SET-06, REG-01, REG-03.
 """
 
 from hypothesis import given, settings
