@@ -79,10 +79,9 @@ def _arguments() -> argparse.Namespace:
 
 
 def _natural(text: str) -> int:
-    value = int(text.replace("_", ""))
-    if value < 1:
+    if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text} is not a natural number above 0")
-    return value
+    return int(text)
 
 
 # WHAT IS SHOWN AND KEPT

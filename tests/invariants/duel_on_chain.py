@@ -105,6 +105,12 @@ class ChainDuel(Duel):
             self._compare()
         return is_accepted
 
+    def hand_over_a_coin(self) -> None:
+        """Give the honest broker on chain what the duel knows nothing of."""
+        broker = self._of(small.BROKERS[self.honest])
+        token = next(iter(self._on.deployment.tokens.values()))
+        token.send("mint", broker, 1, sender=broker)
+
     # TO THE CONTRACTS
 
     def _follow(self) -> None:

@@ -16,7 +16,7 @@ from tests.invariants.drawer import HypothesisDrawer
 from tests.invariants.machine import ChannelMachine
 from tests.invariants.runner import run
 
-STEPS = 40_000
+STEPS = 30_000
 SEED = 20
 SCHEDULE = 60
 

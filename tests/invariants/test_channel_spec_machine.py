@@ -8,7 +8,7 @@ from tests.invariants.drawer import HypothesisDrawer
 from tests.invariants.machine import ChannelMachine
 from tests.invariants.runner import EPISODE, Report, play
 
-EPISODES = 150
+EPISODES = 100
 SCHEDULE = 120
 
 

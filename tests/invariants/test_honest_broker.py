@@ -7,13 +7,15 @@ of its actions is enough.
 from collections import Counter
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clearing.spec.types import Outcome
 from tests.invariants.duel_on_chain import ChainDuel, stage
+from tests.property.spec_duel import Loss
 
-DUELS = 4 * settings().max_examples
+DUELS = settings().max_examples
 ROUNDS = 30
 
 
@@ -37,3 +39,11 @@ def test_duel_on_chain__long_schedules__contracts_pay_what_was_agreed():
 def test_duel_on_chain__short_schedule__contracts_pay_what_was_agreed(rng, rounds):
     with stage().deployment.chain.isolated():
         ChainDuel(rng, stage()).play(rounds)
+
+
+def test_duel_on_chain__token_from_nowhere__is_noticed():
+    with stage().deployment.chain.isolated():
+        duel = ChainDuel(Random(0), stage())
+        duel.hand_over_a_coin()
+        with pytest.raises(Loss, match="ADJ-13 the contracts pay something else"):
+            duel.play(ROUNDS)
