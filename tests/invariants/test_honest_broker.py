@@ -15,7 +15,7 @@ from clearing.spec.types import Outcome
 from tests.invariants.duel_on_chain import ChainDuel, stage
 from tests.property.spec_duel import Loss
 
-DUELS = settings().max_examples
+DUELS = max(200, settings().max_examples)
 ROUNDS = 30
 
 
