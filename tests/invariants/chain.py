@@ -51,11 +51,6 @@ class Chain:
         """Let the next call see this time."""
         self._chain.warp(now)
 
-    def calldata(self, request: Request) -> bytes:
-        """Return the calldata of a request."""
-        arguments = request.arguments
-        return self.adjudicator.call(request.function, len(arguments)).method.encode(*arguments)
-
     def request(self, request: Request, sender: Address, gas: int | None = None) -> Answer:
         """Send a call of the Adjudicator; with gas None as much as it may want."""
         arguments = request.arguments

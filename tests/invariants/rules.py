@@ -40,7 +40,7 @@ from tests.invariants.drafts import draft, draft_opening
 from tests.invariants.player import Player
 from tests.invariants.tokens import SETTERS, UNLIMITED
 
-__all__ = ["RULES", "Rule", "outside_call"]
+__all__ = ["RULES", "Rule"]
 
 Rule = Callable[[Player], Action | None]
 
@@ -436,11 +436,6 @@ def allow(p: Player) -> Action | None:
 
 
 # PARTS
-
-
-def outside_call(p: Player, send: Send) -> Send:
-    """Return the same call by somebody else."""
-    return Send(p.anybody(), send.request, send.gas)
 
 
 def _live(p: Player) -> IdentifiedDef | None:
