@@ -90,7 +90,8 @@ class Lockstep:
         call = self.shelf.foretell(call, before, env)
         answer = self._answer(action)
         if answer is not None and answer.refusal is not None and action.gas is not None:
-            return answer.refusal  # starved: then any reason will do, and nothing has happened
+            # starved: then any reason will do, and nothing has happened
+            return answer.refusal if answer.refusal in OUR_ERRORS else TOKEN_FAILED
         try:
             after, effects = call.apply(before, env)
         except SpecError as refusal:
