@@ -52,9 +52,10 @@ $(NODE): package.json package-lock.json .npmrc
 .PHONY: compile
 compile: $(MANIFEST) ## compile the contracts into .build (only when one changed)
 
+# --force: without it Ape compiles the files that changed, and not the contracts that inherit from them.
 $(MANIFEST): $(SOURCES) ape-config.yaml .build/sources.txt tools/solc/solc-v0.8.30 | $(VENV) $(NODE)
 	@echo "compile: $(words $(SOURCES)) contract files"
-	@tools/quietly $(RUN) ape compile
+	@tools/quietly $(RUN) ape compile --force
 	@touch $@
 
 # Rewritten only when a file came or went, so that a deleted contract compiles anew too.
@@ -111,6 +112,7 @@ coverage: setup compile ## run the Vyper units and hold their line coverage at 9
 .PHONY: audit
 audit: setup compile ## run the property, invariant and attack tests long, with fresh randomness
 	@HYPOTHESIS_PROFILE=nightly $(RUN) pytest -n $(CORES) --dist loadfile tests/property tests/invariants tests/attacks
+	@$(RUN) python -m tests.invariants --steps 1000000
 
 # ---------------------------------------------------------------- checks
 

@@ -28,7 +28,7 @@ BENCH = Path(__file__).resolve().parent
 PEERS = BENCH / "peers.json"
 RESULTS = BENCH / "results" / "channels.json"
 GAS = BENCH.parent / "snapshots" / "gas.json"
-MACHINE = "tests.invariants.channel_machine"
+MACHINE = "tests.invariants.runner"
 """Has `run(steps, seed)`: the state machine on contract and specification."""
 MACHINE_STEPS = 500
 MIN_WIDTH = 110

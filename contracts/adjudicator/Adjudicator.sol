@@ -364,7 +364,7 @@ contract Adjudicator is EscrowPayment {
     }
 
     /// @inheritdoc IAdjudicator
-    function finalize(ChannelDef calldata rawDef, ClearingState calldata rawState) external nonReentrant {
+    function finalize(ChannelDef calldata rawDef, ClearingState calldata rawState) external nonReentrantView {
         (DefView def, bytes32 id, Channel storage c, Meta m) = _live(rawDef);
         if (!m.isChallenged()) revert WrongStatus(m.status());
         if (block.timestamp < m.deadline()) revert DeadlineNotReached(m.deadline());
@@ -380,8 +380,11 @@ contract Adjudicator is EscrowPayment {
         for (uint256 i = 0; i < n; ++i) {
             (uint256 low, uint256 high) = ChannelRules.shares(s, outcome, i, n);
             (low, high) = _payouts(c, s.split(i), i, low, high);
-            data.put(CREDITS_AT + AMOUNT_WORDS * i, low);
-            data.put(CREDITS_AT + AMOUNT_WORDS * i + 1, high);
+            unchecked {
+                // i < MAX_ASSETS
+                data.put(CREDITS_AT + AMOUNT_WORDS * i, low);
+                data.put(CREDITS_AT + AMOUNT_WORDS * i + 1, high);
+            }
             _creditBoth(def.brokerLow(), def.brokerHigh(), def.asset(i), low, high);
         }
         data.emit2(Finalized.selector, id);

@@ -35,8 +35,8 @@ abstract contract AssetVault is IAssetVault, EIP712, ReentrancyGuardTransient {
         PUSH_GAS = pushGas;
     }
 
-    // Locks: `nonReentrant` where a token or the registry is called; `nonReentrantView`, which looks at the lock without taking it,
-    // where nothing is called.
+    // Locks: `nonReentrant` where a token is called, and in `open`; `nonReentrantView`, which looks at the lock without taking it, where
+    // nothing is called but the registry's views and `release_slots`, which call nobody.
 
     modifier onlyTimelock() {
         if (msg.sender != TIMELOCK) revert NotTimelock(msg.sender);

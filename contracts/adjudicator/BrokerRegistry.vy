@@ -80,9 +80,7 @@ def stake(amount: uint256):
 
     active: uint256 = self.stake_of[msg.sender] + amount
     slots: uint256 = self._set_stake(msg.sender, active)
-    log IBrokerRegistry.Staked(
-        broker=msg.sender, amount=amount, stake=active, slots=slots
-    )
+    log IBrokerRegistry.Staked(broker=msg.sender, amount=amount, stake=active, slots=slots)
 
     pulled: bool = extcall IERC20(yellow).transferFrom(msg.sender, self, amount)
     assert pulled, "registry: transfer failed"
@@ -102,13 +100,9 @@ def request_unstake(amount: uint256):
 
     active -= amount
     slots: uint256 = self._set_stake(msg.sender, active)
-    assert (
-        slots >= self._seats[msg.sender] >> USED_SHIFT
-    ), "registry: slots in use"
+    assert (slots >= self._seats[msg.sender] >> USED_SHIFT), "registry: slots in use"
     available_at: uint256 = block.timestamp + UNSTAKE_DELAY
-    self._unstakes[msg.sender] = Unstake(
-        amount=amount, available_at=available_at
-    )
+    self._unstakes[msg.sender] = Unstake(amount=amount, available_at=available_at)
     log IBrokerRegistry.UnstakeRequested(
         broker=msg.sender,
         amount=amount,
@@ -163,6 +157,7 @@ def set_signer(key: address):
     @param key The new signer; not zero.
     """
     assert key != empty(address), "registry: zero signer"
+    assert key != msg.sender, "registry: signer is the broker"
 
     seat: uint256 = self._seats[msg.sender]
     self._seats[msg.sender] = (seat & ~SIGNER_MASK) | convert(key, uint256)
@@ -225,8 +220,8 @@ def release_slots(broker_low: address, broker_high: address):
 # VIEWS
 
 
-@view
 @external
+@view
 def slots_of(broker: address) -> uint256:
     """
     @notice Slots that the active stake of `broker` grants.
@@ -234,8 +229,8 @@ def slots_of(broker: address) -> uint256:
     return (self._seats[broker] >> GRANTED_SHIFT) & SLOTS_MASK
 
 
-@view
 @external
+@view
 def slots_used(broker: address) -> uint256:
     """
     @notice Slots of `broker` that open and challenged channels hold.
@@ -243,8 +238,8 @@ def slots_used(broker: address) -> uint256:
     return self._seats[broker] >> USED_SHIFT
 
 
-@view
 @external
+@view
 def unstake_of(broker: address) -> (uint256, uint256):
     """
     @notice The pending stake of `broker`.
@@ -254,8 +249,8 @@ def unstake_of(broker: address) -> (uint256, uint256):
     return pending.amount, pending.available_at
 
 
-@view
 @external
+@view
 def signer_of(broker: address) -> address:
     """
     @notice The key that `broker` has named; zero before it has named one.
@@ -263,8 +258,8 @@ def signer_of(broker: address) -> address:
     return self._signer(self._seats[broker])
 
 
-@view
 @external
+@view
 def signers_of(broker_low: address, broker_high: address) -> (address, address):
     """
     @notice The keys that two brokers have named, in the order asked.
@@ -289,7 +284,7 @@ def _set_stake(broker: address, active: uint256) -> uint256:
     return slots
 
 
-@pure
 @internal
+@pure
 def _signer(seat: uint256) -> address:
     return convert(seat & SIGNER_MASK, address)

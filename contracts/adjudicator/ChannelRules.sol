@@ -18,7 +18,8 @@ uint8 constant CONDITION_HASHLOCK = 1;
 uint8 constant CONDITION_ORDER = 2;
 
 /// @title What a definition, a state and an order must be, whatever is on chain; who gets what at the end
-/// @dev Stateless; the clock, the chain id and the address are all it reads. `clearing.spec.rules` is the same in Python; the order of the checks is part of the interface.
+/// @dev Stateless; the clock, the chain id and the address are all it reads. `clearing.spec.rules` is the same in Python; the order of
+/// the checks is part of the interface.
 library ChannelRules {
     uint256 internal constant MAX_ASSETS = 8;
     uint256 internal constant MAX_LEGS = 32;

@@ -29,7 +29,7 @@ abstract contract EscrowPayment is ChannelBook {
         ClearingState calldata rawState,
         Signature[2] calldata sigs,
         SettlementOrder calldata rawOrder
-    ) external nonReentrant {
+    ) external nonReentrantView {
         (DefView def, Channel storage c, Meta m, OrderView order, bytes32 orderHash) = _admit(
             rawDef,
             rawState,
@@ -52,7 +52,7 @@ abstract contract EscrowPayment is ChannelBook {
         Signature[2] calldata sigs,
         SettlementOrder calldata rawOrder,
         Side side
-    ) external nonReentrant {
+    ) external nonReentrantView {
         (DefView def, Channel storage c, Meta m, OrderView order, bytes32 orderHash) = _admit(
             rawDef,
             rawState,

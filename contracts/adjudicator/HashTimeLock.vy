@@ -38,8 +38,8 @@ credit_of: public(HashMap[address, HashMap[address, uint256]])
 # LOCK
 
 
-@payable
 @external
+@payable
 @nonreentrant
 def lock(
     receiver: address,
@@ -61,9 +61,7 @@ def lock(
     assert amount > 0, "htlc: zero amount"
     assert hashlock != empty(bytes32), "htlc: zero hashlock"
     assert timelock > block.timestamp, "htlc: timelock passed"
-    assert msg.value == (
-        amount if token == empty(address) else 0
-    ), "htlc: wrong value"
+    assert msg.value == (amount if token == empty(address) else 0), "htlc: wrong value"
 
     terms: IHashTimeLock.Lock = IHashTimeLock.Lock(
         sender=msg.sender,
@@ -147,9 +145,7 @@ def collect(token: address, to: address) -> uint256:
     assert amount > 0, "htlc: no credit"
 
     self.credit_of[msg.sender][token] = 0
-    log IHashTimeLock.Collected(
-        account=msg.sender, token=token, to=to, amount=amount
-    )
+    log IHashTimeLock.Collected(account=msg.sender, token=token, to=to, amount=amount)
     # neither gas nor answer needs a bound: the revert undoes all of it
     if token == empty(address):
         assert raw_call(
@@ -177,8 +173,8 @@ def push_token(token: address, to: address, amount: uint256):
 # VIEWS
 
 
-@view
 @external
+@view
 def lock_id(terms: IHashTimeLock.Lock) -> bytes32:
     """
     @notice The id of a lock with these fields in this contract.
@@ -186,8 +182,8 @@ def lock_id(terms: IHashTimeLock.Lock) -> bytes32:
     return self._lock_id(terms)
 
 
-@view
 @internal
+@view
 def _lock_id(terms: IHashTimeLock.Lock) -> bytes32:
     return keccak256(abi_encode(self, terms))
 
@@ -252,9 +248,7 @@ def _pay_or_credit(id: bytes32, token: address, to: address, amount: uint256):
 
     if not paid:
         self.credit_of[to][token] += amount
-        log IHashTimeLock.Credited(
-            id=id, account=to, token=token, amount=amount
-        )
+        log IHashTimeLock.Credited(id=id, account=to, token=token, amount=amount)
 
 
 @internal
@@ -266,9 +260,7 @@ def _push(token: address, to: address, amount: uint256, gas_limit: uint256):
     answer: Bytes[32] = b""
     success, answer = raw_call(
         token,
-        abi_encode(
-            to, amount, method_id=method_id("transfer(address,uint256)")
-        ),
+        abi_encode(to, amount, method_id=method_id("transfer(address,uint256)")),
         gas=gas_limit,
         max_outsize=32,
         revert_on_failure=False,
@@ -276,8 +268,8 @@ def _push(token: address, to: address, amount: uint256, gas_limit: uint256):
     assert success and self._says_yes(token, answer), "htlc: transfer failed"
 
 
-@view
 @internal
+@view
 def _says_yes(token: address, answer: Bytes[32]) -> bool:
     """
     @dev A token agrees by the word 1, or, as USDT, by no answer at all; then

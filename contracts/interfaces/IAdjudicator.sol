@@ -23,11 +23,13 @@ import {IEscrowPayment} from "./IEscrowPayment.sol";
 /// A state S pays each side `split + (net on chain - S.net)`: what S had not seen yet returns to whoever paid it in.
 /// S is enforceable only if `S.net <= net on chain` on both sides of every asset, so no payout is negative and the payouts of an
 /// asset sum to what the channel holds of it.
-/// @dev A call that takes a signed state checks, in this order: encoding of the definition; status; encoding of the state; S.channelId; S.epoch; S.version > 0; the validity matrix
-/// (number of splits, intent, condition kind for the intent, validUntil and liabilitiesRoot for the intent, condition fields,
-/// horizon, then per asset: conservation, outs, alternatives); the low signature; the high signature; then what the function says.
-/// Windows: a response is valid iff now < deadline, an end iff now >= deadline. Nobody but a broker and the two signers together can move collateral;
-/// the timelock may list tokens and raise caps, the guardian may stop new openings for at most 72 hours. No owner, no upgrade.
+/// @dev A call that takes a signed state checks, in this order: encoding of the definition; status; encoding of the state;
+/// S.channelId; S.epoch; S.version > 0; the validity matrix (number of splits, intent, condition kind for the intent, validUntil and
+/// liabilitiesRoot for the intent, condition fields, horizon, then per asset: conservation, outs, alternatives); the low signature;
+/// the high signature; then what the function says.
+/// Windows: a response is valid iff now < deadline, an end iff now >= deadline. Nobody but a broker, for its own, and the two signers
+/// together can move collateral; the timelock may list tokens and raise caps, the guardian may stop new openings for at most 72
+/// hours. No owner, no upgrade.
 interface IAdjudicator is IAssetVault, IEscrowPayment {
     /* EVENTS */
 

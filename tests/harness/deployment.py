@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +21,8 @@ LOT: Final = 250_000 * 10**18
 CAP: Final = 2**127 - 1
 """The highest launch cap, raw units: caps are not what most tests are about."""
 UNLIMITED: Final = 2**256 - 1
+FURTHER: Final = {"FeeOnTransferToken": (0,)}
+"""What constructors of tokens want after name, symbol and decimals: a fee of nothing."""
 RICHES: Final = 2**100
 """Raw units of each token that each broker starts with; sums stay far below 2**127."""
 
@@ -74,18 +76,23 @@ class Deployment:
 
 
 def deploy(
-    chain: Revm, *tokens: str, parameters: Parameters | None = None, decimals: int = 6
+    chain: Revm,
+    *tokens: str,
+    parameters: Parameters | None = None,
+    decimals: int = 6,
+    others: Sequence[Broker] = (),
 ) -> Deployment:
-    """Deploy and list everything; brokers hold and have approved all tokens, staked and named keys.
+    """Deploy and list everything; brokers have staked, named keys, and approved all tokens.
 
     `tokens` are contracts of contracts/mocks (name, symbol, decimals); by default one MockERC20.
+    `others` are brokers beside the two that the roles know.
     """
     given = parameters or Parameters()
     roles = actors()
     deployer = roles.deployer
-    brokers = (roles.low, roles.high)
+    brokers = (roles.low, roles.high, *others)
 
-    supply = [LOT, LOT]
+    supply = [2 * LOT] * len(brokers)
     yellow = chain.deploy(
         "YellowToken", [broker.address for broker in brokers], supply, sender=deployer
     )
@@ -106,7 +113,7 @@ def deploy(
     )
     lock = chain.deploy("HashTimeLock", sender=deployer)
     listed = {
-        name: chain.deploy(name, name, name, decimals, sender=deployer)
+        name: chain.deploy(name, name, name, decimals, *FURTHER.get(name, ()), sender=deployer)
         for name in tokens or ("MockERC20",)
     }
 

@@ -112,7 +112,7 @@ class RegistryMachine(RuleBasedStateMachine):
             self.chain.warp(max(self.chain.now, available_at - early))
         self._both("complete_unstake", sender=broker, now=self.chain.now)
 
-    @rule(broker=brokers, key=st.one_of(signers, signers, st.just(ZERO_ADDRESS)))
+    @rule(broker=brokers, key=st.one_of(signers, signers, brokers, st.just(ZERO_ADDRESS)))
     def set_signer(self, broker: Address, key: Address) -> None:
         self._both("set_signer", key, sender=broker)
 

@@ -1,5 +1,7 @@
 """Disputes: an old state is answered, the latest one ends the channel, windows hold."""
 
+import hashlib
+
 import pytest
 
 from clearing.chain.errors import CallRefusedError
@@ -9,10 +11,11 @@ from clearing.client.errors import StateRefusedError
 from clearing.demo.market import COLLATERAL_RAW, market_at
 from clearing.demo.pair import Pair
 from clearing.demo.stage import Stage
-from clearing.spec.types import Status
-from tests.scenarios.conftest import book, call_margin, owned
+from clearing.spec.types import HIGH_FUNDED, REVEALED, Status
+from tests.scenarios.conftest import agree_settlement, book, call_margin, owned
 
 MARGIN = 500 * 10**6
+SECRET = bytes(range(32))
 
 
 def test_dispute__old_state_answered_in_time__the_channel_goes_on(stage: Stage, pair: Pair) -> None:
@@ -57,6 +60,59 @@ def test_dispute__answered_by_a_higher_challenge__ends_by_it_at_the_first_deadli
         pair.low_hand.finalize(old)
     pair.high_hand.finalize(latest)
     assert owned(stage, "USDT") == (3 * COLLATERAL_RAW - MARGIN, 3 * COLLATERAL_RAW + MARGIN)
+
+
+def test_respond__plain_state__checkpoints(stage: Stage, pair: Pair) -> None:
+    old = book(stage, pair)
+    latest = call_margin(stage, pair)
+    pair.low_hand.challenge(old)
+
+    pair.high_hand.respond(latest)
+
+    channel = stage.contracts.channel(pair.low.channel_id, 1)
+    assert (channel.status, channel.enforced_version) == (Status.OPEN, latest.state.version)
+
+
+def test_respond__hash_lock_whose_secret_is_known__clears_and_reveals_at_once(
+    stage: Stage, pair: Pair
+) -> None:
+    old = pair.low.latest
+    ref = hashlib.sha256(SECRET).digest()
+    locked = pair.agree(moves.LockHash(ref, stage.contracts.now() + 3_600, (1,)))
+    pair.low_hand.challenge(old)
+
+    pair.high_hand.respond(locked, SECRET)
+
+    channel = stage.contracts.channel(pair.low.channel_id, 1)
+    assert (channel.status, channel.order_flags) == (Status.OPEN, REVEALED)
+
+
+def test_respond__settlement__clears_and_funds_at_once(stage: Stage, pair: Pair) -> None:
+    old = book(stage, pair)
+    settling = agree_settlement(stage, pair)
+    pair.low_hand.challenge(old)
+
+    pair.high_hand.respond(settling, is_funding=True)
+
+    channel = stage.contracts.channel(pair.low.channel_id, 1)
+    assert (channel.status, channel.order_flags) == (Status.OPEN, HIGH_FUNDED)
+
+
+def test_respond__resize_that_can_still_run__raises_the_challenge(stage: Stage, pair: Pair) -> None:
+    market = pair.observe(market_at(50_000, 3_000, stage.contracts.now()))
+    old = pair.low.latest
+    resizing = pair.agree(moves.Resize(((1, 1),), pair.soon(), market))
+    pair.low_hand.challenge(old)
+
+    pair.high_hand.respond(resizing)
+
+    channel = stage.contracts.channel(pair.low.channel_id, 1)
+    assert (channel.status, channel.enforced_version) == (
+        Status.CHALLENGED,
+        resizing.state.version,
+    )
+    stage.anvil.travel_to(resizing.state.valid_until)
+    pair.low_hand.respond(pair.agree(moves.CallMargin(pair.observe(market))))
 
 
 def test_dispute__response_at_the_deadline__is_too_late(stage: Stage, pair: Pair) -> None:

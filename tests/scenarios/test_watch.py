@@ -133,7 +133,7 @@ def _authorise(stage: Stage) -> None:
     """Withdraw by authorisation, cancel another, and take the rest out."""
     contracts, usdt = stage.contracts, stage.contracts.address_of("USDT")
     stage.treasury(stage.low).deposit(usdt, 5_000_000)
-    owner = LocalSigner(bytes(stage.low.sender._account.key))
+    owner = LocalSigner(bytes(stage.low.sender._key.key))
     auth = WithdrawAuth(
         stage.low.address, usdt, Address(b"\x66" * 20), 2_000_000, 7, contracts.now() + DAY_S
     )

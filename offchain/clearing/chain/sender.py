@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import rlp
-from eth_account.signers.local import LocalAccount
 
 from clearing.chain.contract import Call, as_address, as_text, explain
 from clearing.chain.cursor import Log
@@ -23,12 +22,35 @@ from clearing.chain.log_source import log_of
 from clearing.chain.node import Node, as_bytes, as_int
 from clearing.spec.units import Address, mul_div_up
 
-__all__ = ["Clock", "Receipt", "SendPolicy", "Sender", "SystemClock"]
+__all__ = ["Clock", "Key", "Receipt", "SendPolicy", "Sender", "SignedTransaction", "SystemClock"]
 
 BUMP: Final = (1_125, 1_000)
 """Nodes replace a pending transaction from 10 % more on; 12.5 % is what they all accept."""
 REPLACEABLE: Final = ("nonce too low", "already known", "underpriced")
 """A node's words for a replacement that came too late or offered too little: go on waiting."""
+
+
+class SignedTransaction(Protocol):
+    """What a key makes of a transaction: its bytes, and the hash it will be known by."""
+
+    @property
+    def raw_transaction(self) -> bytes:
+        """The signed transaction as it is sent."""
+
+    @property
+    def hash(self) -> bytes:
+        """keccak256 of these bytes."""
+
+
+class Key(Protocol):
+    """Whoever signs transactions for an account: eth_account's LocalAccount is one."""
+
+    @property
+    def address(self) -> str:
+        """The account's address, checksummed."""
+
+    def sign_transaction(self, transaction: dict[str, Any], /) -> SignedTransaction:
+        """Sign a transaction given by its JSON-RPC fields."""
 
 
 class Clock(Protocol):
@@ -62,6 +84,7 @@ class SendPolicy:
     gas_margin: int = 1_200
     replace_after_s: float = 30
     timeout_s: float = 180
+    receipt_lag_s: float = 10
     poll_s: float = 0.05
 
 
@@ -93,13 +116,13 @@ class Sender:
     def __init__(
         self,
         node: Node,
-        account: LocalAccount,
+        key: Key,
         *,
         policy: SendPolicy | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self.address = as_address(account.address)
-        self._account = account
+        self.address = as_address(key.address)
+        self._key = key
         self._node = node
         self._policy = policy or SendPolicy()
         self._clock = clock or SystemClock()
@@ -115,7 +138,8 @@ class Sender:
         """Send a call and return its receipt once it is mined.
 
         Raises CallRefusedError (a contract refuses; nothing was sent, or it was mined and failed),
-        ReceiptTimeoutError, NonceLostError, NodeRefusedError, NodeUnreachableError.
+        ReceiptTimeoutError, NonceLostError, NodeRefusedError, NodeUnreachableError (it may have
+        been sent: the next transaction takes the nonce that the node then names).
         """
         with self._lock:
             transaction = self._prepare(call)
@@ -161,13 +185,13 @@ class Sender:
 
     def _broadcast(self, transaction: Mapping[str, Any]) -> bytes:
         """Sign and send; return the hash, which is known before the node answers."""
-        signed = self._account.sign_transaction(dict(transaction))
+        signed = self._key.sign_transaction(dict(transaction))
         try:
             self._node.request("eth_sendRawTransaction", ["0x" + signed.raw_transaction.hex()])
         except NodeRefusedError as refusal:
             if "nonce too low" in refusal.message.lower():
                 raise NonceLostError(
-                    f"nonce {transaction['nonce']} of {self._account.address} is used already",
+                    f"nonce {transaction['nonce']} of {self._key.address} is used already",
                     "let nothing else send from this account",
                 ) from refusal
             raise
@@ -179,12 +203,16 @@ class Sender:
         """Return the receipt of whichever offer is mined; raise the offer from time to time."""
         start_s = self._clock.monotonic_s()
         offered_s = start_s
+        used_since_s: float | None = None
         while (receipt := self._find(hashes)) is None:
-            self._require_nonce(transaction["nonce"], hashes)
             now_s = self._clock.monotonic_s()
+            is_used = self._nonce_at("latest") > transaction["nonce"]
+            first_s = now_s if used_since_s is None else used_since_s
+            used_since_s = first_s if is_used else None
+            self._require_ours(transaction["nonce"], used_since_s, now_s)
             if now_s - start_s >= self._policy.timeout_s:
                 raise ReceiptTimeoutError(call.what, tuple(hashes), self._policy.timeout_s)
-            if now_s - offered_s >= self._policy.replace_after_s:
+            if not is_used and now_s - offered_s >= self._policy.replace_after_s:
                 transaction = _bumped(transaction)
                 self._replace(transaction, hashes)
                 offered_s = now_s
@@ -210,16 +238,19 @@ class Sender:
                 return receipt
         return None
 
-    def _require_nonce(self, nonce: int, hashes: list[bytes]) -> None:
-        """Refuse to wait for a transaction whose nonce another one has used."""
-        if self._nonce_at("latest") > nonce and self._find(hashes) is None:
+    def _require_ours(self, nonce: int, used_since_s: float | None, now_s: float) -> None:
+        """Refuse to wait for a transaction whose nonce another one has used.
+
+        A node may count a transaction before it shows the receipt, so it gets some time.
+        """
+        if used_since_s is not None and now_s - used_since_s >= self._policy.receipt_lag_s:
             raise NonceLostError(
-                f"nonce {nonce} of {self._account.address} was used by another transaction",
+                f"nonce {nonce} of {self._key.address} was used by another transaction",
                 "let nothing else send from this account",
             )
 
     def _nonce_at(self, block: str) -> int:
-        return as_int(self._node.request("eth_getTransactionCount", [self._account.address, block]))
+        return as_int(self._node.request("eth_getTransactionCount", [self._key.address, block]))
 
     def _why_failed(self, call: Call, receipt: Mapping[str, Any]) -> Exception:
         """Ask again, on the state that the transaction met, why it failed."""

@@ -18,10 +18,12 @@ from clearing.spec.units import ADDRESS_BYTES, Address
 __all__ = ["LocalSigner", "Signature", "Signer", "is_signed_by", "recover"]
 
 WORD: Final = 32
-PARITY: Final = 1 << 255
+PARITY_BIT: Final = 255
+PARITY: Final = 1 << PARITY_BIT
 """The bit of `vs` that tells which of the two points with this r was meant."""
 ORDER: Final = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
 """Number of points of secp256k1; a signature with s and one with ORDER - s say the same."""
+HIGHEST_LOW_S: Final = ORDER // 2  # floor: of the two equal s, the low one is at most this
 LEGACY_V: Final = 27
 
 
@@ -49,7 +51,7 @@ class Signature:
         if len(rsv) != 2 * WORD + 1 or rsv[-1] - LEGACY_V not in (0, 1):
             return None
         s = int.from_bytes(rsv[WORD:-1], "big")
-        if s > ORDER // 2:
+        if s > HIGHEST_LOW_S:
             return None
         vs = s + (rsv[-1] - LEGACY_V) * PARITY
         return cls(rsv[:WORD], vs.to_bytes(WORD, "big"))
@@ -103,7 +105,7 @@ def recover(digest: bytes, signature: Signature) -> Address | None:
     if len(digest) != WORD:
         raise CodecError("digest", "bytes32", digest)
     s, parity = _split(signature.vs)
-    if s > ORDER // 2:
+    if s > HIGHEST_LOW_S:
         return None
     rsv = signature.r + s.to_bytes(WORD, "big") + bytes([parity])
     try:
@@ -120,7 +122,7 @@ def is_signed_by(digest: bytes, signature: Signature, signer: Address) -> bool:
 
 def _split(vs: bytes) -> tuple[int, int]:
     word = int.from_bytes(vs, "big")
-    return word & (PARITY - 1), word // PARITY
+    return word & (PARITY - 1), word >> PARITY_BIT
 
 
 def _address_of(key: PublicKey) -> Address:

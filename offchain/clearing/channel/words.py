@@ -51,8 +51,8 @@ def word_encoder(type_: str) -> Encoder:
     if type_.startswith("bytes"):
         return _fixed_bytes(int(type_.removeprefix("bytes")), type_, left_zeros=0)
     if type_.startswith("uint"):
-        return _unsigned(int(type_.removeprefix("uint")) // 8)
-    return _signed(int(type_.removeprefix("int")) // 8)
+        return _unsigned(int(type_.removeprefix("uint")) // 8)  # floor: bits in whole bytes
+    return _signed(int(type_.removeprefix("int")) // 8)  # floor: bits in whole bytes
 
 
 def parts_encoder(

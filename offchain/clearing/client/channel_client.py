@@ -10,7 +10,7 @@ from clearing.channel import requests
 from clearing.client.broker import Broker
 from clearing.client.contracts import Contracts
 from clearing.client.session import CoSigned
-from clearing.spec.types import ChannelDef, SettlementOrder, Side
+from clearing.spec.types import ChannelDef, ConditionKind, Intent, SettlementOrder, Side
 from clearing.spec.units import Address
 
 __all__ = ["ChannelClient"]
@@ -39,6 +39,24 @@ class ChannelClient:
     def challenge(self, agreed: CoSigned) -> Receipt:
         """Start (or raise) a challenge with a state."""
         return self._send(requests.Challenge(self.definition, agreed.state, agreed.signatures))
+
+    def respond(
+        self, latest: CoSigned, preimage: bytes | None = None, *, is_funding: bool = False
+    ) -> Receipt:
+        """Answer a challenge with the latest state, by the call that also advances its condition.
+
+        A checkpoint clears the challenge and no more; the secret or the legs would then need a
+        second transaction, for which the time may be gone (docs/adr/0002). `preimage`: that of the
+        state's hash lock, if known. `is_funding`: lock this broker's legs of the state's order.
+        """
+        state = latest.state
+        if state.condition.kind == ConditionKind.HASHLOCK and preimage is not None:
+            return self.reveal(latest, preimage)
+        if state.condition.kind == ConditionKind.ORDER and is_funding:
+            return self.fund_order(latest, self._side)
+        if state.intent == Intent.RESIZE and self.contracts.now() < state.valid_until:
+            return self.challenge(latest)  # what can still run cannot be checkpointed
+        return self.checkpoint(latest)
 
     def resize(self, agreed: CoSigned) -> Receipt:
         """Take the agreed collateral out to the ledgers."""
@@ -71,6 +89,11 @@ class ChannelClient:
     def finalize(self, challenged: CoSigned) -> Receipt:
         """End by the challenged state."""
         return self._send(requests.Finalize(self.definition, challenged.state))
+
+    @property
+    def _side(self) -> Side:
+        is_low = self.broker.address == self.definition.broker_low
+        return Side.LOW if is_low else Side.HIGH
 
     def _send(self, request: requests.Request) -> Receipt:
         call = self.contracts.adjudicator.transact(request.function, *request.arguments)

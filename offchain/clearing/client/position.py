@@ -176,9 +176,8 @@ def _margin_called(position: Position, market: Market, terms: Terms) -> Position
     shares = tuple(split.low if payer is Side.LOW else split.high for split in position.live.splits)
     sign = 1 if payer is Side.LOW else -1
     paid = tuple(sign * raw for raw in _draw(abs(due_wad), shares, terms, market))
-    splits = tuple(
-        _moved(split, raw) for split, raw in zip(position.live.splits, paid, strict=True)
-    )
+    free = _next(position.live, Intent.OPERATE).splits
+    splits = tuple(_moved(split, raw) for split, raw in zip(free, paid, strict=True))
     variation = tuple(before + raw for before, raw in zip(position.variation, paid, strict=True))
     return _operating(replace(position, variation=variation), terms, market, splits)
 

@@ -6,7 +6,8 @@ So 0.1 is a tenth, not the float next to it. A key that stands twice is an error
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["read_document"]
+
+
+MAX_DEPTH: Final = 100  # levels; a document of ours has two
 
 
 class _DuplicateKeyError(ValueError):
@@ -44,6 +48,7 @@ def read_document(path: Path) -> object:
     place = quote_path(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
+        _refuse_depth(text)
         if path.suffix in {".yaml", ".yml"}:
             return yaml.load(text, Loader=_TextLoader)  # noqa: S506 - every scalar stays a text
         return json.loads(
@@ -67,6 +72,18 @@ def read_document(path: Path) -> object:
         raise TermsError(place, f"is not YAML ({_yaml_problem(error)})", "mend it") from error
     except RecursionError as error:
         raise TermsError(place, "is nested too deeply", "see the command's --help") from error
+
+
+def _refuse_depth(text: str) -> None:
+    """Refuse what only a recursion without end would parse: json's parser can exhaust the C stack.
+
+    Brackets within texts count too; no honest file has so many that are never closed.
+    """
+    depth = 0
+    for bracket in re.findall(r"[\[\]{}]", text):
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_DEPTH:
+            raise RecursionError
 
 
 def _object_of(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -67,10 +67,11 @@ from clearing.spec.units import Address
 from clearing.spec.vault import (
     Amount,
     Receipt,
+    arrived,
     credited,
     debited,
-    pull_exactly,
     push_all,
+    require_exact,
     require_within_cap,
 )
 from clearing.spec.world import Channel, Env, World, balance_of, channel_of, with_channel
@@ -213,8 +214,8 @@ def challenge(
     """Start a challenge, or raise one.
 
     `intent_signed`: None without a ChallengeIntent, else whether either signer signed one for
-    exactly this state. Raises as `require_state`, NotParty, WrongIntent, DeadlinePassed,
-    StaleVersion, Unenforceable.
+    exactly this state. Raises as `require_state`, NotParty, WrongIntent, StaleVersion (an OPEN
+    state that is not the enforced one), DeadlinePassed, StaleVersion, Unenforceable.
     """
     state = signed.state
     channel = require_state(world, env, identified, signed)
@@ -224,8 +225,7 @@ def challenge(
         raise SpecError("NotParty", env.sender)
     if state.intent == Intent.CLOSE:
         raise SpecError("WrongIntent", state.intent)
-    require_in_time(channel, env.now)
-    _require_challenging(state.intent, state.version, channel)
+    _require_challenging(state.intent, state.version, channel, env.now)
     require_enforceable(state, channel.nets)
 
     is_first = channel.status is Status.OPEN
@@ -406,10 +406,11 @@ def _require_valid_until(valid_until: int, now: int) -> None:
         raise SpecError("StateExpired", valid_until)
 
 
-def _require_challenging(intent: int, version: int, channel: Channel) -> None:
+def _require_challenging(intent: int, version: int, channel: Channel, now: int) -> None:
     if intent == Intent.OPEN and version != channel.enforced_version:
         raise SpecError("StaleVersion", version, channel.enforced_version)
     if channel.status is Status.CHALLENGED:
+        require_in_time(channel, now)
         require_newer(version, channel)
     elif version < channel.enforced_version:
         raise SpecError("StaleVersion", version, channel.enforced_version)
@@ -448,20 +449,25 @@ def _fund(
     nets: tuple[Net, ...],
     received: Mapping[tuple[Address, Address], Receipt],
 ) -> tuple[tuple[AssetFunding, ...], list[Pull], list[Amount]]:
-    """Divide each net between ledger and allowance, asset by asset, the low side first."""
+    """Divide each net between ledger and allowance, asset by asset, the low side first.
+
+    What both sides' pulls of a token bring is judged by its sum, as the vault's balance shows it.
+    """
     funding: list[AssetFunding] = []
     pulls: list[Pull] = []
     debits: list[Amount] = []
     for token, net in zip(definition.assets, nets, strict=True):
         pulled = [0, 0]
+        got = 0
         for side in Side:
             broker = definition.broker(side)
             from_ledger = min(balance_of(world.ledgers, broker, token), net[side])
             debits.append((broker, token, from_ledger))
             pulled[side] = net[side] - from_ledger
             if pulled[side]:
-                receipt = received.get((broker, token))
-                pulls.append(pull_exactly(token, broker, pulled[side], receipt))
+                got += arrived(pulled[side], received.get((broker, token)))
+                pulls.append(Pull(token, broker, pulled[side]))
+        require_exact(token, got, sum(pulled))
         funding.append(AssetFunding(token, net[0], net[1], pulled[0], pulled[1]))
     return tuple(funding), pulls, debits
 

@@ -16,7 +16,7 @@ from typing import Final
 from clearing.spec.errors import SpecError
 from clearing.spec.events import Effects, Event, Pull, Push
 from clearing.spec.types import ZERO_ADDRESS
-from clearing.spec.units import DAY_S, WAD, Address
+from clearing.spec.units import DAY_S, WAD, Address, mul_div_down
 
 __all__ = [
     "LOT",
@@ -138,7 +138,7 @@ class SignerNamed(Event):
 
 def slots_granted(active: int) -> int:
     """Return the slots that an active stake grants: 4 for each full lot, rounded down."""
-    return active // LOT * SLOTS_PER_LOT
+    return mul_div_down(active, 1, LOT) * SLOTS_PER_LOT
 
 
 def broker_of(registry: Registry, broker: Address) -> Broker:
@@ -205,6 +205,7 @@ def complete_unstake(registry: Registry, sender: Address, now: int) -> tuple[Reg
 def set_signer(registry: Registry, sender: Address, key: Address) -> tuple[Registry, Effects]:
     """Name the key that signs the sender's channel states from now on."""
     _require(key != ZERO_ADDRESS, "registry: zero signer")
+    _require(key != sender, "registry: signer is the broker")
 
     broker = broker_of(registry, sender)
     event = SignerNamed(sender, broker.signer, key)

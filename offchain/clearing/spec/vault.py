@@ -29,14 +29,15 @@ __all__ = [
     "MAX_CAP",
     "Amount",
     "Receipt",
+    "arrived",
     "cancel_auth",
     "credited",
     "debited",
     "deposit",
-    "pull_exactly",
     "push_all",
     "push_transfer",
     "raise_cap",
+    "require_exact",
     "require_within_cap",
     "withdraw",
     "withdraw_with_auth",
@@ -65,10 +66,11 @@ def deposit(
         raise SpecError("ZeroAmount")
     if not world.caps.get(token, 0):
         raise SpecError("TokenNotListed", token)
-    pulled = pull_exactly(token, env.sender, amount, received)
+    require_exact(token, arrived(amount, received), amount)
 
     ledgers = credited(world.ledgers, [(env.sender, token, amount)])
-    return replace(world, ledgers=ledgers), (pulled, Deposited(env.sender, token, amount))
+    paid = (Pull(token, env.sender, amount), Deposited(env.sender, token, amount))
+    return replace(world, ledgers=ledgers), paid
 
 
 def withdraw(
@@ -161,16 +163,20 @@ def debited(ledgers: Ledgers, amounts: Iterable[Amount]) -> Ledgers:
     return after
 
 
-def pull_exactly(token: Address, owner: Address, amount: int, received: Receipt | None) -> Pull:
-    """Take what a pull brought, if it is what was asked.
+def arrived(amount: int, received: Receipt | None) -> int:
+    """Return what a pull of `amount` brought: `received`, None = exactly that.
 
-    Raises the token's own failure, or InexactTransfer (fee on transfer, rebase, lie).
+    Raises the token's own failure.
     """
     if isinstance(received, SpecError):
         raise received
-    if received is not None and received != amount:
-        raise SpecError("InexactTransfer", token, received, amount)
-    return Pull(token, owner, amount)
+    return amount if received is None else received
+
+
+def require_exact(token: Address, got: int, want: int) -> None:
+    """Refuse what is not what was asked (fee on transfer, rebase, lie): InexactTransfer."""
+    if got != want:
+        raise SpecError("InexactTransfer", token, got, want)
 
 
 def push_all(

@@ -26,13 +26,12 @@ LEDGER = 10_000
 """Raw units of each of the two tokens in each broker's ledger at the start."""
 
 
-def secret_of(account):
-    """Return the secret key of one of Ape's test accounts."""
+def _secret(account):
     return bytes.fromhex(account.private_key.removeprefix("0x"))
 
 
 def _key(index):
-    return secret_of(ape.accounts.test_accounts[index])
+    return _secret(ape.accounts.test_accounts[index])
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +51,6 @@ def scene(project, chain, deployer, broker_low, broker_high, outsider, recipient
         timelock=Sender(node, Account.from_key(_key(7))),
     )
     scene = Scene(
-        chain=chain,
         node=node,
         contracts=Contracts(node, deployment),
         low=as_address(broker_low.address),
@@ -83,6 +81,27 @@ def scene(project, chain, deployer, broker_low, broker_high, outsider, recipient
                 scene.act("deposit", token, LEDGER, by=broker),
             )
     return scene
+
+
+@pytest.fixture
+def broker_keys(broker_low, broker_high):
+    """The keys of the brokers' own accounts, low and high, which sign no states."""
+    return LocalSigner(_secret(broker_low)), LocalSigner(_secret(broker_high))
+
+
+@pytest.fixture
+def says_yes():
+    """ERC-1271 code that answers 0x1626ba7e, which is yes, to everything.
+
+    PUSH4 of the answer, shifted left by 224 bits, stored at 0, one word returned.
+    """
+    return bytes.fromhex("63 1626ba7e 60e0 1b 6000 52 6020 6000 f3")
+
+
+@pytest.fixture
+def says_no():
+    """ERC-1271 code that answers something else."""
+    return bytes.fromhex("63 e9d94581 60e0 1b 6000 52 6020 6000 f3")
 
 
 @pytest.fixture

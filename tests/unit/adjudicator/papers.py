@@ -1,4 +1,7 @@
-"""What two brokers sign about one channel, and the calls that take it to the contract."""
+"""What two brokers sign about one channel, and the calls that take it to the contract.
+
+States are written down field by field: a contract is tested with what a careful client never signs.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,9 +18,6 @@ from clearing.channel.codec import (
 )
 from clearing.channel.requests import Request
 from clearing.channel.signatures import LocalSigner, Signature
-from clearing.client import moves
-from clearing.client.position import Position, advance
-from clearing.client.terms import Terms
 from clearing.spec.types import (
     AssetSplit,
     ChallengeIntent,
@@ -39,13 +39,13 @@ PREIMAGE = sha256(b"the secret of a test").digest()
 NETS = ((1_000, 2_000), (300, 0))
 """What low and high put into each of the two assets."""
 SHARES = (1_200, 250)
-"""What low owns of each asset after some trading; high owns the rest of 3,000 and 300."""
+"""What low owns of each asset after some trading; high owns the rest of 3,000 and of 300."""
 DELIVERED, LOW_DEFAULTED, HIGH_DEFAULTED = (1_100, 200), (400, 0), (1_900, 300)
 """What low owns of each asset under the outcomes of a settlement."""
 REVEALED = (900, 100)
 """What low owns of each asset once the hash lock's preimage is out."""
-NO_TERMS = Terms((), {})
-"""The moves used here are about the collateral alone."""
+OUTS = ((200, 500), (50, 0))
+"""What a RESIZE takes out for low and high of each asset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,36 +68,90 @@ class Papers:
         """When offers and conditions run out."""
         return self.now + HOUR_S
 
+    def over(self, token: Address, nets: tuple[int, int] = NETS[0]) -> "Papers":
+        """Return the papers of a channel over one token instead."""
+        return replace(self, definition=replace(self.definition, assets=(token,)), nets=(nets,))
+
+    def numbered(self, nonce: int) -> "Papers":
+        """Return the papers of another channel over the same tokens."""
+        return replace(self, definition=replace(self.definition, nonce=nonce))
+
     # STATES
 
     def opening(self, version: int = 1) -> ClearingState:
         """Return the OPEN state that pays the nets in."""
-        move = moves.Open(self.nets, version, self.soon)
-        start = Position(self.id, self.epoch)
-        return advance(start, move, NO_TERMS, self.now).live
+        nets_alone = [low for low, _ in self.nets]
+        return self._state(Intent.OPEN, version, nets_alone, valid_until=self.soon)
 
-    def operate(self, version: int = 2, shares: Sequence[int] = SHARES) -> ClearingState:
-        """Return an OPERATE state with these shares of low."""
-        return self._after(moves.TopUp(self.nets), version, shares)
+    def operate(self, version: int = 2) -> ClearingState:
+        """Return an OPERATE state: low owns SHARES."""
+        return self._state(Intent.OPERATE, version)
 
-    def hash_locked(
-        self, version: int = 2, expiry: int | None = None, alt_low: tuple[int, ...] = REVEALED
-    ) -> ClearingState:
-        """Return an OPERATE state that PREIMAGE decides."""
-        hashlock = sha256(PREIMAGE).digest()
-        return self._after(
-            moves.LockHash(hashlock, self.soon if expiry is None else expiry, alt_low), version
+    def hash_locked(self, version: int = 2, expiry: int | None = None) -> ClearingState:
+        """Return an OPERATE state that PREIMAGE decides: low owns REVEALED, else SHARES."""
+        condition = Condition(
+            kind=ConditionKind.HASHLOCK,
+            ref=sha256(PREIMAGE).digest(),
+            expiry=self.soon if expiry is None else expiry,
+            alt_low=REVEALED,
         )
+        return self._state(Intent.OPERATE, version, condition=condition)
 
-    def resizing(
-        self, version: int = 2, outs: tuple[tuple[int, int], ...] = ((200, 500), (50, 0))
+    def resizing(self, version: int = 2) -> ClearingState:
+        """Return a RESIZE state that takes OUTS out of what the operate state has."""
+        state = self._state(Intent.RESIZE, version, valid_until=self.soon)
+        splits = tuple(
+            AssetSplit(
+                net_low=split.net_low - low,
+                net_high=split.net_high - high,
+                low=split.low - low,
+                high=split.high - high,
+                out_low=low,
+                out_high=high,
+            )
+            for split, (low, high) in zip(state.splits, OUTS, strict=False)
+        )
+        return replace(state, splits=splits)
+
+    def closing(self, version: int = 2) -> ClearingState:
+        """Return a CLOSE state: low owns SHARES, and everything is sent to the brokers."""
+        state = self._state(Intent.CLOSE, version, valid_until=self.soon)
+        sent = (replace(each, out_low=each.low, out_high=each.high) for each in state.splits)
+        return replace(state, splits=tuple(sent))
+
+    def settling(self, order: SettlementOrder) -> ClearingState:
+        """Return the SETTLE state that names an order."""
+        condition = Condition(
+            kind=ConditionKind.ORDER,
+            ref=hash_order(order),
+            expiry=order.fund_by,
+            alt_low=(*DELIVERED, *LOW_DEFAULTED, *HIGH_DEFAULTED),
+        )
+        return self._state(Intent.SETTLE, order.version, condition=condition)
+
+    def _state(
+        self,
+        intent: Intent,
+        version: int,
+        shares: Sequence[int] = SHARES,
+        condition: Condition = Condition(),  # noqa: B008 - immutable
+        valid_until: int = 0,
     ) -> ClearingState:
-        """Return a RESIZE state that takes `outs` out."""
-        return self._after(moves.Resize(outs, self.soon), version)
-
-    def closing(self, version: int = 2, *, is_sent: bool = True) -> ClearingState:
-        """Return a CLOSE state; by default everything is sent to the brokers' addresses."""
-        return self._after(moves.Close(self.soon, is_sent), version)
+        """Return a state with these shares of low, high owning the rest."""
+        return ClearingState(
+            channel_id=self.id,
+            epoch=self.epoch,
+            version=version,
+            intent=intent,
+            splits=tuple(
+                AssetSplit(low, high, share, low + high - share)
+                for (low, high), share in zip(self.nets, shares, strict=False)
+            ),
+            condition=condition,
+            risk_hash=b"\x2a" * 32,
+            signed_at=self.now,
+            valid_until=valid_until,
+        )
 
     def order(
         self, version: int = 2, legs: Sequence[Leg] | None = None, fund_by: int | None = None
@@ -108,29 +162,6 @@ class Papers:
         until = self.soon if fund_by is None else fund_by
         return SettlementOrder(self.id, self.epoch, version, until, tuple(legs))
 
-    def settling(self, order: SettlementOrder) -> ClearingState:
-        """Return the SETTLE state that names an order."""
-        condition = Condition(
-            kind=ConditionKind.ORDER,
-            ref=hash_order(order),
-            expiry=order.fund_by,
-            alt_low=(*DELIVERED, *LOW_DEFAULTED, *HIGH_DEFAULTED),
-        )
-        state = self.operate(order.version)
-        return replace(state, intent=Intent.SETTLE, condition=condition)
-
-    def _after(
-        self, move: moves.Holding, version: int, shares: Sequence[int] = SHARES
-    ) -> ClearingState:
-        """Return the state that a move leads to from an OPERATE state with these shares."""
-        splits = tuple(
-            AssetSplit(low, high, share, low + high - share)
-            for (low, high), share in zip(self.nets, shares, strict=True)
-        )
-        before = replace(self.opening(), intent=Intent.OPERATE, splits=splits, valid_until=0)
-        after = advance(Position(self.id, self.epoch, before), move, NO_TERMS, self.now).live
-        return replace(after, version=version)
-
     # SIGNATURES
 
     def signed(self, state: ClearingState) -> tuple[Signature, Signature]:
@@ -138,6 +169,10 @@ class Papers:
         return co_sign(
             self._digest(hash_state(state)), self.scene.low_signer, self.scene.high_signer
         )
+
+    def signed_by(self, state: ClearingState, key: LocalSigner) -> Signature:
+        """Return any key's signature of a state."""
+        return key.sign(self._digest(hash_state(state)))
 
     def intent(self, state: ClearingState, signer: LocalSigner) -> Signature:
         """Return a key's consent to a challenge with exactly this state."""
@@ -207,7 +242,7 @@ class Papers:
         return self._request(requests.Finalize(self.definition, state), self.scene.outsider)
 
     def _stating(self, kind: type[Request], state: ClearingState, *more: object) -> Act:
-        request = kind(self.definition, state, self.signed(state), *more)  # type: ignore[call-arg]
+        request = kind(self.definition, state, self.signed(state), *more)
         return self._request(request, self.scene.outsider)
 
     def _request(self, request: Request, sender: Address) -> Act:

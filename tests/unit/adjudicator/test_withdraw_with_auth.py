@@ -7,15 +7,10 @@ import pytest
 from clearing.channel.codec import domain_separator, hash_auth, signing_digest
 from clearing.channel.signatures import LocalSigner
 from clearing.spec.types import ZERO_ADDRESS, WithdrawAuth
-from tests.unit.adjudicator.conftest import LEDGER, secret_of
+from tests.unit.adjudicator.conftest import LEDGER
 from tests.unit.adjudicator.scene import Act, Scene, refusal
 
 HOUR_S = 3_600
-
-# ERC-1271 code that answers 0x1626ba7e (yes) to everything: PUSH4 magic, shifted left by 224 bits,
-# stored at 0 and returned. The other answers its bitwise complement.
-SAYS_YES = bytes.fromhex("631626ba7e60e01b60005260206000f3")
-SAYS_NO = bytes.fromhex("63e9d9458160e01b60005260206000f3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +34,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(scene, broker_low):
+def desk(scene, broker_keys):
     """The low broker authorises 7 raw units of the first token for the recipient, for an hour."""
     auth = WithdrawAuth(
         account=scene.low,
@@ -49,7 +44,7 @@ def desk(scene, broker_low):
         nonce=0,
         valid_until=scene.now + HOUR_S,
     )
-    return Desk(scene, LocalSigner(secret_of(broker_low)), auth)
+    return Desk(scene, broker_keys[0], auth)
 
 
 def test_withdraw_with_auth__signed__pays_from_the_signers_ledger(scene, desk):
@@ -71,7 +66,7 @@ def test_withdraw_with_auth__signed__emits_auth_spent_and_withdrawn(scene, desk)
     )
 
 
-def test_withdraw_with_auth__account_with_code__asks_the_code(scene, desk):
+def test_withdraw_with_auth__account_with_code__asks_the_code(scene, desk, says_yes, says_no):
     """A Safe signs by what its code says, at the time of the call."""
 
     def call(code: bytes):
@@ -80,8 +75,8 @@ def test_withdraw_with_auth__account_with_code__asks_the_code(scene, desk):
 
     scene.assert_only_fails_for(
         call,
-        broken=SAYS_NO,
-        fixed=SAYS_YES,
+        broken=says_no,
+        fixed=says_yes,
         error=refusal("BadAuthSignature", account=scene.low),
     )
 

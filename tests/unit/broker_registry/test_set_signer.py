@@ -55,3 +55,13 @@ def test_set_signer__zero__reverts(staked, broker_low, signer_high, state_of):
 
     assert state_of(broker_low) == before
     staked.set_signer(signer_high, sender=broker_low)
+
+
+def test_set_signer__broker_itself__reverts(staked, broker_low, broker_high, state_of):
+    before = state_of(broker_low)
+
+    with ape.reverts("registry: signer is the broker"):
+        staked.set_signer(broker_low, sender=broker_low)
+
+    assert state_of(broker_low) == before
+    staked.set_signer(broker_low, sender=broker_high)

@@ -101,7 +101,7 @@ def test_deploy__parameters_of_another_chain__are_refused(
 
 def test_deploy__mock_off_a_test_chain__is_refused_before_it_exists(sender_of: SenderOf) -> None:
     with run_anvil(chain_id=10) as elsewhere:
-        account = sender_of(1)._account
+        account = sender_of(1)._key
         elsewhere.give_ether(account.address, 10**21)
         maker = Deployer(elsewhere.node, Sender(elsewhere.node, account), 10)
         assert maker.create("Lock", "HashTimeLock")
@@ -125,7 +125,7 @@ def test_deploy__someone_else_uses_the_nonce__the_pair_is_given_up(
                 super().send(nowhere)
             return receipt
 
-    interrupted = Interrupted(anvil.node, deployer._account)
+    interrupted = Interrupted(anvil.node, deployer._key)
     with pytest.raises(CallRefusedError, match="RegistryNotOurs"):
         deploy(anvil.node, _parameters(), interrupted, roles=_roles(sender_of(2)))
 

@@ -22,7 +22,7 @@ from clearing.spec.units import Address
 
 ACCOUNT = Account.from_key(b"\x01" * 32)
 CALL = Call(Address(b"\x22" * 20), b"\xab\xcd", "Adjudicator.open", 7)
-POLICY = SendPolicy(replace_after_s=30, timeout_s=100, poll_s=10)
+POLICY = SendPolicy(replace_after_s=30, timeout_s=100, receipt_lag_s=20, poll_s=10)
 MAX_FEE, TIP = 2 * 1_000 + 8, 8
 
 
@@ -200,6 +200,20 @@ def test_send__nonce_used_by_another__is_refused_instead_of_waiting() -> None:
     sender = Sender(node, ACCOUNT, policy=POLICY, clock=Intruder())
     with pytest.raises(NonceLostError, match="used by another transaction"):
         sender.send(CALL)
+
+
+def test_send__node_counts_it_before_it_shows_the_receipt__is_waited_for() -> None:
+    class LaggingNode(FakeNode):
+        looks = 0
+
+        def eth_getTransactionReceipt(self, hash_: str) -> dict[str, Any] | None:
+            self.looks += 1
+            return super().eth_getTransactionReceipt(hash_) if self.looks > 2 else None
+
+    node = LaggingNode()
+
+    assert _sender(node).send(CALL).gas_used == 80_000
+    assert len(node.offers) == 1
 
 
 def test_send__node_says_nonce_too_low__is_refused() -> None:

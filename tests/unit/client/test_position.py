@@ -342,6 +342,20 @@ def test_advance__after_a_resize__the_outs_are_gone_from_every_later_state(
     )
 
 
+def test_advance__margin_call_after_a_resize__carries_no_outs(
+    owing: Position, terms: Terms
+) -> None:
+    out = moves.Resize(((1_000 * UNIT, 0), (0, 0)), 9_000, MOVED)
+    resized = advance(owing, out, terms, NEXT, SIGNED_AT)
+
+    after = advance(resized, moves.CallMargin(MOVED), terms, NEXT + 1, SIGNED_AT)
+
+    _valid(after)
+    assert after.live.splits[0] == AssetSplit(
+        9_000 * UNIT, 10_000 * UNIT, 8_500 * UNIT, 10_500 * UNIT
+    )
+
+
 def test_advance__version_not_above_the_latest__is_refused(idle: Position, terms: Terms) -> None:
     assert advance(idle, moves.Close(9_000), terms, 7, SIGNED_AT).live.version == 7
 

@@ -1,0 +1,1 @@
+"""The channel machine: everybody does anything, on contracts and specification at once."""
