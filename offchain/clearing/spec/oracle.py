@@ -240,10 +240,10 @@ def add_feed(
     Raises NotTimelock, BadParameter, FeedExists, WrongDecimals, WrongDescription, SelfTestFailed.
     """
     _require_timelock(oracle, sender)
-    if feed_id == NO_FEED:
-        raise SpecError("BadParameter", "feed")
     if feed_id in oracle.feeds:
         raise SpecError("FeedExists", feed_id)
+    if feed_id == NO_FEED:
+        raise SpecError("BadParameter", "feed")
     _require_listing(listing, heard)
     added = Feed(listing.sources, listing.params)
     reading = reading_of(added, heard.answers, now)
@@ -276,13 +276,16 @@ def replace_feed(
     new = replace(_with_params(old, listing.params, now), sources=listing.sources)
     reading = reading_of(new, heard.answers, now)
     is_blind = present.state in {PriceState.FROZEN, PriceState.TRIPPED}
-    if not _passes(reading, must_agree=is_blind):
+    would_trip = reading.state is PriceState.TRIPPED and old.latch.reason is TripReason.NONE
+    if would_trip or not _can_replace(reading, must_agree=is_blind):
         raise SpecError("SelfTestFailed", reading.state, reading.gates)
     want = old.last_good if is_blind else present.mid
     jump = jump_bps(listing.params, now - old.last_good_at) if is_blind else 0
     max_dev = max(REPLACE_MAX_DEV_BPS, jump)
     if is_apart(reading.c, want, max_dev):
         raise SpecError("PriceMoved", reading.c, want, max_dev)
+    if reading.sequencer is not SequencerStatus.UP:
+        raise SpecError("SelfTestFailed", reading.state, reading.gates)
 
     event = FeedReplaced(
         feed_id, old.sources, listing.sources, old.params, listing.params, listing.description
@@ -291,21 +294,21 @@ def replace_feed(
     return _put(oracle, feed_id, feed), (event, *effects)
 
 
-def _passes(reading: Reading, *, must_agree: bool) -> bool:
-    """Return whether new sources can be trusted with a feed that has, or has not, a price."""
-    if reading.cl_grade is not Grade.OK or reading.sequencer is not SequencerStatus.UP:
+def _can_replace(reading: Reading, *, must_agree: bool) -> bool:
+    """Return whether Chainlink answers and, for a feed without a price, Pyth confirms it."""
+    if reading.cl_grade is not Grade.OK:
         return False
     return not must_agree or (reading.agree and reading.py_grade is Grade.OK)
 
 
 def _require_listing(listing: Listing, heard: Heard) -> None:
-    """Refuse limits out of bounds, and an aggregator that is not the one that was meant."""
+    """Refuse an aggregator that is not the one that was meant, and limits out of bounds."""
     require_sources(listing.sources)
-    require_params(listing.params)
     if heard.decimals != listing.sources.cl_decimals:
         raise SpecError("WrongDecimals", heard.decimals, listing.sources.cl_decimals)
     if heard.description != listing.description:
         raise SpecError("WrongDescription", heard.description, listing.description)
+    require_params(listing.params)
 
 
 def _require_timelock(oracle: Oracle, sender: Address) -> None:
