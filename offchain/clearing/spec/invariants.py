@@ -206,6 +206,69 @@ INVARIANTS = (
     Invariant(
         "RSK-08", "Equal liabilities have one root; a proof with any bit flipped is refused."
     ),
+    # Oracle
+    Invariant(
+        "ORA-01",
+        "Whenever a price is usable, 0 < lo <= mid <= hi; the strict and the favourable band "
+        "contain the band.",
+    ),
+    Invariant(
+        "ORA-02",
+        "No gas limit makes a call that changes state trip the breaker that 30 million gas would "
+        "not.",
+    ),
+    Invariant("ORA-03", "Prices are answered, never refused, whatever the sources do."),
+    Invariant(
+        "ORA-04",
+        "One real price agrees through any decimals and exponent, within one unit of the coarser.",
+    ),
+    Invariant("ORA-05", "An age or a lead at its limit is accepted, one second more is refused."),
+    Invariant("ORA-06", "Agreement of two prices is symmetric."),
+    Invariant(
+        "ORA-07",
+        "A wider confidence never narrows the opening band and, while Chainlink is OK, never "
+        "forbids a liquidation.",
+    ),
+    Invariant("ORA-08", "Within one block an opening is never better than a close."),
+    Invariant(
+        "ORA-09",
+        "A liquidation price is never worse for the trader than the close price of the other "
+        "bound.",
+    ),
+    Invariant(
+        "ORA-10",
+        "The TWAP equals a brute-force integral and lies between the extremes of the prices that "
+        "it weighs.",
+    ),
+    Invariant("ORA-11", "A second poke in a block with the same answers changes nothing."),
+    Invariant("ORA-12", "The ring's times rise, 30 seconds apart at least; it holds at most 128."),
+    Invariant("ORA-13", "What a view says before a poke equals what the poke latches."),
+    Invariant(
+        "ORA-14", "TRIPPED is left only by the reset that its reason allows, or the timelock."
+    ),
+    Invariant("ORA-15", "From any latched jump an honest Chainlink alone leads out."),
+    Invariant(
+        "ORA-16", "The guardian reaches no state that is unpaused, reset or configured otherwise."
+    ),
+    Invariant(
+        "ORA-17",
+        "After updateAndPoke the oracle holds no more ether than before, and the caller has paid "
+        "exactly the fee.",
+    ),
+    Invariant("ORA-18", "A close never fails for the sequencer's grace."),
+    Invariant(
+        "ORA-19",
+        "Every answer of the sources has exactly one state; one row and one column decide each "
+        "action.",
+    ),
+    Invariant(
+        "ORA-20", "A feed replaced at a thousand times its price, or a thousandth, is refused."
+    ),
+    Invariant("ORA-21", "Contract and specification agree on every answer, verdict and event."),
+    Invariant(
+        "ORA-22", "A pause ends within 72 hours; the next one starts a week after its end or later."
+    ),
+    Invariant("ORA-23", "No limit can be set out of its bounds in code."),
 )
 
 
