@@ -118,10 +118,10 @@ struct Reading {
     SequencerStatus sequencer;
     uint256 sequencerSince; // time of its last flip; 0 if UNKNOWN or not checked
     uint256 c; // Chainlink's price; 0 if BROKEN
-    uint256 clAt;
+    uint256 clAt; // updatedAt; 0 if BROKEN
     uint256 p; // Pyth's price; 0 if BROKEN
-    uint256 conf; // half-width of its confidence interval
-    uint256 pyAt; // publish time
+    uint256 conf; // half-width of its confidence interval; 0 if BROKEN
+    uint256 pyAt; // publish time; 0 if BROKEN
     uint256 twap; // over twapWindow; 0 unless ringFit
     uint256 mid;
     uint256 midAt; // time of the data behind mid
