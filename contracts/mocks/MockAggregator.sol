@@ -70,8 +70,9 @@ contract MockAggregator is IAggregatorV3, Misbehaving {
         view
         returns (uint80 roundId, int256 answer, uint256 startedAt, uint256 updatedAt, uint80 answeredInRound)
     {
-        _misbehave(mode);
-        if (round != 0) roundId = (uint80(phase) << uint80(PHASE_AT)) | round;
+        (uint64 round_, uint16 phase_, Mode mode_) = (round, phase, mode);
+        _misbehave(mode_);
+        if (round_ != 0) roundId = (uint80(phase_) << uint80(PHASE_AT)) | round_;
         Round storage r = _rounds[roundId];
         return (roundId, r.answer, r.startedAt, r.updatedAt, roundId);
     }

@@ -25,8 +25,8 @@ contract MockPyth is AbstractPyth, Misbehaving {
         uint64 emaConf;
     }
 
-    /// @dev As the deployed contract packs it: the price in one slot, the average in another. The mode stands in the price's slot too, so that
-    /// a read costs what it costs there.
+    /// @dev As the deployed contract packs it: the price in one slot, the average in another. The mode stands in the price's slot too, so
+    /// that a read costs what it costs there.
     struct Info {
         uint64 publishTime;
         int32 expo;
@@ -139,11 +139,12 @@ contract MockPyth is AbstractPyth, Misbehaving {
     /// @inheritdoc AbstractPyth
     function getPriceUnsafe(bytes32 id) public view override returns (PythStructs.Price memory price) {
         Info storage info = _infos[id];
-        _misbehave(info.publishTime == 0 ? mode : info.mode);
         price.publishTime = info.publishTime;
         price.expo = info.expo;
         price.price = info.price;
         price.conf = info.conf;
+        Mode mode_ = info.mode;
+        _misbehave(price.publishTime == 0 ? mode : mode_);
         if (price.publishTime == 0) revert PythErrors.PriceFeedNotFound();
     }
 

@@ -56,7 +56,11 @@ contract MockSequencerFeed is IAggregatorV3, Misbehaving {
         view
         returns (uint80 roundId, int256 answer, uint256 startedAt, uint256 updatedAt, uint80 answeredInRound)
     {
+        roundId = round;
+        answer = isDown ? int256(1) : int256(0);
+        startedAt = flippedAt;
+        updatedAt = reportedAt;
+        answeredInRound = roundId;
         _misbehave(mode);
-        return (round, isDown ? int256(1) : int256(0), flippedAt, reportedAt, round);
     }
 }

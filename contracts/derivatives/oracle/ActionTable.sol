@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import {SIGNED_REDUCE, TRIPPED} from "./Look.sol";
 
 /// @title Who may use which price, when
-/// @dev A row is `| gates that forbid the action 8 | states that allow it 8 |`, gates as in OracleTypes.sol, a state's bit being 1 << state:
+/// @dev A row is `| gates that forbid the action 8 | states that allow it 8 |`; gates as in OracleTypes.sol, a state's bit is 1 << state:
 ///
 ///   gates   UNKNOWN 10  GRACE_OPEN 08  GRACE 04  DOWN 02  PAUSED 01
 ///   states  TRIPPED 40  DIVERGED 20  TWAP 10  SECONDARY 08  PRIMARY 04  NORMAL 02  FROZEN 01

@@ -158,13 +158,11 @@ abstract contract FeedBook is IPriceOracle {
     /// @dev What the transaction remembers of the feed, or a look that it remembers from now on.
     function _take(FeedId feed, uint256 kind) internal returns (QuoteHead q, Band band) {
         q = PriceCache.head(feed);
-        if (!q.isPresent()) {
-            Look memory r;
-            Feed storage f = _feeds[feed];
-            _look(feed, f, f.memo, r);
-            q = _remember(feed, r);
-        }
-        band = PriceCache.band(feed, kind);
+        if (q.isPresent()) return (q, PriceCache.band(feed, kind));
+        Look memory r;
+        Feed storage f = _feeds[feed];
+        _look(feed, f, f.memo, r);
+        return (_remember(feed, r), QuoteLib.bandOf(r, kind));
     }
 
     /// @dev The same for those who may only read.

@@ -95,12 +95,16 @@ library FeedConfig {
 
     /// @dev Least price that can be true, in 1e-18 USD.
     function sanityMin(RuleWord w) internal pure returns (uint256) {
-        return uint64(RuleWord.unwrap(w)) * E8;
+        unchecked {
+            return uint64(RuleWord.unwrap(w)) * E8; // 2^64 * 2^34
+        }
     }
 
     /// @dev Greatest price that can be true, in 1e-18 USD; below 2^96.
     function sanityMax(RuleWord w) internal pure returns (uint256) {
-        return uint64(RuleWord.unwrap(w) >> 64) * E8;
+        unchecked {
+            return uint64(RuleWord.unwrap(w) >> 64) * E8;
+        }
     }
 
     function jumpBase(RuleWord w) internal pure returns (uint256) {

@@ -3,8 +3,8 @@ pragma solidity ^0.8.30;
 
 import {Reading} from "../../interfaces/OracleTypes.sol";
 
-// The members of the enums of OracleTypes.sol as plain numbers, in their order. The compiler checks an enum at every comparison and evaluates
-// a constant made from one each time: a tenth of the cost of a look. Tests compare every member.
+// The members of the enums of OracleTypes.sol as plain numbers, in their order. The compiler checks an enum at every comparison and
+// evaluates a constant made from one each time: a tenth of the cost of a look.
 
 // Grade
 uint256 constant BROKEN = 0;

@@ -74,10 +74,9 @@ library PriceRules {
         uint256 now_
     ) internal pure returns (uint256) {
         if (bothOutOfBounds) return SANITY;
-        if (r.clGrade == OK && r.pyGrade == OK && JumpRule.apart(r.c, r.p, primary.hardDev())) {
-            return DEVIATION;
-        }
-        if (candidate_ == 0 || r.agree || r.lastGood == 0) return NONE;
+        if (r.agree) return NONE; // softDev < hardDev
+        if (r.bothOk() && JumpRule.apart(r.c, r.p, primary.hardDev())) return DEVIATION;
+        if (candidate_ == 0 || r.lastGood == 0) return NONE;
         return JumpRule.isJump(rules, candidate_, r.lastGood, now_ - r.lastGoodAt) ? JUMP : NONE;
     }
 

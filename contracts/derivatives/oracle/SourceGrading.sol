@@ -78,15 +78,13 @@ library SourceGrading {
         }
     }
 
+    /// @dev 0 < price < 2^63, conf < 2^64, -18 <= expo <= 0, 0 < publishTime < 2^64.
     function _isPrice(int256 price, uint256 conf, int256 expo, uint256 publishTime) private pure returns (bool) {
-        return
-            price > 0 &&
-            price <= type(int64).max &&
-            conf <= type(uint64).max &&
-            expo <= 0 &&
-            expo >= -int256(PRICE_DECIMALS) &&
-            publishTime != 0 &&
-            publishTime <= type(uint64).max;
+        unchecked {
+            // as unsigned numbers negative ones are huge; the lowest expo is its own negative, and huge as well
+            if (uint256(price) > uint64(type(int64).max) || uint256(-expo) > PRICE_DECIMALS) return false;
+            return price != 0 && publishTime != 0 && (conf | publishTime) <= type(uint64).max;
+        }
     }
 
     /* SEQUENCER */
@@ -97,7 +95,8 @@ library SourceGrading {
         uint256 startedAt,
         uint256 now_
     ) internal pure returns (uint256 status, uint256 since) {
-        if (startedAt == 0 || startedAt > now_ || answer < 0 || answer > 1) return (SEQ_UNKNOWN, 0);
+        // a negative answer is a huge number
+        if (startedAt == 0 || startedAt > now_ || uint256(answer) > 1) return (SEQ_UNKNOWN, 0);
         return (answer == 0 ? SEQ_UP : SEQ_DOWN, startedAt);
     }
 }

@@ -67,7 +67,11 @@ library TwapRing {
             uint256 newest = _at(ring, head);
             uint256 found = newest;
             uint256 after_ = count; // position of the first observation later than `start`
-            if (uint40(newest) > start) (found, after_) = _search(ring, oldest, count - 1, start);
+            if (uint40(newest) > start) {
+                // at most window / SPACING + 1 observations are later than `start`, so the one before them is not further back than this
+                uint256 reach = window / SPACING + 2;
+                (found, after_) = _search(ring, oldest, count > reach ? count - reach : 0, count - 1, start);
+            }
             if (after_ == 0) return (0, 0);
 
             inside = count - after_;
@@ -86,13 +90,15 @@ library TwapRing {
         return Observation(uint40(slot), uint96(slot >> 40), uint120(slot >> CUMULATIVE_AT));
     }
 
-    /// @dev Among positions 0 to `high` - 1, the first one later than `start` (`high` if none), and the observation before it.
+    /// @dev Among positions `from` to `high` - 1, the first one later than `start` (`high` if none), and the observation before it.
     function _search(
         uint256[RING_SIZE] storage ring,
         uint256 oldest,
+        uint256 from,
         uint256 high,
         uint256 start
     ) private view returns (uint256 found, uint256 low) {
+        low = from;
         unchecked {
             // low <= middle < high <= 127, so this ends after 7 steps
             while (low < high) {
