@@ -69,6 +69,7 @@ class Act:
     sender: Address
     value_wei: int = 0
     gas: int = GAS
+    through: Contract | None = None
 
     def by(self, sender: Address) -> "Act":
         """Return the same from another account."""
@@ -82,6 +83,10 @@ class Act:
         """Return the same with this much gas, without what a transaction costs by itself."""
         return replace(self, gas=gas)
 
+    def by_contract(self, account: Contract) -> "Act":
+        """Return the same from a HostileAccount, which pays from its own ether."""
+        return replace(self, through=account)
+
 
 class Scene:
     """An oracle without feeds; sources that answer and agree."""
@@ -89,9 +94,7 @@ class Scene:
     def __init__(self) -> None:
         self.chain, self.roles = Revm(NOW), actors()
         self.pyth = self.deploy("MockPyth", 1, 0)
-        self.aggregator, self.successor = (
-            self.deploy("MockAggregator", 8, NAME) for _ in range(2)
-        )
+        self.aggregator, self.successor = (self.deploy("MockAggregator", 8, NAME) for _ in range(2))
         self.sequencer = self.deploy("MockSequencerFeed", NOW - 10**6)
         self.oracle = self.deploy(
             "PriceOracle", self.pyth.address, self.roles.timelock, self.roles.guardian
@@ -182,9 +185,13 @@ class Scene:
         """Make a call; return its refusal or None, the oracle's events and the answer."""
         call = self.oracle.call(act.function, len(act.arguments))
         try:
-            receipt = call.send(
-                *act.arguments, sender=act.sender, value=act.value_wei, gas=act.gas
-            )
+            if act.through is None:
+                receipt = call.send(
+                    *act.arguments, sender=act.sender, value=act.value_wei, gas=act.gas
+                )
+            else:
+                inner = (self.oracle.address, act.value_wei, call.method.encode(*act.arguments))
+                receipt = act.through.send("execute", [inner], sender=act.sender)
         except Refused as refused:
             return (refused.name, refused.args_), (), None
         events = tuple((log.event, log.args) for log in receipt.of(self.oracle))

@@ -1,0 +1,236 @@
+"""poke: look at the sources; trip, or accept the price and write it down."""
+
+from dataclasses import replace
+from unittest.mock import ANY
+
+import pytest
+
+from clearing.spec.oracle_types import Gate, PriceState, TripReason
+from tests.unit.adjudicator.scene import refusal
+from tests.unit.price_oracle.scene import (
+    E8,
+    FEED,
+    NOW,
+    OTHER,
+    PARAMS,
+    REJECT,
+    event,
+    usd,
+)
+
+NEEDED_GAS = 200_000 * 64 // 63 + 5_000
+
+
+def poke(scene, feed=FEED):
+    return scene.act("poke", feed)
+
+
+def poked(state, mid, *, gates=0, recorded):
+    return event("Poked", feed=FEED, state=state, gates=gates, mid=usd(mid), recorded=recorded)
+
+
+def tripped(reason, c, p, twap=0):
+    return event("Tripped", feed=FEED, reason=reason, c=usd(c), p=usd(p), twap=usd(twap))
+
+
+# A PRICE IS ACCEPTED
+
+
+def test_poke__normal__is_the_last_good_price_and_an_observation(scene):
+    scene.wait(30)
+    scene.pyth_says(3_001)
+
+    assert scene.changes_of(poke(scene)) == {
+        "last_good": usd(3_001),
+        "last_good_at": NOW + 30,
+        "head": 1,
+        "count": 2,
+        "ring[1]": (NOW + 30, usd(3_001), 30 * usd(3_003)),
+    }
+
+
+def test_poke__normal__emits_poked(scene):
+    scene.wait(30)
+
+    assert scene.events_of(poke(scene)) == (poked(PriceState.NORMAL, 3_003, recorded=True),)
+
+
+def test_poke__29_s_after_an_observation__writes_none(scene):
+    scene.wait(29)
+
+    assert scene.events_of(poke(scene)) == (poked(PriceState.NORMAL, 3_003, recorded=False),)
+    assert scene.read("memoOf", FEED)[9:11] == (0, 1)
+
+
+def test_poke__after_a_gap__starts_the_ring_anew(scene):
+    gap = PARAMS.twap_max_gap + 1
+    scene.wait(gap)
+
+    assert scene.changes_of(poke(scene))["gap_at"] == NOW + gap
+
+
+def test_poke__diverged__changes_nothing(scene):
+    scene.wait(30)
+    scene.pyth_says(3_090)
+    before = scene.picture()
+
+    assert scene.events_of(poke(scene)) == (poked(PriceState.DIVERGED, 3_000, recorded=False),)
+    assert scene.picture() == before
+
+
+def test_poke__sequencer_just_up__accepts_but_writes_no_observation(scene):
+    scene.sequencer_says(is_down=True)
+    scene.wait(30)
+    scene.sequencer_says(is_down=False)
+
+    assert scene.events_of(poke(scene)) == (
+        poked(
+            PriceState.NORMAL,
+            3_003,
+            gates=Gate.SEQ_GRACE | Gate.SEQ_GRACE_OPEN,
+            recorded=False,
+        ),
+    )
+
+
+# THE BREAKER
+
+
+def test_poke__sources_too_far_apart__latches(scene):
+    """[ORA-08] What was seen before the trip is kept."""
+    scene.wait(30)
+    scene.pyth_says(3_100)
+
+    changed = scene.changes_of(poke(scene))
+
+    assert changed == {"latch": TripReason.DEVIATION, "tripped_at": NOW + 30}
+
+
+def test_poke__sources_too_far_apart__emits_tripped_then_poked(scene):
+    scene.wait(30)
+    scene.pyth_says(3_100)
+
+    assert scene.events_of(poke(scene)) == (
+        tripped(TripReason.DEVIATION, 3_000, 3_100),
+        poked(PriceState.TRIPPED, 3_003, recorded=False),
+    )
+
+
+def test_poke__unconfirmed_jump__latches_and_counts_rounds_from_here(scene):
+    scene.wait(100)
+    scene.chainlink(3_200)
+
+    assert scene.changes_of(poke(scene)) == {
+        "latch": TripReason.JUMP,
+        "tripped_at": NOW + 100,
+        "since": NOW + 100,
+        "last_at": NOW + 100,
+        "last_price": usd(3_200),
+    }
+
+
+def test_poke__confirmed_jump__is_accepted(scene):
+    scene.wait(100)
+    scene.chainlink(3_200)
+    scene.pyth_says(3_205, age=1)
+
+    assert scene.events_of(poke(scene)) == (poked(PriceState.NORMAL, 3_200, recorded=True),)
+
+
+def test_poke__both_out_of_their_bounds__emits_tripped_without_prices(scene):
+    bounded = replace(PARAMS, sanity_max_e8=10_000 * E8)
+    scene.send(scene.act("setParams", FEED, bounded, by=scene.roles.timelock))
+    scene.wait(30)
+    scene.chainlink(10_001)
+    scene.pyth_says(10_001)
+
+    assert scene.events_of(poke(scene)) == (
+        tripped(TripReason.SANITY, 0, 0),
+        poked(PriceState.TRIPPED, 3_003, recorded=False),
+    )
+
+
+def test_poke__greater_reason__replaces_the_latch(jumped):
+    jumped.wait(30)
+    jumped.pyth_says(3_400)
+
+    changed = jumped.changes_of(poke(jumped))
+
+    assert changed == {
+        "latch": TripReason.DEVIATION,
+        "tripped_at": NOW + 130,
+        "since": 0,
+        "last_at": 0,
+        "last_price": 0,
+    }
+
+
+def test_poke__lesser_reason__leaves_the_latch(deviated):
+    deviated.wait(100)
+    deviated.chainlink(3_300)
+
+    assert deviated.events_of(poke(deviated)) == (poked(PriceState.TRIPPED, 3_003, recorded=False),)
+    assert deviated.read("memoOf", FEED)[3] == TripReason.DEVIATION
+
+
+def test_poke__agreement_while_latched__counts_once_a_timestamp(deviated):
+    """[ORA-13]."""
+    deviated.wait(1)
+    deviated.pyth_says(3_001)
+
+    deviated.send(poke(deviated), poke(deviated))
+
+    assert deviated.read("memoOf", FEED)[5:8] == (1, 0, NOW + 31)
+
+
+def test_poke__apart_again_while_latched__starts_the_count_anew(deviated):
+    deviated.wait(1)
+    deviated.pyth_says(3_001)
+    deviated.send(poke(deviated))
+    deviated.wait(1)
+    deviated.pyth_says(3_008)
+
+    assert deviated.changes_of(poke(deviated)) == {"evidence": 0}
+
+
+def test_poke__rounds_in_line_after_a_jump__are_counted(jumped):
+    for _ in range(2):
+        jumped.wait(150)
+        jumped.chainlink(3_210)
+        jumped.send(poke(jumped))
+
+    assert jumped.read("memoOf", FEED)[5:9] == (2, NOW + 100, NOW + 400, usd(3_210))
+
+
+# REFUSALS
+
+
+def test_poke__of_no_feed__is_refused(scene):
+    scene.assert_only_fails_for(
+        lambda feed: poke(scene, feed),
+        broken=OTHER,
+        fixed=FEED,
+        error=refusal("UnknownFeed", feed=OTHER),
+    )
+
+
+def test_poke__failed_source_without_all_of_its_gas__is_refused(scene):
+    """[ORA-02] A failure counts only if the source could have answered."""
+    scene.misbehave(scene.aggregator, REJECT)
+
+    scene.assert_only_fails_for(
+        lambda gas: poke(scene).with_gas(gas),
+        broken=NEEDED_GAS,
+        fixed=NEEDED_GAS + 200_000,
+        error=refusal("InsufficientGas", have=ANY, want=NEEDED_GAS),
+    )
+
+
+@pytest.mark.parametrize("gas", [NEEDED_GAS, NEEDED_GAS + 20_000])
+def test_poke__failed_source__tells_the_gas_that_was_left(scene, gas):
+    scene.misbehave(scene.aggregator, REJECT)
+
+    (name, (have, want)), _, _ = scene.attempt(poke(scene).with_gas(gas))
+
+    assert (name, want) == ("InsufficientGas", NEEDED_GAS)
+    assert gas - 60_000 < have < min(gas, want)
