@@ -1,5 +1,7 @@
 """The oracle on revm and its specification: the same readings, verdicts, prices, events, storage.
 
+[ORA-03] [ORA-12] [ORA-13] [ORA-14] [ORA-21] [ORA-23]
+
 `python -m tests.invariants.oracle` plays the same schedules for as long as there is patience.
 """
 
