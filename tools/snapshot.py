@@ -17,9 +17,9 @@ __all__ = ["main"]
 
 ROOT = Path(__file__).resolve().parents[1]
 SNAPSHOTS = ROOT / "snapshots"
-OPENZEPPELIN = "node_modules/@openzeppelin/contracts"
+LIBRARIES = ("node_modules/@openzeppelin/contracts", "node_modules/@pythnetwork/pyth-sdk-solidity")
 NOT_DEPLOYED = ("contracts/mocks/", "contracts/libraries/", "contracts/interfaces/")
-MAX_RUNTIME_BYTES = {"Adjudicator": 22_000}
+MAX_RUNTIME_BYTES = {"Adjudicator": 22_000, "PriceOracle": 22_000}
 EIP_170_RUNTIME_BYTES = 24_576
 EIP_3860_INIT_BYTES = 2 * EIP_170_RUNTIME_BYTES
 
@@ -63,7 +63,7 @@ def _solidity_layouts(names: dict[str, str]) -> dict[str, Layout]:
         str(path.relative_to(ROOT)).removeprefix("node_modules/"): {
             "content": path.read_text("utf-8")
         }
-        for folder in ("contracts", OPENZEPPELIN)
+        for folder in ("contracts", *LIBRARIES)
         for path in (ROOT / folder).rglob("*.sol")
         if ".cache" not in path.parts
     }

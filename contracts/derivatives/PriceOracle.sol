@@ -96,8 +96,7 @@ contract PriceOracle is FeedAdmin {
     /// @inheritdoc IPriceOracle
     function readingOf(FeedId feed) external view returns (Reading memory) {
         Feed storage f = _feed(feed);
-        Look memory r;
-        _look(feed, f, f.memo, r);
+        Look memory r = _look(feed, f, f.memo);
         if (!r.ringFit) _lookAtRing(r, f, f.memo, f.rules);
         return r.asReading();
     }

@@ -260,8 +260,8 @@ interface IPriceOracle {
     /// @dev Self-test: decimals and description are as expected; the new Chainlink is OK and the new sequencer feed answers and says
     /// up; c is within 500 bps of the present mid.
     /// Where there is no present price (FROZEN, TRIPPED) that mid is the last good price, which may be far from today's: then both
-    /// sources must be OK and AGREE, and c within max(500, jump(now - lastGoodAt)) bps of it. A latch stays. Reverts: NotTimelock,
-    /// UnknownFeed, and as addFeed, PriceMoved.
+    /// sources must be OK and AGREE, and c within max(500, jump(now - lastGoodAt)) bps of it. A latch stays, a new one fails the test.
+    /// Reverts: NotTimelock, UnknownFeed, and as addFeed, PriceMoved.
     function replaceFeed(
         FeedId feed,
         FeedSources calldata sources,

@@ -86,8 +86,10 @@ abstract contract FeedAdmin is FeedKeeper {
         _store(feed, sources, params);
         emit FeedAdded(feed, sources, params, description);
 
-        Look memory r;
-        _poke(feed, r);
+        Feed storage f = _slotOf(feed);
+        Memo m = f.memo;
+        Look memory r = _look(feed, f, m);
+        _apply(feed, f, m, r);
         if (r.state != NORMAL) revert SelfTestFailed(PriceState(r.state), uint8(r.gates));
         _requireWorking(feed, r);
     }
@@ -99,16 +101,16 @@ abstract contract FeedAdmin is FeedKeeper {
         FeedParams calldata params,
         string calldata description
     ) external onlyTimelock {
-        Look memory before;
-        Memo m = _feed(feed).memo;
-        _look(feed, _slotOf(feed), m, before);
+        Feed storage f = _feed(feed);
+        Look memory before = _look(feed, f, f.memo);
         _requireNamed(sources, description);
         (FeedSources memory oldSources, FeedParams memory oldParams) = configOf(feed);
         _store(feed, sources, params);
         emit FeedReplaced(feed, oldSources, sources, oldParams, params, description);
 
-        Look memory r;
-        _poke(feed, r);
+        Memo m = f.memo;
+        Look memory r = _look(feed, f, m);
+        _apply(feed, f, m, r);
         // a latch may stay, a new one may not come
         if (r.state == TRIPPED && m.latch() == NONE) revert SelfTestFailed(PriceState(r.state), uint8(r.gates));
         _requireSamePrice(feed, before, r);

@@ -54,8 +54,8 @@ abstract contract FeedBook is IPriceOracle {
 
     /* LOOK */
 
-    /// @dev Fill an empty reading: the sources as they are now, judged with the past that `m` tells.
-    function _look(FeedId feed, Feed storage f, Memo m, Look memory r) internal view {
+    /// @dev The sources as they are now, judged with the past that `m` tells.
+    function _look(FeedId feed, Feed storage f, Memo m) internal view returns (Look memory r) {
         PrimaryWord primary = f.primary;
         if (!primary.exists()) revert UnknownFeed(feed);
         GuardWord guard = f.guard;
@@ -159,9 +159,8 @@ abstract contract FeedBook is IPriceOracle {
     function _take(FeedId feed, uint256 kind) internal returns (QuoteHead q, Band band) {
         q = PriceCache.head(feed);
         if (q.isPresent()) return (q, PriceCache.band(feed, kind));
-        Look memory r;
         Feed storage f = _feeds[feed];
-        _look(feed, f, f.memo, r);
+        Look memory r = _look(feed, f, f.memo);
         return (_remember(feed, r), QuoteLib.bandOf(r, kind));
     }
 
@@ -169,9 +168,8 @@ abstract contract FeedBook is IPriceOracle {
     function _peek(FeedId feed, uint256 kind) internal view returns (QuoteHead q, Band band) {
         q = PriceCache.head(feed);
         if (q.isPresent()) return (q, PriceCache.band(feed, kind));
-        Look memory r;
         Feed storage f = _feeds[feed];
-        _look(feed, f, f.memo, r);
+        Look memory r = _look(feed, f, f.memo);
         return (QuoteLib.headOf(r), QuoteLib.bandOf(r, kind));
     }
 

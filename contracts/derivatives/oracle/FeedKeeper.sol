@@ -32,8 +32,7 @@ abstract contract FeedKeeper is FeedBook {
 
     /// @inheritdoc IPriceOracle
     function poke(FeedId feed) external {
-        Look memory r;
-        _poke(feed, r);
+        _poke(feed);
     }
 
     /// @inheritdoc IPriceOracle
@@ -46,8 +45,7 @@ abstract contract FeedKeeper is FeedBook {
 
         PYTH.updatePriceFeeds{value: fee}(data);
         for (uint256 i = 0; i < feeds_.length; ++i) {
-            Look memory r;
-            _poke(feeds_[i], r);
+            _poke(feeds_[i]);
         }
 
         // Last: whoever is called here finds everything done, and a second call brings its own value.
@@ -62,12 +60,14 @@ abstract contract FeedKeeper is FeedBook {
         return PYTH.getUpdateFee(data);
     }
 
-    /// @dev Look, latch or gather evidence, accept, record. Fills `r`, which must be empty, and returns what is stored now.
-    function _poke(FeedId feed, Look memory r) internal returns (Memo m) {
+    function _poke(FeedId feed) private {
         Feed storage f = _slotOf(feed);
-        m = f.memo;
-        _look(feed, f, m, r);
+        Memo m = f.memo;
+        _apply(feed, f, m, _look(feed, f, m));
+    }
 
+    /// @dev Latch or gather evidence, accept, record. `m` is what was stored before, `r` what was seen with it; returns what is stored now.
+    function _apply(FeedId feed, Feed storage f, Memo m, Look memory r) internal returns (Memo) {
         uint256 latch = m.latch();
         if (r.trip > latch) {
             m = m.latched(r.trip);
@@ -81,31 +81,32 @@ abstract contract FeedKeeper is FeedBook {
             m = m.accepted(r.mid, block.timestamp);
             (r.lastGood, r.lastGoodAt) = (r.mid, block.timestamp);
         }
-        bool recorded;
+        bool recorded = false;
         if (ActionTable.allows(TWAP_RECORD, r.state, r.gates, r.agree)) {
             (m, recorded) = f.ring.record(m, r.mid, block.timestamp, f.rules.twapMaxGap());
         }
         f.memo = m;
         _remember(feed, r);
         emit Poked(feed, PriceState(r.state), uint8(r.gates), r.mid, recorded);
+        return m;
     }
 
     /* RESET */
 
     /// @inheritdoc IPriceOracle
     function reset(FeedId feed) external {
-        Look memory r;
-        Memo m = _poke(feed, r);
+        Feed storage f = _slotOf(feed);
+        Memo m = f.memo;
+        Look memory r = _look(feed, f, m);
+        m = _apply(feed, f, m, r);
         uint256 latch = m.latch();
         if (latch == NONE) revert NotTripped(feed);
-        Feed storage f = _slotOf(feed);
         if (msg.sender != TIMELOCK && !f.trip.isDue(latch, r, f.primary, f.guard, f.rules, block.timestamp)) {
             revert ResetNotDue(feed, TripReason(latch));
         }
 
         m = m.latched(NONE);
-        Look memory afresh;
-        _look(feed, f, m.forgotten(), afresh);
+        Look memory afresh = _look(feed, f, m.forgotten());
         if (afresh.isGood()) m = m.accepted(afresh.mid, block.timestamp);
         f.memo = m;
         PriceCache.forget(feed);
