@@ -14,7 +14,8 @@ from typing import Any, Final
 from eth_account import Account
 
 from clearing.chain.anvil import Anvil, run_anvil
-from clearing.chain.contract import Contract
+from clearing.chain.artifacts import load
+from clearing.chain.contract import Call, Contract, interface_of
 from clearing.chain.deploy import deploy
 from clearing.chain.params import Parameters, Sourced, Token, read_parameters
 from clearing.chain.sender import Receipt, Sender
@@ -25,8 +26,10 @@ from clearing.spec.units import Address
 
 __all__ = [
     "AMOUNT",
+    "BLOCK_S",
     "LEGS_MAX",
     "STAKE_RAW",
+    "START",
     "UNITS",
     "Party",
     "Rig",
@@ -126,21 +129,31 @@ class Scene:
         self, contract: Contract, method: str, *args: Any, sender: Address, value_wei: int = 0
     ) -> Receipt:
         """Send a transaction in the next block and return its receipt."""
-        self.now += BLOCK_S
-        self.rig.anvil.node.request("evm_setNextBlockTimestamp", [self.now])
+        self._next_block()
         call = contract.transact(method, *args, value_wei=value_wei)
         receipt = self._sender(sender).send(call)
         self.sent.append(receipt.hash)
         return receipt
 
+    def create(self, kind: str, *args: object) -> Contract:
+        """Deploy a contract that is no part of the rig."""
+        self._next_block()
+        data = load(kind).bytecode + interface_of(kind).constructor.encode(args)
+        made = self._sender(self.rig.roles["deployer"]).send(Call(None, data, f"deploy {kind}"))
+        assert made.created is not None, "a creation creates"
+        return Contract(self.rig.anvil.node, kind, made.created)
+
+    def calls_of(self, transaction: bytes) -> list[int]:
+        """Return the gas that each direct call of a transaction used, in their order."""
+        calls = self._trace(transaction)["calls"]
+        assert not any("error" in call for call in calls), "only what succeeded is measured"
+        return [int(call["gasUsed"], 16) for call in calls]
+
     def used_by(self, contract: Contract, transaction: bytes) -> int:
         """Return the gas that the transaction's direct calls to a contract used."""
-        options = {"tracer": "callTracer"}
-        trace = self.rig.anvil.node.request(
-            "debug_traceTransaction", ["0x" + transaction.hex(), options]
-        )
         callee = "0x" + contract.address.hex()
-        return sum(int(c["gasUsed"], 16) for c in trace["calls"] if c["to"].lower() == callee)
+        calls = self._trace(transaction)["calls"]
+        return sum(int(c["gasUsed"], 16) for c in calls if c["to"].lower() == callee)
 
     def wait(self, duration_s: int) -> None:
         """Let time pass; a block is mined at its end."""
@@ -163,6 +176,16 @@ class Scene:
         for token in tokens:
             for party in (self.rig.low, self.rig.high):
                 self.deposit(party, token, amount)
+
+    def _next_block(self) -> None:
+        self.now += BLOCK_S
+        self.rig.anvil.node.request("evm_setNextBlockTimestamp", [self.now])
+
+    def _trace(self, transaction: bytes) -> Any:
+        options = {"tracer": "callTracer"}
+        return self.rig.anvil.node.request(
+            "debug_traceTransaction", ["0x" + transaction.hex(), options]
+        )
 
     def _sender(self, address: Address) -> Sender:
         if address not in self._senders:
