@@ -32,7 +32,7 @@ def test_pause__soon_over__emits_feed_paused(scene):
 
 @pytest.mark.parametrize("excess", [0, 1, 2**39])
 def test_pause__longer_than_72_hours__is_clamped(scene, excess):
-    """[ORA-16]."""
+    """[ORA-22]."""
     events = scene.events_of(pause(scene, min(NOW + MAX_S + excess, 2**40 - 1)))
 
     assert events == (event("FeedPaused", feed=FEED, until=NOW + MAX_S),)
@@ -60,7 +60,7 @@ def test_pause__of_no_feed__is_refused(scene):
 
 
 def test_pause__within_7_days_of_the_last__is_refused(scene):
-    """[ORA-16] No chain of pauses is one long pause."""
+    """[ORA-22] No chain of pauses is one long pause."""
     scene.send(pause(scene, NOW + 60))
     again = NOW + 60 + GAP_S
 

@@ -97,7 +97,7 @@ def test_poke__sequencer_just_up__accepts_but_writes_no_observation(scene):
 
 
 def test_poke__sources_too_far_apart__latches(scene):
-    """[ORA-08] What was seen before the trip is kept."""
+    """What was seen before the trip is kept."""
     scene.wait(30)
     scene.pyth_says(3_100)
 
@@ -174,7 +174,7 @@ def test_poke__lesser_reason__leaves_the_latch(deviated):
 
 
 def test_poke__agreement_while_latched__counts_once_a_timestamp(deviated):
-    """[ORA-13]."""
+    """[ORA-11] A second poke of a block adds nothing."""
     deviated.wait(1)
     deviated.pyth_says(3_001)
 

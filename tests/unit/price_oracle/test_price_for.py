@@ -26,7 +26,6 @@ def ask(scene, action=Action.OPEN, *, is_long=True, feed=FEED):
 @pytest.mark.parametrize("action", Action)
 @pytest.mark.parametrize("is_long", [True, False])
 def test_price_for__normal__is_the_side_against_the_taker(scene, action, is_long):
-    """[ORA-04]."""
     long, short = NORMAL[action]
 
     price = scene.send(ask(scene, action, is_long=is_long))
@@ -74,7 +73,7 @@ def batch_of(scene, kinds):
 
 
 def test_price_for__second_read_in_a_transaction__is_the_first(scene, engine):
-    """[ORA-18] Though Pyth diverged in between."""
+    """Though Pyth diverged in between."""
     engine.send("execute", batch_of(scene, ["ask", "move", "ask"]), sender=scene.roles.outsider)
 
     assert scene.read("getPrice", FEED)[4] == PriceState.DIVERGED
@@ -82,7 +81,7 @@ def test_price_for__second_read_in_a_transaction__is_the_first(scene, engine):
 
 @pytest.mark.parametrize("kinds", [["move", "ask"], ["ask", "move", "poke", "ask"]])
 def test_price_for__poke_in_a_transaction__renews_what_is_remembered(scene, engine, kinds):
-    """[ORA-18] A first read sees the present, too."""
+    """A first read sees the present, too."""
     with pytest.raises(Refused) as refused:
         engine.send("execute", batch_of(scene, kinds), sender=scene.roles.outsider)
 

@@ -64,7 +64,7 @@ def test_replace_feed__same_price__emits_feed_replaced_and_poked(ready):
 
 
 def test_replace_feed__latched__stays_latched(deviated):
-    """[ORA-13]."""
+    """[ORA-14]."""
     deviated.wait(1)
     deviated.pyth_says(3_001)
     deviated.chainlink(3_001, source=deviated.successor)
@@ -154,7 +154,7 @@ def test_replace_feed__aggregator_too_old__is_refused(ready):
 
 
 def test_replace_feed__that_would_trip__is_refused(ready):
-    """[ORA-08] 300 bps, and 10 for each root of a second: 400 after 100 s."""
+    """300 bps, and 10 for each root of a second: 400 after 100 s."""
 
     def at(dollars):
         ready.chainlink(dollars, source=ready.successor)

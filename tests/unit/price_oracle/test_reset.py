@@ -26,7 +26,7 @@ COOLED = NOW + 30 + PARAMS.cooldown
 
 
 def test_reset__agreement_after_a_deviation__takes_the_latch_off(deviated):
-    """[ORA-13]."""
+    """[ORA-14]."""
     agree(deviated, COOLED, times=2)
 
     deviated.send(reset(deviated))
@@ -62,7 +62,7 @@ def test_reset__jump_that_both_sources_confirm__takes_the_latch_off(jumped):
 
 
 def test_reset__jump_that_chainlink_repeats__takes_the_latch_off(jumped):
-    """[ORA-13] Three rounds in line over 300 s; the price at rest is the new one."""
+    """[ORA-15] Three rounds in line over 300 s; the price at rest is the new one."""
     for _ in range(3):
         jumped.wait(100)
         jumped.chainlink(3_210)

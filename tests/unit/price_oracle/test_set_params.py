@@ -74,7 +74,7 @@ def test_set_params__other_limits__emits_params_changed(scene):
 
 
 def test_set_params__smaller_gap__starts_the_ring_anew(scene):
-    """[ORA-05] What was no gap yesterday may be one today."""
+    """What was no gap yesterday may be one today."""
     scene.wait(40)
 
     assert scene.changes_of(set_params(scene, replace(PARAMS, twap_max_gap=599))) == {
@@ -111,6 +111,7 @@ def test_set_params__each_bound__is_the_last_value_that_is_stored(scene, name, e
     ],
 )
 def test_set_params__beyond_a_bound__is_refused(scene, name, value, bound):
+    """[ORA-23]."""
     scene.assert_only_fails_for(
         lambda given: set_params(scene, replace(PARAMS, **{SNAKES[name]: given})),
         broken=value,

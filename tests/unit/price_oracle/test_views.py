@@ -84,7 +84,6 @@ def test_views__of_no_feed__are_refused(scene, name):
 
 @pytest.mark.parametrize("state", PriceState)
 def test_is_allowed__each_state__as_the_table_says(scene, state):
-    """[ORA-04]."""
     scene.become(state)
 
     answers = {action: scene.read("isAllowed", FEED, action) for action in Action}
@@ -95,7 +94,7 @@ def test_is_allowed__each_state__as_the_table_says(scene, state):
 
 @pytest.mark.parametrize("gates", FORBIDDEN)
 def test_is_allowed__each_gate__as_the_table_says(scene, gates):
-    """[ORA-16]."""
+    """[ORA-18] CLOSE is not among what the grace forbids."""
     raise_gate(scene, gates)
 
     answers = {action: scene.read("isAllowed", FEED, action) for action in Action}
@@ -160,7 +159,7 @@ def test_peek_valuation__each_purpose__is_price_for_valuation(scene, purpose, is
     ],
 )
 def test_get_price__each_state__has_its_band(scene, state, mid, lo, hi):
-    """[ORA-04] Worked by hand."""
+    """Worked by hand."""
     scene.become(state)
 
     answer = scene.read("getPrice", FEED)
