@@ -64,6 +64,7 @@ def test_reading__any_scene__orders_its_bands(scene):
     band = (reading.lo, reading.hi)
 
     assert 0 < reading.lo <= reading.mid <= reading.hi, "ORA-01"
+    assert min(reading.open_lo, reading.liq_lo) > 0, "ORA-01"
     assert contains((reading.open_lo, reading.open_hi), band), "ORA-01"
     assert contains((reading.liq_lo, reading.liq_hi), band), "ORA-01"
 

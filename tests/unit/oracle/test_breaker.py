@@ -241,7 +241,7 @@ def test_reset__jump__pyth_may_not_contradict():
 
 
 def test_reset__jump_of_pyth__counts_chainlinks_rounds_from_the_first_it_sees():
-    lone = answers(None, pyth(3_000_00))
+    lone = answers(chainlink(3_000_00, 1_501), pyth(3_000_00))
     tripped = poked(oracle(feed(last_good=usd("2700"))), (NOW, lone))
     assert latch_of(tripped) == Latch(TripReason.JUMP, tripped_at=NOW)
 

@@ -42,7 +42,6 @@ def test_grade_chainlink__good_answer__is_ok_with_its_price():
         {"answer": 0},
         {"answer": -1},
         {"answer": -(2**255)},
-        {"answer": 2**255 - 1},
         {"updated_at": 0},
         {"updated_at": NOW + 1},
         {"updated_at": 2**256 - 1},
@@ -53,6 +52,7 @@ def test_grade_chainlink__no_price__is_broken_and_tells_nothing(change):
     graded = graded_chainlink(replace(OK_CHAINLINK, **change))
 
     assert (graded.grade, graded.price, graded.at) == (Grade.BROKEN, 0, 0)
+    assert not graded.is_out_of_bounds
 
 
 def test_grade_chainlink__call_failed__is_broken():
@@ -71,9 +71,10 @@ def test_grade_chainlink__sanity_bounds__are_inside_and_beyond_is_out_of_bounds(
 
     assert graded_chainlink(OK_CHAINLINK, **inside).grade is Grade.OK
     above = graded_chainlink(replace(OK_CHAINLINK, answer=3_000 * E8 + 2), **inside)
+    far = graded_chainlink(replace(OK_CHAINLINK, answer=2**255 - 1), **inside)
     below = graded_chainlink(replace(OK_CHAINLINK, answer=3_000 * E8 - 1), **inside)
 
-    for graded in (above, below):
+    for graded in (above, below, far):
         assert (graded.grade, graded.is_out_of_bounds) == (Grade.BROKEN, True)
     assert not graded_chainlink(None, **inside).is_out_of_bounds
 
@@ -102,6 +103,7 @@ def test_grade_pyth__no_price__is_broken_and_tells_nothing(change):
     graded = graded_pyth(replace(OK_PYTH, **change))
 
     assert (graded.grade, graded.price, graded.conf, graded.at) == (Grade.BROKEN, 0, 0, 0)
+    assert not graded.is_out_of_bounds
 
 
 @pytest.mark.parametrize("expo", [0, -1, -8, -18])

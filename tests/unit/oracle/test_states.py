@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from clearing.spec.oracle_feed import NOT_LATCHED, Latch, reading_of
-from clearing.spec.oracle_ring import EMPTY_RING, restarted
+from clearing.spec.oracle_ring import EMPTY_RING, record, restarted
 from clearing.spec.oracle_types import (
     Gate,
     Grade,
@@ -13,7 +13,7 @@ from clearing.spec.oracle_types import (
     SequencerAnswer,
     TripReason,
 )
-from tests.harness.prices import E8, NOW, PARAMS, answers, chainlink, feed, pyth, usd
+from tests.harness.prices import E8, NOW, PARAMS, answers, chainlink, feed, pyth, ring_at, usd
 
 STALE_CHAINLINK = chainlink(3_000_00, 1_501)
 STALE_PYTH = pyth(3_000_00, 61)
@@ -160,6 +160,27 @@ def test_state__latched_while_sources_agree__has_their_price_again():
     assert bands(reading) == (band("2985", "3004.5"),) * 3
 
 
+def test_state__latched_in_agreement__counts_the_last_good_price_too():
+    latched = replace(feed(usd("2900"), twap=None), latch=Latch(TripReason.DEVIATION, NOW - 10))
+
+    assert bands(read(chainlink(3_000_00), pyth(3_003_00), of=latched))[0] == band("2900", "3004.5")
+
+
+def test_state__tripped__counts_no_source_that_is_not_ok():
+    latched = replace(feed(twap=None), latch=Latch(TripReason.SANITY, NOW - 10))
+
+    assert bands(read(STALE_CHAINLINK, STALE_PYTH, of=latched))[0] == band("2990", "2990")
+    assert bands(read(None, None, of=latched))[0] == band("2990", "2990")
+    assert bands(read(STALE_CHAINLINK, pyth(3_003_00), of=latched))[0] == band("2990", "3004.5")
+    assert bands(read(chainlink(3_000_00), STALE_PYTH, of=latched))[0] == band("2990", "3004.5")
+
+
+def test_state__confidence_beyond_the_price__leaves_a_price_above_zero():
+    reading = read(chainlink(3_000_00), pyth(3_003_00, conf_cents=9_000_00))
+
+    assert (reading.open_lo, reading.open_hi) == (1, usd("12003"))
+
+
 # JUMPS
 
 
@@ -240,6 +261,22 @@ def test_ring__not_fit__bridges_nothing(unfit):
     reading = read(STALE_CHAINLINK, STALE_PYTH, of=replace(feed(), **unfit))
 
     assert (reading.ring_fit, reading.twap, reading.state) == (False, 0, PriceState.FROZEN)
+
+
+def test_ring__just_enough__is_fit():
+    """The oldest of the 15 lies at the window's start, the newest is a minute old."""
+    just = replace(PARAMS, twap_min_obs=15, twap_max_gap=60)
+
+    assert read(STALE_CHAINLINK, STALE_PYTH, of=feed(params=just)).ring_fit
+
+
+def test_ring__window__is_the_feeds():
+    """600 s at 3,000 and the last 300 at 3,300."""
+    ring, _ = record(ring_at(usd("3000"), NOW - 330), NOW - 300, usd("3300"), 600)
+
+    reading = read(STALE_CHAINLINK, STALE_PYTH, of=replace(feed(), ring=ring))
+
+    assert reading.twap == usd("3100")
 
 
 def test_ring__gap_ended_a_window_ago__is_fit():
