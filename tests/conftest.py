@@ -5,6 +5,7 @@ import os
 import ape
 import pytest
 from ape.api import AccountAPI
+from ape.contracts import ContractContainer
 from hypothesis import HealthCheck, settings
 
 __all__: list[str] = []
@@ -15,6 +16,27 @@ settings.register_profile("dev", deadline=None, max_examples=50, suppress_health
 settings.register_profile("ci", settings.get_profile("dev"), max_examples=200, derandomize=True)
 settings.register_profile("nightly", settings.get_profile("dev"), max_examples=5_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+class Compiled:
+    """The compiled contracts by name.
+
+    Ape's own project looks through the first 500 files below contracts/, its copies of the
+    dependencies among them, and calls a contract missing that comes later.
+    """
+
+    def __getattr__(self, name: str) -> ContractContainer:
+        """Return a contract. Raises AttributeError if none is called so."""
+        contract = (ape.project.manifest.contract_types or {}).get(name)
+        if contract is None:
+            raise AttributeError(f"no compiled contract is called {name}: run `make compile`")
+        return ContractContainer(contract)
+
+
+@pytest.fixture(scope="session")
+def project() -> Compiled:
+    """Stands in for Ape's fixture of that name."""
+    return Compiled()
 
 
 def _account(index: int) -> AccountAPI:
