@@ -55,6 +55,7 @@ compile: $(MANIFEST) ## compile the contracts into .build (only when one changed
 # --force: without it Ape compiles the files that changed, and not the contracts that inherit from them.
 $(MANIFEST): $(SOURCES) ape-config.yaml .build/sources.txt tools/solc/solc-v0.8.30 | $(VENV) $(NODE)
 	@echo "compile: $(words $(SOURCES)) contract files"
+	@rm -rf contracts/.cache  # copies of dependencies: with them Ape would see only some of ours
 	@tools/quietly $(RUN) ape compile --force
 	@touch $@
 
