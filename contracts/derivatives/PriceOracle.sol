@@ -10,6 +10,7 @@ import {
     Observation,
     PriceState,
     Purpose,
+    Quote,
     Reading,
     TripReason
 } from "../interfaces/OracleTypes.sol";
@@ -18,7 +19,8 @@ import {FeedBook} from "./oracle/FeedBook.sol";
 import {FeedKeeper} from "./oracle/FeedKeeper.sol";
 import {Look} from "./oracle/Look.sol";
 import {Memo} from "./oracle/Memo.sol";
-import {Band, PLAIN, QuoteHead, QuoteLib} from "./oracle/Quote.sol";
+import {Band, FAVOURABLE, PLAIN, QuoteHead, QuoteLib, STRICT} from "./oracle/Quote.sol";
+import {PriceCache} from "./oracle/PriceCache.sol";
 import {TripRecord} from "./oracle/TripRecord.sol";
 import {RING_SIZE, TwapRing} from "./oracle/TwapRing.sol";
 
@@ -51,6 +53,31 @@ contract PriceOracle is FeedAdmin {
     function priceForValuation(FeedId feed, Purpose purpose, bool isLong) external returns (uint256 price) {
         (QuoteHead q, Band band) = _take(feed, QuoteLib.bandOfPurpose(uint256(purpose)));
         return q.valueFor(band, uint256(purpose), isLong);
+    }
+
+    /// @inheritdoc IPriceOracle
+    function quote(FeedId feed) external returns (Quote memory) {
+        QuoteHead q = PriceCache.head(feed);
+        if (!q.isPresent()) {
+            Feed storage f = _slotOf(feed);
+            q = _remember(feed, _look(feed, f, f.memo));
+        }
+        return _quoteOf(feed, q);
+    }
+
+    /// @inheritdoc IPriceOracle
+    function peekQuote(FeedId feed) external view returns (Quote memory) {
+        QuoteHead q = PriceCache.head(feed);
+        if (q.isPresent()) return _quoteOf(feed, q);
+        Feed storage f = _slotOf(feed);
+        Look memory r = _look(feed, f, f.memo);
+        return
+            QuoteLib.asQuote(
+                QuoteLib.headOf(r),
+                QuoteLib.bandOf(r, PLAIN),
+                QuoteLib.bandOf(r, STRICT),
+                QuoteLib.bandOf(r, FAVOURABLE)
+            );
     }
 
     /// @inheritdoc IPriceOracle
@@ -132,5 +159,16 @@ contract PriceOracle is FeedAdmin {
     /// @inheritdoc IPriceOracle
     function parameters() external view returns (address timelock, address guardian, address pyth) {
         return (TIMELOCK, GUARDIAN, address(PYTH));
+    }
+
+    /// @dev From what the transaction remembers.
+    function _quoteOf(FeedId feed, QuoteHead q) private view returns (Quote memory) {
+        return
+            QuoteLib.asQuote(
+                q,
+                PriceCache.band(feed, PLAIN),
+                PriceCache.band(feed, STRICT),
+                PriceCache.band(feed, FAVOURABLE)
+            );
     }
 }

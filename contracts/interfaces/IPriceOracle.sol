@@ -10,6 +10,7 @@ import {
     Observation,
     PriceState,
     Purpose,
+    Quote,
     Reading,
     TripReason
 } from "./OracleTypes.sol";
@@ -177,6 +178,14 @@ interface IPriceOracle {
     /// @notice The price at which a position that is not acted on counts.
     /// @dev Never reverts for a source's fault: only UnknownFeed, InsufficientGas.
     function priceForValuation(FeedId feed, Purpose purpose, bool isLong) external returns (uint256 price);
+
+    /// @notice Everything a reader of prices needs, from one look; the rest of the transaction is answered from it.
+    /// @dev Never reverts for a source's fault: only UnknownFeed, InsufficientGas. The prices are those of `priceFor` and
+    /// `priceForValuation`; whether an action is allowed stands in `allowed`.
+    function quote(FeedId feed) external returns (Quote memory);
+
+    /// @notice As `quote`, remembering nothing.
+    function peekQuote(FeedId feed) external view returns (Quote memory);
 
     /// @notice As `priceFor`, remembering nothing.
     function peekPriceFor(FeedId feed, Action action, bool isLong) external view returns (uint256 price, bool degraded);

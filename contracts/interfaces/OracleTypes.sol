@@ -135,6 +135,23 @@ struct Reading {
     uint256 lastGoodAt;
 }
 
+/// All that a reader of prices needs, from one call. Valuation form: where nobody can price (FROZEN, TRIPPED unless the sources agree)
+/// mid is the last good price and the three bands are lastGood -/+ part(lastGood, 1000); nothing but SIGNED_REDUCE is allowed there.
+struct Quote {
+    uint256 mid;
+    uint256 funding; // price of the funding index: mid if FUNDING is allowed, else the last good price
+    uint256 lo; // CLOSE
+    uint256 hi;
+    uint256 openLo; // OPEN, WITHDRAW, and what is not acted on, adverse
+    uint256 openHi;
+    uint256 liqLo; // LIQUIDATE, and what is not acted on, favourable
+    uint256 liqHi;
+    uint256 allowed; // bit 1 << Action for each action that state and gates allow
+    bool degraded; // Pyth is not good enough for opening: net new open interest is capped
+    PriceState state;
+    uint8 gates; // GATE_ bits
+}
+
 /// What the contract remembers of a feed.
 struct FeedMemo {
     uint256 lastGood;

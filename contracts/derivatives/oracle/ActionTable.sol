@@ -24,6 +24,17 @@ library ActionTable {
             (0x070e << 80) | // FUNDING        NORMAL, PRIMARY, SECONDARY PAUSED, DOWN, GRACE
             (0x064e << 96); // TWAP_RECORD    the same, TRIPPED          DOWN, GRACE
 
+    uint256 private constant ACTIONS = 7;
+
+    /// @dev Bit 1 << action for each action that is allowed.
+    function allowed(uint256 state, uint256 gates, bool agree) internal pure returns (uint256 bits) {
+        unchecked {
+            for (uint256 action = 0; action < ACTIONS; ++action) {
+                if (allows(action, state, gates, agree)) bits |= 1 << action;
+            }
+        }
+    }
+
     function allows(uint256 action, uint256 state, uint256 gates, bool agree) internal pure returns (bool) {
         unchecked {
             // action < 7

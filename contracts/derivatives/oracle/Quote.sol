@@ -2,7 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {IPriceOracle} from "../../interfaces/IPriceOracle.sol";
-import {Action, PriceState} from "../../interfaces/OracleTypes.sol";
+import {Action, PriceState, Quote} from "../../interfaces/OracleTypes.sol";
 import {ActionTable} from "./ActionTable.sol";
 import {CLOSE, FROZEN, FUNDING, LIQUIDATE, Look, OPEN, TRIPPED, VALUE_LIQUIDATE, VALUE_MID, WITHDRAW} from "./Look.sol";
 import {PriceBounds} from "./PriceBounds.sol";
@@ -100,6 +100,33 @@ library QuoteLib {
 
     /* ANSWER */
 
+    /// @dev IPriceOracle.quote, from the head and the three bands.
+    function asQuote(
+        QuoteHead q,
+        Band plain,
+        Band strict,
+        Band favourable
+    ) internal pure returns (Quote memory r) {
+        (r.mid, r.state, r.gates) = (q.mid(), PriceState(q.state()), q.gates());
+        r.allowed = ActionTable.allowed(q.state(), q.gates(), q.isAgreed());
+        r.funding = (r.allowed >> FUNDING) & 1 == 0 ? q.lastGood() : r.mid;
+        r.degraded = QuoteHead.unwrap(q) & PYTH_OPENS == 0;
+        if (q.isPriced()) {
+            (r.lo, r.hi) = (plain.lo(), plain.hi());
+            (r.openLo, r.openHi) = (strict.lo(), strict.hi());
+            (r.liqLo, r.liqHi) = (favourable.lo(), favourable.hi());
+        } else {
+            r.mid = q.lastGood();
+            (r.lo, r.hi) = PriceBounds.aroundLastGood(r.mid);
+            (r.openLo, r.openHi, r.liqLo, r.liqHi) = (r.lo, r.hi, r.lo, r.hi);
+        }
+    }
+
+    /// @dev Whether there is a price at all beside the last good one.
+    function isPriced(QuoteHead q) internal pure returns (bool) {
+        return q.state() != FROZEN && (q.state() != TRIPPED || q.isAgreed());
+    }
+
     function allows(QuoteHead q, uint256 action) internal pure returns (bool) {
         return ActionTable.allows(action, q.state(), q.gates(), q.isAgreed());
     }
@@ -133,7 +160,7 @@ library QuoteLib {
 
     /// @dev IPriceOracle.priceForValuation; `band` is of the purpose's kind.
     function valueFor(QuoteHead q, Band band, uint256 purpose, bool isLong) internal pure returns (uint256) {
-        bool priced = q.state() != FROZEN && (q.state() != TRIPPED || q.isAgreed());
+        bool priced = q.isPriced();
         if (purpose == VALUE_MID) return priced ? q.mid() : q.lastGood();
         bool upper = isLong == (purpose == VALUE_LIQUIDATE);
         if (priced) return band.side(upper);

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {FeedId, PriceState} from "./OracleTypes.sol";
+import {AccountState, Context, HealthView, Kind, Leg, MarketState, PositionState, Purpose, Role, Sample} from "./EngineTypes.sol";
+import {AccountId, LimitParams, MarketId, MarketStatus, RiskParams, TradeParams} from "./PerpTypes.sol";
+
+/// @title The ledger of the perpetual swaps: custody, accounts, positions, markets
+/// @custom:security-contact See SECURITY.md
+/// @notice Cash-settled linear perpetuals in one collateral token. Every trade has two sides in this ledger: in each market Σ size = 0 and
+/// Σ quote = 0 always. Whoever trades talks to a module (VaultModule, MatchSettler, RiskManager); modules change the ledger through the
+/// primitives below, which keep those sums, settle funding, and judge the health of whoever acted.
+///
+/// @dev Units: lots 1e-8 units, pico 1e-12 USD, wad 1e-18 USD, ppm 1e-6, times Unix seconds. Cash is wad; the token's raw units times
+/// 10^(18 - decimals) are wad: exact in, rounded down out.
+///
+/// ACCOUNTS 0 vault, 1 backstop, 2 insurance, 3 fees belong to the protocol: no owner, no limit of markets, never liquidated. Others are
+/// made by `createAccount`, hold positions in at most 8 markets, and act through their owner or, for trading only, a session key.
+///
+/// EQUITY E = cash + Σ [quote - owed + floor(size · value)], owed = ceil(size · (F - f)), F the funding index of the position's side.
+/// VALUES, π the market's premium: OPEN long floor(openLo · min(1, 1 + π)), short ceil(openHi · max(1, 1 + π)); LIQUIDATE long
+/// floor(liqHi · (1 + π)), short ceil(liqLo · (1 + π)); MID mid. N = ceil(|size| · value); IM = ceil(N · rate(N)), rate = im + min(slope · N,
+/// imMax - im); MM = ceil(kappa · IM); sums over the account's markets.
+/// GATE, for each account that a call judges, after everything: E >= IM at OPEN; or, where the call only reduced (|size| fell and no
+/// sign changed), all valued at MID: E >= 0 and E · MM(before) >= E(before) · MM. An account with E < 0 at MID is moved only by
+/// liquidation and resolution.
+///
+/// BOOKING, in this order, for each leg: settle funding; refuse what pauses, the feed or the limits forbid; apply size and quote; charge the fee;
+/// then for the market: open interest, premium sample; then judge. |size| rising or changing its sign is an opening: it needs the OPEN
+/// bit unset, the feed's OPEN (for Kind.MATCH and Kind.VAULT), the market LIVE, and ends at minNotional or more at mid, as any position
+/// left over does. Reducing: REDUCE unset; Kind.VAULT asks the feed's CLOSE, Kind.MATCH its SIGNED_REDUCE. Kind.LIQUIDATION: LIQUIDATE
+/// unset and the feed's LIQUIDATE; the taker over opens without asking the feed's OPEN. MATCH also needs SETTLE unset.
+/// While the feed is degraded, at most openCap lots of net new open interest per market in ten minutes.
+///
+/// PAUSES: a mask for each market (the timelock's), and the guardian's own of OPEN and SETTLE over all markets, which lapses. Deposits have
+/// no bit; REDUCE cannot be paused without LIQUIDATE.
+interface IDerivativesEngine {
+    /* EVENTS */
+
+    event AccountCreated(AccountId indexed account, address indexed owner);
+    event Deposited(AccountId indexed account, address indexed from, uint256 amountRaw);
+    event Withdrawn(AccountId indexed account, address indexed to, uint256 amountRaw);
+    /// Cash moved between accounts: by an owner, or by a module (`role`, never NONE).
+    event CashMoved(AccountId indexed from, AccountId indexed to, uint256 amountWad, Role role);
+    /// `expiry` 0: revoked.
+    event SessionSet(AccountId indexed account, address indexed key, uint40 expiry);
+    /// One leg was booked; `realisedWad` is what it did to cash beside the fee: funding settled, and the quote of a closed position.
+    event Booked(
+        MarketId indexed market,
+        AccountId indexed account,
+        int256 sizeLots,
+        int256 quotePico,
+        uint256 feePico,
+        int256 realisedWad,
+        Kind kind
+    );
+    /// Funding was brought up to date: the indices of both sides, pico per unit, and the newest interval's rate, pico.
+    event FundingTicked(MarketId indexed market, int256 fLong, int256 fShort, int256 rate, uint256 intervals);
+    /// A premium sample joined: pico and 1e-6 of the impact notional.
+    event PremiumSampled(MarketId indexed market, int256 sample, uint256 weight);
+    /// The market's fees went to account 3.
+    event FeesCollected(MarketId indexed market, uint256 amountPico);
+    event MarketAdded(MarketId indexed market, FeedId indexed feed, RiskParams risk, TradeParams trade, LimitParams limit);
+    event RiskChanged(MarketId indexed market, RiskParams risk);
+    event TradeChanged(MarketId indexed market, TradeParams trade);
+    event LimitChanged(MarketId indexed market, LimitParams limit);
+    event PauseChanged(MarketId indexed market, uint8 oldMask, uint8 newMask);
+    /// The guardian's pause of `mask` in all markets ends by itself at `until` (in the past or now: lifted).
+    event GuardianPaused(uint8 mask, uint40 until);
+    event ModuleChanged(Role indexed role, address oldModule, address newModule);
+    event OracleChanged(address oldOracle, address newOracle);
+    event TimelockProposed(address indexed proposed);
+    event TimelockChanged(address indexed oldTimelock, address indexed newTimelock);
+
+    /* ERRORS */
+
+    error UnknownAccount(AccountId account);
+    error UnknownMarket(MarketId market);
+    error NotOwner(AccountId account, address caller);
+    /// Neither the owner nor a live session key of the account.
+    error NotTrader(AccountId account, address caller);
+    error NotTimelock(address caller);
+    error NotGuardian(address caller);
+    error NotModule(address caller, Role role);
+    error Locked();
+    error NotLocked();
+    error ZeroAmount();
+    error ZeroAddress();
+    /// The token did not bring or take exactly the amount.
+    error InexactTransfer(uint256 wantRaw, uint256 gotRaw);
+    error CashTooLow(AccountId account, int256 cashWad, uint256 wantWad);
+    error Paused(MarketId market, uint8 mask);
+    error FeedForbids(MarketId market, PriceState state, uint8 gates);
+    error MarketNotLive(MarketId market, MarketStatus status);
+    error LegsUnbalanced(int256 sizeLots, int256 quotePico);
+    error TooManyMarkets(AccountId account);
+    error BelowMinNotional(MarketId market, AccountId account, uint256 notionalWad);
+    error OpenInterestTooHigh(MarketId market, uint256 lots, uint256 maxLots);
+    error OpenCapReached(MarketId market, uint256 lots, uint256 capLots);
+    error UnderInitialMargin(AccountId account, int256 equityWad, uint256 requiredWad);
+    error BadParameter(string field);
+    error MarketExists(MarketId market);
+    error PauseTooSoon(uint256 notBefore);
+    error PauseInPast(uint256 until);
+    error SessionInPast(uint256 expiry);
+
+    /* OWNERS */
+
+    /// @notice Make an account that belongs to the caller.
+    function createAccount() external returns (AccountId account);
+
+    /// @notice Bring collateral into any account that exists, the vault's and insurance's included. By anyone, always.
+    /// @param amountRaw token units. Reverts: Locked, UnknownAccount, ZeroAmount, InexactTransfer.
+    function deposit(AccountId account, uint256 amountRaw) external;
+
+    /// @notice Take collateral out. Only the owner.
+    /// @dev An account without positions never asks the oracle. Else every market must have its WITHDRAW bit unset and its feed allow
+    /// WITHDRAW, and E >= IM at OPEN afterwards. Reverts: Locked, NotOwner, ZeroAmount, ZeroAddress, CashTooLow, Paused, FeedForbids,
+    /// UnderInitialMargin, InexactTransfer.
+    function withdraw(AccountId account, uint256 amountRaw, address to) external;
+
+    /// @notice Move cash to another account that exists; the rules of `withdraw`.
+    function transferCash(AccountId from, AccountId to, uint256 amountWad) external;
+
+    /// @notice Let `key` trade for the account until `expiry`; it may not withdraw, transfer, liquidate or grant. Only the owner.
+    function setSession(AccountId account, address key, uint40 expiry) external;
+
+    /// @notice End a session at once. Only the owner.
+    function revokeSession(AccountId account, address key) external;
+
+    /* UPKEEP, by anyone */
+
+    /// @notice Bring a market's funding up to date. Nothing depends on it being called: every change does it first.
+    function tickFunding(MarketId market) external;
+
+    /// @notice Move the fees that a market has gathered to account 3.
+    function collectFees(MarketId market) external;
+
+    /* MODULES */
+
+    /// @notice Take the lock over the whole system, for a call of several steps. Any module. Reverts: NotModule, Locked.
+    function enter() external;
+
+    /// @notice Give the lock back. The module that holds it.
+    function exit() external;
+
+    /// @notice `enter`, for one trade of `account` by `actor`, its owner or session key; then `context`.
+    /// @dev Reverts: NotModule, Locked, UnknownAccount, NotTrader, UnknownMarket.
+    function start(AccountId account, address actor, MarketId market) external returns (Context memory);
+
+    /// @notice Tick the market and return all there is to price a trade. Within the lock.
+    function context(MarketId market) external returns (Context memory);
+
+    /// @notice Book legs of one market: Σ size = 0 and Σ quote = 0. Within the lock.
+    /// @param legs each account at most once.
+    /// @param sample what the trade says of the premium; notional 0: nothing.
+    /// @dev Reverts: NotModule, NotLocked, UnknownMarket, UnknownAccount, LegsUnbalanced, Paused, FeedForbids, MarketNotLive,
+    /// TooManyMarkets, BelowMinNotional, OpenInterestTooHigh, OpenCapReached, UnderInitialMargin.
+    function book(MarketId market, Leg[] calldata legs, Sample calldata sample, Kind kind) external;
+
+    /// @notice `book`, then `exit`.
+    function finish(MarketId market, Leg[] calldata legs, Sample calldata sample, Kind kind) external;
+
+    /// @notice Move cash between accounts. Within the lock. Kept to what each role is for: VAULT from or to account 0; SETTLER to 3;
+    /// INSURANCE from or to 2; RISK and RESOLUTION any.
+    function moveCash(AccountId from, AccountId to, uint256 amountWad) external;
+
+    /* TIMELOCK */
+
+    /// @notice Add market `market` (the next free id). Reverts: NotTimelock, MarketExists, BadParameter.
+    function addMarket(
+        MarketId market,
+        FeedId feed,
+        RiskParams calldata risk,
+        TradeParams calldata trade,
+        LimitParams calldata limit
+    ) external;
+
+    /// @notice Change margin parameters; increases phase in over 24 hours from the values in force.
+    function setRisk(MarketId market, RiskParams calldata risk) external;
+
+    function setTrade(MarketId market, TradeParams calldata trade) external;
+
+    function setLimit(MarketId market, LimitParams calldata limit) external;
+
+    /// @notice Set a market's pause mask. REDUCE needs LIQUIDATE beside it.
+    function setPause(MarketId market, uint8 mask) external;
+
+    /// @notice End the guardian's pause.
+    function liftGuardianPause() external;
+
+    function setModule(Role role, address module) external;
+
+    function setOracle(address oracle) external;
+
+    /// @notice Name the next timelock, which takes over by `acceptTimelock`.
+    function proposeTimelock(address next) external;
+
+    function acceptTimelock() external;
+
+    /* GUARDIAN */
+
+    /// @notice Pause openings and settlements (bits OPEN, SETTLE) of all markets until `until`, at most 72 hours away, and not within 7
+    /// days after the end of the last such pause.
+    function pauseAll(uint8 mask, uint40 until) external;
+
+    /* VIEWS */
+
+    function accountOf(AccountId account) external view returns (AccountState memory);
+
+    function positionOf(AccountId account, MarketId market) external view returns (PositionState memory);
+
+    /// @notice A market as it is now: funding not yet ticked, premium folded.
+    function marketOf(MarketId market) external view returns (MarketState memory);
+
+    /// @notice A market's parameters; of the margin's, the ones that are being phased in.
+    function paramsOf(
+        MarketId market
+    ) external view returns (FeedId feed, RiskParams memory risk, TradeParams memory trade, LimitParams memory limit);
+
+    /// @notice Equity and requirements of an account for a purpose, with all funding that is due.
+    function healthOf(AccountId account, Purpose purpose) external view returns (HealthView memory);
+
+    /// @notice The same for many accounts.
+    function healthsOf(AccountId[] calldata accounts, Purpose purpose) external view returns (HealthView[] memory);
+
+    /// @notice mid · (1 + π), wad, floor.
+    function markOf(MarketId market) external view returns (uint256 markWad);
+
+    /// @notice Whether `actor` may trade for the account now.
+    function isTrader(AccountId account, address actor) external view returns (bool);
+
+    function moduleOf(Role role) external view returns (address);
+
+    /// @notice Wad that the ledger owes: cash of all accounts and fees not yet collected; positions sum to zero.
+    function parameters()
+        external
+        view
+        returns (address token, address oracle, address timelock, address guardian, uint256 accounts, uint256 markets);
+}
