@@ -7,7 +7,7 @@ import {OiWord} from "../derivatives/perp/OiWord.sol";
 import {PremiumWord} from "../derivatives/perp/PremiumWord.sol";
 import {RiskWord} from "../derivatives/perp/RiskWord.sol";
 import {TradeWord} from "../derivatives/perp/TradeWord.sol";
-import {Quote} from "./OracleTypes.sol";
+import {PriceState, Quote} from "./OracleTypes.sol";
 import {AccountId, MarketStatus} from "./PerpTypes.sol";
 
 // Units: lots 1e-8 units, pico 1e-12 USD, wad 1e-18 USD.
@@ -42,7 +42,8 @@ struct Leg {
     AccountId account;
     int256 size; // lots, + bought
     int256 quote; // pico, - paid
-    uint256 fee; // pico, charged to the account's cash
+    uint256 fee; // pico, charged to the account's cash for the market's fees
+    int256 cash; // wad, + received: a penalty and who gets it
     bool judged; // whether the account must be healthy afterwards
 }
 
@@ -63,13 +64,12 @@ struct Context {
     LimitWord limit;
     int256 pi; // pico, the premium now
     int256 vaultSize; // lots, of account 0
+    int256 accountSize; // lots, of the account that `start` was called for; else 0
 }
 
 /// What is stored of an account.
 struct AccountState {
     address owner; // 0: one of the protocol's
-    uint40 minNonce; // orders below it are dead (MatchSettler)
-    uint16 flags;
     int256 cash; // wad
     uint256 markets; // bit 1 << market for each position
 }
@@ -93,6 +93,7 @@ struct MarketState {
     int256 rate; // pico, of the newest interval
     uint40 fundedAt; // start of the present interval
     int256 premium; // pico, π now
+    PriceState state; // of its feed
     uint256 mid; // wad, the index
     uint256 mark; // wad, floor(mid · (1 + π))
 }
@@ -104,5 +105,6 @@ struct HealthView {
     uint256 im; // wad, ceil
     uint256 mm; // wad, ceil
     uint256 penalty; // wad, ceil: Σ f · N
-    bool isPriced; // whether every market's feed allows LIQUIDATE
+    uint256 target; // wad, ceil: Σ (MM + N · (im - kappa · im) / 2), where a partial liquidation leaves the account
+    uint256 liquidMm; // wad: the part of `mm` in markets whose feed allows LIQUIDATE
 }

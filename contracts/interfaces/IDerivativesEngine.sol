@@ -44,14 +44,15 @@ interface IDerivativesEngine {
     event CashMoved(AccountId indexed from, AccountId indexed to, uint256 amountWad, Role role);
     /// `expiry` 0: revoked.
     event SessionSet(AccountId indexed account, address indexed key, uint40 expiry);
-    /// One leg was booked; `realisedWad` is what it did to cash beside the fee: funding settled, and the quote of a closed position.
+    /// One leg was booked; `cashWad` is what it did to cash in all: funding settled, the quote of a closed position, the leg's own cash, less
+    /// the fee.
     event Booked(
         MarketId indexed market,
         AccountId indexed account,
         int256 sizeLots,
         int256 quotePico,
         uint256 feePico,
-        int256 realisedWad,
+        int256 cashWad,
         Kind kind
     );
     /// Funding was brought up to date: the indices of both sides, pico per unit, and the newest interval's rate, pico.
@@ -92,11 +93,13 @@ interface IDerivativesEngine {
     error Paused(MarketId market, uint8 mask);
     error FeedForbids(MarketId market, PriceState state, uint8 gates);
     error MarketNotLive(MarketId market, MarketStatus status);
-    error LegsUnbalanced(int256 sizeLots, int256 quotePico);
+    error LegsUnbalanced(int256 sizeLots, int256 quotePico, int256 cashWad);
     error TooManyMarkets(AccountId account);
     error BelowMinNotional(MarketId market, AccountId account, uint256 notionalWad);
     error OpenInterestTooHigh(MarketId market, uint256 lots, uint256 maxLots);
     error OpenCapReached(MarketId market, uint256 lots, uint256 capLots);
+    /// Equity at mid is below zero: only liquidation and resolution move the account.
+    error Bankrupt(AccountId account, int256 equityWad);
     error UnderInitialMargin(AccountId account, int256 equityWad, uint256 requiredWad);
     error BadParameter(string field);
     error MarketExists(MarketId market);
@@ -151,11 +154,11 @@ interface IDerivativesEngine {
     /// @notice Tick the market and return all there is to price a trade. Within the lock.
     function context(MarketId market) external returns (Context memory);
 
-    /// @notice Book legs of one market: Σ size = 0 and Σ quote = 0. Within the lock.
+    /// @notice Book legs of one market: Σ size = 0, Σ quote = 0, Σ cash = 0. Within the lock.
     /// @param legs each account at most once.
     /// @param sample what the trade says of the premium; notional 0: nothing.
     /// @dev Reverts: NotModule, NotLocked, UnknownMarket, UnknownAccount, LegsUnbalanced, Paused, FeedForbids, MarketNotLive,
-    /// TooManyMarkets, BelowMinNotional, OpenInterestTooHigh, OpenCapReached, UnderInitialMargin.
+    /// TooManyMarkets, BelowMinNotional, OpenInterestTooHigh, OpenCapReached, Bankrupt, UnderInitialMargin.
     function book(MarketId market, Leg[] calldata legs, Sample calldata sample, Kind kind) external;
 
     /// @notice `book`, then `exit`.
@@ -208,6 +211,9 @@ interface IDerivativesEngine {
 
     function accountOf(AccountId account) external view returns (AccountState memory);
 
+    /// @notice Lots of a position; 0 if there is none.
+    function sizeOf(AccountId account, MarketId market) external view returns (int256 lots);
+
     function positionOf(AccountId account, MarketId market) external view returns (PositionState memory);
 
     /// @notice A market as it is now: funding not yet ticked, premium folded.
@@ -217,6 +223,9 @@ interface IDerivativesEngine {
     function paramsOf(
         MarketId market
     ) external view returns (FeedId feed, RiskParams memory risk, TradeParams memory trade, LimitParams memory limit);
+
+    /// @notice As `start` returns it, for anybody who wants to know a price beforehand.
+    function peekContext(AccountId account, MarketId market) external view returns (Context memory);
 
     /// @notice Equity and requirements of an account for a purpose, with all funding that is due.
     function healthOf(AccountId account, Purpose purpose) external view returns (HealthView memory);
@@ -232,7 +241,7 @@ interface IDerivativesEngine {
 
     function moduleOf(Role role) external view returns (address);
 
-    /// @notice Wad that the ledger owes: cash of all accounts and fees not yet collected; positions sum to zero.
+    /// @notice Whom the ledger works with, and how many accounts (ids from 0) and markets (ids from 0) there are.
     function parameters()
         external
         view

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {IDerivativesEngine} from "../interfaces/IDerivativesEngine.sol";
+import {
+    AccountState,
+    Context,
+    HealthView,
+    Kind,
+    Leg,
+    MarketState,
+    PositionState,
+    Purpose,
+    Role,
+    Sample
+} from "../interfaces/EngineTypes.sol";
+import {IPriceOracle} from "../interfaces/IPriceOracle.sol";
+import {AccountId, MarketId, MarketStatus} from "../interfaces/PerpTypes.sol";
+import {AccountWord} from "./perp/AccountWord.sol";
+import {Booking} from "./perp/Booking.sol";
+import {PerpAdmin} from "./perp/PerpAdmin.sol";
+import {FEES_ACCOUNT, INSURANCE_ACCOUNT, VAULT_ACCOUNT} from "./perp/PerpBook.sol";
+import {PerpDoors} from "./perp/PerpDoors.sol";
+import {PerpUnits} from "./perp/PerpUnits.sol";
+import {Position} from "./perp/Position.sol";
+import {Seen, SeenLib} from "./perp/Seen.sol";
+import {SystemLock} from "./perp/SystemLock.sol";
+
+/// @title The ledger of the perpetual swaps of the Smart Clearing Protocol
+/// @notice Holds the collateral and every position; modules trade, settle and liquidate through its primitives.
+/// @custom:halt The timelock pauses openings, reductions with liquidations, withdrawals, settlements and funding of a market; the guardian
+/// openings and settlements of all, for at most 72 hours. Deposits, and withdrawals of accounts without positions, always work.
+/// @custom:security-contact See SECURITY.md
+contract DerivativesEngine is Booking, PerpDoors, PerpAdmin {
+    using SafeCast for int256;
+    using SafeCast for uint256;
+
+    /// @param token the collateral, at most 18 decimals; one wad is one USD.
+    /// @param oracle prices of all markets.
+    /// @param timelock adds markets, sets parameters, modules and the oracle.
+    /// @param guardian pauses openings and settlements for a while.
+    constructor(
+        IERC20Metadata token,
+        address oracle,
+        address timelock,
+        address guardian
+    ) PerpDoors(token) PerpAdmin(oracle, timelock, guardian) {}
+
+    modifier onlyModule() {
+        if (_roleOf[msg.sender] == Role.NONE) revert NotModule(msg.sender, Role.NONE);
+        _;
+    }
+
+    /* UPKEEP */
+
+    /// @inheritdoc IDerivativesEngine
+    function tickFunding(MarketId market) external {
+        SystemLock.requireFree();
+        _tick(market);
+    }
+
+    /// @inheritdoc IDerivativesEngine
+    function collectFees(MarketId market) external {
+        SystemLock.requireFree();
+        _feedOf(market); // it exists
+        Market storage m = _markets[MarketId.unwrap(market)];
+        uint256 fees = m.oi.fees();
+        m.oi = m.oi.collected();
+        Account storage a = _accounts[FEES_ACCOUNT];
+        a.word = a.word.plus((fees * PerpUnits.PICO_TO_WAD).toInt256());
+        emit FeesCollected(market, fees);
+    }
+
+    /* MODULES */
+
+    /// @inheritdoc IDerivativesEngine
+    function enter() external onlyModule {
+        SystemLock.take();
+    }
+
+    /// @inheritdoc IDerivativesEngine
+    function exit() external {
+        SystemLock.give();
+    }
+
+    /// @inheritdoc IDerivativesEngine
+    function start(AccountId account, address actor, MarketId market) external onlyModule returns (Context memory c) {
+        SystemLock.take();
+        _account(account); // it exists
+        if (!isTrader(account, actor)) revert NotTrader(account, actor);
+        c = _context(market);
+        c.accountSize = _positions[_positionKey(account, market)].size();
+    }
+
+    /// @inheritdoc IDerivativesEngine
+    function context(MarketId market) external onlyModule returns (Context memory c) {
+        SystemLock.requireHeld();
+        return _context(market);
+    }
+
+    function _context(MarketId market) private returns (Context memory c) {
+        c = _tick(market);
+        c.vaultSize = _positions[_positionKey(AccountId.wrap(VAULT_ACCOUNT), market)].size();
+    }
+
+    /// @inheritdoc IDerivativesEngine
+    function book(MarketId market, Leg[] calldata legs, Sample calldata sample, Kind kind) external onlyModule {
+        SystemLock.requireHeld();
+        _book(market, legs, sample, kind);
+    }
+
+    /// @inheritdoc IDerivativesEngine
+    function finish(MarketId market, Leg[] calldata legs, Sample calldata sample, Kind kind) external onlyModule {
+        SystemLock.requireHeld();
+        _book(market, legs, sample, kind);
+        SystemLock.give();
+    }
+
+    /// @inheritdoc IDerivativesEngine
+    function moveCash(AccountId from, AccountId to, uint256 amountWad) external {
+        SystemLock.requireHeld();
+        Role role = _roleOf[msg.sender];
+        if (!_mayMove(role, AccountId.unwrap(from), AccountId.unwrap(to))) revert NotModule(msg.sender, role);
+        Account storage a = _account(from);
+        Account storage b = _account(to);
+        a.word = a.word.plus(-amountWad.toInt256());
+        b.word = b.word.plus(amountWad.toInt256());
+        emit CashMoved(from, to, amountWad, role);
+    }
+
+    function _mayMove(Role role, uint256 from, uint256 to) private pure returns (bool) {
+        if (role == Role.RISK || role == Role.RESOLUTION) return true;
+        if (role == Role.VAULT) return from == VAULT_ACCOUNT || to == VAULT_ACCOUNT;
+        if (role == Role.SETTLER) return to == FEES_ACCOUNT;
+        return role == Role.INSURANCE && (from == INSURANCE_ACCOUNT || to == INSURANCE_ACCOUNT);
+    }
+
+    /* VIEWS */
+
+    /// @inheritdoc IDerivativesEngine
+    function accountOf(AccountId account) external view returns (AccountState memory) {
+        Account storage a = _account(account);
+        return AccountState(a.owner, a.word.cash(), a.word.markets());
+    }
+
+    /// @inheritdoc IDerivativesEngine
+    function sizeOf(AccountId account, MarketId market) external view returns (int256) {
+        return _positions[_positionKey(account, market)].size();
+    }
+
+    /// @inheritdoc IDerivativesEngine
+    function positionOf(AccountId account, MarketId market) external view returns (PositionState memory) {
+        Context memory c = _peek(market);
+        Position p = _positions[_positionKey(account, market)];
+        return PositionState(p.size(), p.quote(), p.index(), p.owed(c.funding));
+    }
+
+    /// @inheritdoc IDerivativesEngine
+    function marketOf(MarketId market) external view returns (MarketState memory s) {
+        Context memory c = _peek(market);
+        s.status = MarketStatus(c.risk.status());
+        s.pauseMask = uint8(c.risk.pause() | _core.mask(block.timestamp)); // 8 bits are stored
+        (s.openInterest, s.fees) = (c.oi.openInterest(), c.oi.fees());
+        (s.fLong, s.fShort) = (c.funding.fLong(), c.funding.fShort());
+        (s.rate, s.fundedAt) = (c.funding.rate(), uint40(c.funding.fundedAt())); // 40 bits are stored
+        (s.premium, s.state, s.mid, s.mark) = (c.pi, c.quote.state, c.quote.mid, _markOf(c));
+    }
+
+    /// @inheritdoc IDerivativesEngine
+    function markOf(MarketId market) external view returns (uint256) {
+        return _markOf(_peek(market));
+    }
+
+    /// @inheritdoc IDerivativesEngine
+    function peekContext(AccountId account, MarketId market) external view returns (Context memory c) {
+        c = _peek(market);
+        c.vaultSize = _positions[_positionKey(AccountId.wrap(VAULT_ACCOUNT), market)].size();
+        c.accountSize = _positions[_positionKey(account, market)].size();
+    }
+
+    /// @inheritdoc IDerivativesEngine
+    function healthOf(AccountId account, Purpose purpose) external view returns (HealthView memory) {
+        Seen memory nothing;
+        return _healthOf(account, purpose, nothing);
+    }
+
+    /// @inheritdoc IDerivativesEngine
+    function healthsOf(AccountId[] calldata accounts, Purpose purpose) external view returns (HealthView[] memory h) {
+        h = new HealthView[](accounts.length);
+        Seen memory seen = SeenLib.make();
+        for (uint256 i = 0; i < accounts.length; ++i) {
+            h[i] = _healthOf(accounts[i], purpose, seen);
+        }
+    }
+
+    /// @inheritdoc IDerivativesEngine
+    function parameters()
+        external
+        view
+        returns (address token, address oracle, address timelock, address guardian, uint256 accounts, uint256 markets)
+    {
+        return (address(TOKEN), _core.oracle(), _timelock, GUARDIAN, _accountCount, _marketCount);
+    }
+
+    function _peek(MarketId market) private view returns (Context memory c) {
+        (c, ) = _look(market, IPriceOracle(_core.oracle()).peekQuote(_feedOf(market)));
+    }
+
+    /// @dev mid is below 2^96, and π above -1.
+    function _markOf(Context memory c) private pure returns (uint256) {
+        return (c.quote.mid * uint256(int256(PerpUnits.PICO) + c.pi)) / PerpUnits.PICO;
+    }
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {AccountState, Context, HealthView, Kind, MarketState, Purpose} from "../interfaces/EngineTypes.sol";
+import {IDerivativesEngine} from "../interfaces/IDerivativesEngine.sol";
+import {IPriceOracle} from "../interfaces/IPriceOracle.sol";
+import {IVaultModule} from "../interfaces/IVaultModule.sol";
+import {FeedId, PriceState} from "../interfaces/OracleTypes.sol";
+import {AccountId, MarketId} from "../interfaces/PerpTypes.sol";
+import {VAULT_ACCOUNT} from "./perp/PerpBook.sol";
+import {PerpUnits} from "./perp/PerpUnits.sol";
+import {ShareMath} from "./vault/ShareMath.sol";
+import {VaultDeal, VaultTrade} from "./vault/VaultTrade.sol";
+
+/// @title Trades against the vault, and shares of it
+/// @custom:halt A market's OPEN and REDUCE bits stop trades; its feed stops what it cannot price. Liquidity moves wait while any market
+/// that the vault is in has no price of two sources or of the primary one.
+/// @custom:security-contact See SECURITY.md
+contract VaultModule is IVaultModule {
+    using SafeCast for int256;
+    using SafeCast for uint256;
+    using VaultTrade for VaultDeal;
+
+    AccountId private constant VAULT = AccountId.wrap(VAULT_ACCOUNT);
+    uint256 private constant CLAIM_DELAY = 24 hours;
+    uint256 private constant CLAIM_WINDOW = 24 hours;
+    uint256 private constant NAV_SPACING = 1 hours;
+
+    struct Nav {
+        uint128 wad;
+        uint40 at;
+    }
+
+    struct Request {
+        uint216 shares;
+        uint40 from;
+    }
+
+    IDerivativesEngine public immutable ENGINE;
+
+    Nav private _nav;
+    uint256 public totalShares;
+    mapping(AccountId account => uint256) public sharesOf;
+    mapping(AccountId account => Request) private _requests;
+
+    constructor(IDerivativesEngine engine) {
+        ENGINE = engine;
+    }
+
+    modifier onlyOwner(AccountId account) {
+        if (ENGINE.accountOf(account).owner != msg.sender) revert NotOwner(account, msg.sender);
+        _;
+    }
+
+    /* TRADE */
+
+    /// @inheritdoc IVaultModule
+    function trade(
+        AccountId account,
+        MarketId market,
+        int256 size,
+        uint256 limitPrice,
+        uint256 deadline
+    ) external returns (int256) {
+        Context memory c = _start(account, market, deadline);
+        return _trade(account, market, c, size, limitPrice);
+    }
+
+    /// @inheritdoc IVaultModule
+    function close(
+        AccountId account,
+        MarketId market,
+        uint256 limitPrice,
+        uint256 deadline
+    ) external returns (int256) {
+        Context memory c = _start(account, market, deadline);
+        if (c.accountSize == 0) revert NoPosition(account, market);
+        return _trade(account, market, c, -c.accountSize, limitPrice);
+    }
+
+    /// @inheritdoc IVaultModule
+    function tradeWithUpdate(
+        bytes[] calldata updates,
+        AccountId account,
+        MarketId market,
+        int256 size,
+        uint256 limitPrice,
+        uint256 deadline
+    ) external payable returns (int256) {
+        (, address oracle, , , , ) = ENGINE.parameters();
+        (FeedId feed, , , ) = ENGINE.paramsOf(market);
+        FeedId[] memory feeds = new FeedId[](1);
+        feeds[0] = feed;
+        // sends nothing back: this contract has no receive(), so a rest would revert
+        IPriceOracle(oracle).updateAndPoke{value: msg.value}(updates, feeds);
+
+        Context memory c = _start(account, market, deadline);
+        return _trade(account, market, c, size, limitPrice);
+    }
+
+    function _start(AccountId account, MarketId market, uint256 deadline) private returns (Context memory) {
+        if (block.timestamp > deadline) revert Expired(deadline);
+        return ENGINE.start(account, msg.sender, market);
+    }
+
+    function _trade(
+        AccountId account,
+        MarketId market,
+        Context memory c,
+        int256 size,
+        uint256 limitPrice
+    ) private returns (int256) {
+        VaultDeal memory d = VaultTrade.price(c, size);
+        d.requireLimit(limitPrice);
+        VaultTrade.requireSkew(c, d);
+        _requireCap(market, c, d);
+
+        emit Traded(account, market, d.size, d.quote, d.fee);
+        ENGINE.finish(market, VaultTrade.legs(account, d), VaultTrade.sample(c, d), Kind.VAULT);
+        return d.quote;
+    }
+
+    /// @dev What the vault carries of a market, at mid, stays within its share of the last value taken, unless it falls.
+    function _requireCap(MarketId market, Context memory c, VaultDeal memory d) private view {
+        if (d.isLess) return;
+        uint256 cap = (uint256(_nav.wad) * c.oi.vaultShare()) / PerpUnits.PPM;
+        uint256 notional = PerpUnits.notional(d.netAfter, c.quote.mid);
+        if (notional > cap) revert VaultCapReached(market, notional, cap);
+    }
+
+    /* LIQUIDITY */
+
+    /// @inheritdoc IVaultModule
+    function addLiquidity(
+        AccountId account,
+        uint256 amountWad,
+        uint256 minShares
+    ) external onlyOwner(account) returns (uint256 shares) {
+        if (amountWad == 0) revert ZeroAmount();
+        ENGINE.enter();
+        AccountState memory state = ENGINE.accountOf(account);
+        if (state.markets != 0) revert HasPositions(account);
+        if (state.cash < amountWad.toInt256()) revert CashTooLow(account, state.cash, amountWad);
+        (, int256 best) = _requirePriced();
+
+        shares = ShareMath.minted(amountWad, _positive(best), totalShares);
+        if (shares == 0 || shares < minShares) revert TooFewShares(shares, minShares);
+        totalShares += shares;
+        sharesOf[account] += shares;
+        emit LiquidityAdded(account, amountWad, shares);
+        ENGINE.moveCash(account, VAULT, amountWad);
+        _takeNav();
+        ENGINE.exit();
+    }
+
+    /// @inheritdoc IVaultModule
+    function requestClaim(AccountId account, uint256 shares) external onlyOwner(account) {
+        if (shares > sharesOf[account]) revert TooFewShares(sharesOf[account], shares);
+        uint40 from = shares == 0 ? 0 : uint40(block.timestamp + CLAIM_DELAY); // 40 bits last beyond the year 36,000
+        _requests[account] = Request(SafeCast.toUint216(shares), from);
+        emit ClaimRequested(account, shares, from, shares == 0 ? 0 : uint40(from + CLAIM_WINDOW));
+    }
+
+    /// @inheritdoc IVaultModule
+    function claim(AccountId account) external onlyOwner(account) returns (uint256 amountWad) {
+        Request memory r = _requests[account];
+        if (r.shares == 0) revert ZeroAmount();
+        if (block.timestamp < r.from) revert TooSoon(r.from);
+        if (block.timestamp >= r.from + CLAIM_WINDOW) revert TooLate(r.from + CLAIM_WINDOW);
+        ENGINE.enter();
+        (int256 worst, ) = _requirePriced();
+
+        amountWad = ShareMath.worth(r.shares, _positive(worst), totalShares);
+        totalShares -= r.shares;
+        sharesOf[account] -= r.shares;
+        delete _requests[account];
+        emit LiquidityClaimed(account, r.shares, amountWad);
+        ENGINE.moveCash(VAULT, account, amountWad);
+        _takeNav();
+        ENGINE.exit();
+    }
+
+    /// @dev Every market that the vault is in is priced by both sources or the primary one.
+    function _requirePriced() private view returns (int256 worst, int256 best) {
+        uint256 bits = ENGINE.accountOf(VAULT).markets;
+        for (uint16 i = 0; bits != 0; ++i) {
+            if (bits & 1 != 0) {
+                MarketState memory m = ENGINE.marketOf(MarketId.wrap(i));
+                bool good = m.state == PriceState.NORMAL || m.state == PriceState.PRIMARY_ONLY;
+                if (!good) revert VaultNotPriced(MarketId.wrap(i), m.state);
+            }
+            bits >>= 1;
+        }
+        return nav();
+    }
+
+    function _positive(int256 value) private pure returns (uint256) {
+        if (value < 0) revert VaultEmpty(value);
+        return uint256(value);
+    }
+
+    /* UPKEEP */
+
+    /// @inheritdoc IVaultModule
+    function takeNav() external {
+        uint256 notBefore = _nav.at + NAV_SPACING;
+        if (block.timestamp < notBefore) revert TooSoon(notBefore);
+        _takeNav();
+    }
+
+    function _takeNav() private {
+        (int256 worst, ) = nav();
+        uint256 wad = worst < 0 ? 0 : uint256(worst);
+        _nav = Nav(SafeCast.toUint128(wad), uint40(block.timestamp)); // 40 bits last beyond the year 36,000
+        emit NavTaken(wad);
+    }
+
+    /* VIEWS */
+
+    /// @inheritdoc IVaultModule
+    function quoteTrade(
+        AccountId account,
+        MarketId market,
+        int256 size
+    ) external view returns (int256 quotePico, uint256 feePico) {
+        VaultDeal memory d = VaultTrade.price(ENGINE.peekContext(account, market), size);
+        return (d.quote, d.fee);
+    }
+
+    /// @inheritdoc IVaultModule
+    function nav() public view returns (int256 worstWad, int256 bestWad) {
+        HealthView memory worst = ENGINE.healthOf(VAULT, Purpose.OPEN);
+        HealthView memory best = ENGINE.healthOf(VAULT, Purpose.LIQUIDATE);
+        return (worst.equity, best.equity);
+    }
+
+    /// @inheritdoc IVaultModule
+    function claimOf(AccountId account) external view returns (uint256 shares, uint40 from, uint40 until) {
+        Request memory r = _requests[account];
+        return (r.shares, r.from, r.shares == 0 ? 0 : uint40(r.from + CLAIM_WINDOW));
+    }
+
+    /// @inheritdoc IVaultModule
+    function navTaken() external view returns (uint256 navWad, uint40 at) {
+        return (_nav.wad, _nav.at);
+    }
+}

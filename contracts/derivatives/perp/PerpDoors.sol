@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {IDerivativesEngine} from "../../interfaces/IDerivativesEngine.sol";
+import {Context, HealthView, Purpose, Role} from "../../interfaces/EngineTypes.sol";
+import {Action} from "../../interfaces/OracleTypes.sol";
+import {AccountId, MarketId, PAUSE_WITHDRAW} from "../../interfaces/PerpTypes.sol";
+import {AccountWord} from "./AccountWord.sol";
+import {NO_MARKET, PerpBook} from "./PerpBook.sol";
+import {Seen} from "./Seen.sol";
+import {SystemLock} from "./SystemLock.sol";
+
+/// @title Accounts and the collateral that comes and goes
+abstract contract PerpDoors is PerpBook {
+    using SafeERC20 for IERC20;
+
+    uint256 private constant WAD_DECIMALS = 18;
+
+    /// @dev The collateral; the only contract that holds or moves it is this one.
+    IERC20 internal immutable TOKEN;
+    /// @dev Wad in one raw unit.
+    uint256 internal immutable SCALE;
+
+    constructor(IERC20Metadata token) {
+        if (address(token) == address(0)) revert BadParameter("token");
+        uint256 decimals = token.decimals();
+        if (decimals > WAD_DECIMALS) revert BadParameter("decimals");
+        TOKEN = token;
+        SCALE = 10 ** (WAD_DECIMALS - decimals);
+    }
+
+    /// @dev Takes the lock for a call of its own.
+    modifier locked() {
+        SystemLock.take();
+        _;
+        SystemLock.give();
+    }
+
+    modifier onlyOwner(AccountId account) {
+        // the protocol's accounts have no owner, and nobody is address zero
+        if (msg.sender != _account(account).owner) revert NotOwner(account, msg.sender);
+        _;
+    }
+
+    /* ACCOUNTS */
+
+    /// @inheritdoc IDerivativesEngine
+    function createAccount() external returns (AccountId account) {
+        account = AccountId.wrap(SafeCast.toUint32(_accountCount++));
+        _accounts[AccountId.unwrap(account)].owner = msg.sender;
+        emit AccountCreated(account, msg.sender);
+    }
+
+    /// @inheritdoc IDerivativesEngine
+    function setSession(AccountId account, address key, uint40 expiry) external onlyOwner(account) {
+        if (key == address(0)) revert ZeroAddress();
+        if (expiry <= block.timestamp) revert SessionInPast(expiry);
+        _sessions[AccountId.unwrap(account)][key] = expiry;
+        emit SessionSet(account, key, expiry);
+    }
+
+    /// @inheritdoc IDerivativesEngine
+    function revokeSession(AccountId account, address key) external onlyOwner(account) {
+        _sessions[AccountId.unwrap(account)][key] = 0;
+        emit SessionSet(account, key, 0);
+    }
+
+    /// @inheritdoc IDerivativesEngine
+    function isTrader(AccountId account, address actor) public view returns (bool) {
+        if (actor == address(0)) return false;
+        uint256 id = AccountId.unwrap(account);
+        return actor == _accounts[id].owner || block.timestamp < _sessions[id][actor];
+    }
+
+    /* COLLATERAL */
+
+    /// @inheritdoc IDerivativesEngine
+    function deposit(AccountId account, uint256 amountRaw) external locked {
+        if (amountRaw == 0) revert ZeroAmount();
+        Account storage a = _account(account);
+        a.word = a.word.plus(SafeCast.toInt256(amountRaw * SCALE));
+        emit Deposited(account, msg.sender, amountRaw);
+
+        uint256 before = TOKEN.balanceOf(address(this));
+        TOKEN.safeTransferFrom(msg.sender, address(this), amountRaw);
+        _requireMoved(amountRaw, TOKEN.balanceOf(address(this)) - before);
+    }
+
+    /// @inheritdoc IDerivativesEngine
+    function withdraw(AccountId account, uint256 amountRaw, address to) external locked onlyOwner(account) {
+        if (amountRaw == 0) revert ZeroAmount();
+        if (to == address(0) || to == address(this)) revert ZeroAddress();
+        _takeOut(account, amountRaw * SCALE);
+        emit Withdrawn(account, to, amountRaw);
+
+        uint256 before = TOKEN.balanceOf(address(this));
+        TOKEN.safeTransfer(to, amountRaw);
+        _requireMoved(amountRaw, before - TOKEN.balanceOf(address(this)));
+    }
+
+    /// @inheritdoc IDerivativesEngine
+    function transferCash(AccountId from, AccountId to, uint256 amountWad) external locked onlyOwner(from) {
+        if (amountWad == 0) revert ZeroAmount();
+        Account storage receiver = _account(to);
+        _takeOut(from, amountWad);
+        receiver.word = receiver.word.plus(SafeCast.toInt256(amountWad));
+        emit CashMoved(from, to, amountWad, Role.NONE);
+    }
+
+    /// @dev Cash alone pays: what a position is worth is no cash until it is closed.
+    function _takeOut(AccountId account, uint256 amountWad) private {
+        Account storage a = _account(account);
+        AccountWord word = a.word;
+        if (word.cash() < SafeCast.toInt256(amountWad)) revert CashTooLow(account, word.cash(), amountWad);
+        word = word.plus(-SafeCast.toInt256(amountWad));
+        a.word = word;
+
+        if (word.markets() == 0) return;
+        Seen memory seen = _see(word, NO_MARKET);
+        _requireReleased(word, seen);
+        HealthView memory h = _healthOf(account, Purpose.OPEN, seen);
+        if (h.equity < SafeCast.toInt256(h.im)) revert UnderInitialMargin(account, h.equity, h.im);
+    }
+
+    /// @dev Every market that the account is in lets go.
+    function _requireReleased(AccountWord word, Seen memory seen) private pure {
+        uint256 bits = word.markets();
+        for (uint16 i = 0; bits != 0; ++i) {
+            if (bits & 1 != 0) {
+                Context memory c = seen.get(i);
+                uint256 mask = c.risk.pause();
+                if (mask & PAUSE_WITHDRAW != 0) revert Paused(MarketId.wrap(i), uint8(mask)); // 8 bits are stored
+                if (!_allows(c.quote, Action.WITHDRAW)) {
+                    revert FeedForbids(MarketId.wrap(i), c.quote.state, c.quote.gates);
+                }
+            }
+            bits >>= 1;
+        }
+    }
+
+    function _requireMoved(uint256 want, uint256 got) private pure {
+        if (want != got) revert InexactTransfer(want, got);
+    }
+}
