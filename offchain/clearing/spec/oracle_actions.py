@@ -8,9 +8,18 @@ from typing import Final
 
 from clearing.spec.errors import SpecError
 from clearing.spec.oracle_bands import fallback
-from clearing.spec.oracle_types import Action, Gate, PriceState, Purpose, Reading
+from clearing.spec.oracle_math import Band
+from clearing.spec.oracle_types import Action, Gate, PriceState, Purpose, Quote, Reading
 
-__all__ = ["RULES", "Rule", "does_state_allow", "is_allowed", "price_for", "valuation_of"]
+__all__ = [
+    "RULES",
+    "Rule",
+    "does_state_allow",
+    "is_allowed",
+    "price_for",
+    "quote_of",
+    "valuation_of",
+]
 
 S = PriceState
 _ALL: Final = frozenset(PriceState)
@@ -77,19 +86,40 @@ def price_for(reading: Reading, action: Action, *, is_long: bool) -> tuple[int, 
             return reading.mid, False
 
 
-def valuation_of(reading: Reading, purpose: Purpose, *, is_long: bool) -> int:
-    """Return what a position that is not acted on counts at. Never refuses; gates do not matter."""
-    mid, strict = reading.mid, (reading.open_lo, reading.open_hi)
-    favourable = (reading.liq_lo, reading.liq_hi)
+def quote_of(reading: Reading) -> Quote:
+    """Return all that a reader of prices needs, in valuation form. Never refuses."""
+    funding, _ = price_for(reading, Action.FUNDING, is_long=True)
+    mid, plain = reading.mid, Band(reading.lo, reading.hi)
+    strict = Band(reading.open_lo, reading.open_hi)
+    favourable = Band(reading.liq_lo, reading.liq_hi)
     if reading.state is PriceState.FROZEN or (
         reading.state is PriceState.TRIPPED and not reading.agree
     ):
-        band = fallback(reading.last_good)
-        mid, strict, favourable = reading.last_good, (band.lo, band.hi), (band.lo, band.hi)
+        mid = reading.last_good
+        plain = strict = favourable = fallback(mid)
+    return Quote(
+        mid=mid,
+        funding=funding,
+        lo=plain.lo,
+        hi=plain.hi,
+        open_lo=strict.lo,
+        open_hi=strict.hi,
+        liq_lo=favourable.lo,
+        liq_hi=favourable.hi,
+        allowed=sum(1 << action for action in Action if is_allowed(reading, action)),
+        degraded=not reading.pyth_opens,
+        state=reading.state,
+        gates=reading.gates,
+    )
+
+
+def valuation_of(reading: Reading, purpose: Purpose, *, is_long: bool) -> int:
+    """Return what a position that is not acted on counts at. Never refuses; gates do not matter."""
+    quote = quote_of(reading)
     match purpose:
         case Purpose.OPEN:
-            return strict[0] if is_long else strict[1]
+            return quote.open_lo if is_long else quote.open_hi
         case Purpose.LIQUIDATE:
-            return favourable[1] if is_long else favourable[0]
+            return quote.liq_hi if is_long else quote.liq_lo
         case Purpose.MID:
-            return mid
+            return quote.mid

@@ -28,6 +28,7 @@ __all__ = [
     "PriceState",
     "Purpose",
     "PythAnswer",
+    "Quote",
     "Reading",
     "SequencerAnswer",
     "SequencerStatus",
@@ -218,6 +219,27 @@ class Reading:
     liq_hi: int
     last_good: int
     last_good_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """All that a reader of prices needs, in valuation form: where nobody can price, last good ∓ 10 %.
+
+    `funding`: mid if FUNDING is allowed, else the last good price. `allowed`: bit 1 << Action.
+    """
+
+    mid: int
+    funding: int
+    lo: int
+    hi: int
+    open_lo: int
+    open_hi: int
+    liq_lo: int
+    liq_hi: int
+    allowed: int
+    degraded: bool
+    state: PriceState
+    gates: Gate
 
 
 @dataclass(frozen=True, slots=True)
