@@ -223,9 +223,9 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """All that a reader of prices needs, in valuation form: where nobody can price, last good ∓ 10 %.
+    """All that a reader of prices needs, in valuation form.
 
-    `funding`: mid if FUNDING is allowed, else the last good price. `allowed`: bit 1 << Action.
+    Where nobody can price, mid is the last good price and the bands lie 10 % around it. `funding`: mid if FUNDING is allowed, else the last good price. `allowed`: bit 1 << Action.
     """
 
     mid: int
