@@ -225,7 +225,8 @@ class Reading:
 class Quote:
     """All that a reader of prices needs, in valuation form.
 
-    Where nobody can price, mid is the last good price and the bands lie 10 % around it. `funding`: mid if FUNDING is allowed, else the last good price. `allowed`: bit 1 << Action.
+    Where nobody can price, mid is the last good price and the bands lie 10 % around it. `funding`:
+    mid if FUNDING is allowed, else the last good price. `allowed`: bit 1 << Action.
     """
 
     mid: int
