@@ -59,6 +59,7 @@ __all__ = [
     "put_market",
     "put_position",
     "tick",
+    "value_of",
 ]
 
 VAULT: Final = 0
