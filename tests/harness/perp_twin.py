@@ -23,7 +23,6 @@ from clearing.spec.perp_doors import (
     withdraw,
 )
 from clearing.spec.perp_ledger import (
-    FIRST_OWNED,
     Account,
     Ledger,
     Market,
@@ -34,15 +33,17 @@ from clearing.spec.perp_ledger import (
     tick,
 )
 from clearing.spec.perp_risk import liquidate
+from clearing.spec.perp_margin import listed
 from clearing.spec.perp_types import (
+    FIRST_OWNED,
     Funding,
     Kind,
     LimitParams,
+    MarketStatus,
     Pause,
     Premium,
     Purpose,
     RiskParams,
-    RiskPhase,
     TradeParams,
 )
 from clearing.spec.perp_units import PICO_TO_WAD
@@ -74,14 +75,17 @@ class PerpTwin:
         self.nav = rig.vault.read("navTaken")[0]
         accounts = {i: Account(ZERO_ADDRESS) for i in range(FIRST_OWNED)}
         risk = RiskParams(*RISK.values())
-        market = Market(
-            trade=TradeParams(*TRADE.values()),
-            risk=RiskPhase(risk, risk, 0),
-            limit=LimitParams(*LIMIT.values()),
-            funding=Funding(0, 0, START, 0),
-            premium=Premium(),
-        )
-        self.model = Ledger(accounts, {0: market, 1: market})
+        markets = {
+            market: Market(
+                trade=TradeParams(feed, *TRADE.values()),
+                risk=listed(risk, MarketStatus.LIVE, 0),
+                limit=LimitParams(*LIMIT.values()),
+                funding=Funding(0, 0, START, 0),
+                premium=Premium(0, 0, 0, 0, 0, 0, 0),
+            )
+            for market, feed in enumerate(FEEDS)
+        }
+        self.model = Ledger(accounts, markets)
         held = rig.cash(VAULT)
         self.model, _ = deposit(self.model, rig.roles.outsider, VAULT, held // SCALE, SCALE)
         self.check()
@@ -241,7 +245,7 @@ class PerpTwin:
         """Set a market's pause mask; the specification has no governance, so it is put in place."""
         self.rig.engine.send("setPause", market, mask, sender=self.rig.roles.timelock)
         after, look, _ = tick(self.model, market, self.quotes, self.now)
-        stored = replace(look.market, pause=Pause(mask))
+        stored = replace(look.market, risk=replace(look.market.risk, pause=Pause(mask)))
         self.model = replace(after, markets={**after.markets, market: stored})
         self.check()
         return ACCEPTED
@@ -327,8 +331,8 @@ class PerpTwin:
         expected = (
             (mine.funding.f_long, mine.funding.f_short, mine.funding.funded_at),
             mine.funding.rate,
-            mine.open_interest,
-            mine.fees,
+            mine.oi.open_interest,
+            mine.oi.fees,
             look.pi,
             position_of(self.model, VAULT, market).size,
             position_of(self.model, 4, market).size,
@@ -344,8 +348,8 @@ class PerpTwin:
             held = [position_of(model, account, market) for account in model.accounts]
             assert sum(p.size for p in held) == 0, "PERP-01: sizes sum to zero"
             longs = sum(max(0, p.size) for p in held)
-            assert longs == stored.open_interest, "PERP-02: open interest is the sum of longs"
-            owed += stored.fees * PICO_TO_WAD
+            assert longs == stored.oi.open_interest, "PERP-02: open interest is the sum of longs"
+            owed += stored.oi.fees * PICO_TO_WAD
             for p in held:
                 index = stored.funding.f_long if p.size > 0 else stored.funding.f_short
                 owed += p.quote * PICO_TO_WAD + -(p.size * (index - p.index) // 100)

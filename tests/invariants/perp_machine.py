@@ -11,8 +11,8 @@ from random import Random
 from typing import Final
 
 from clearing.spec.perp_book import Leg, Sample
-from clearing.spec.perp_ledger import FIRST_OWNED, INSURANCE, VAULT, health_of, position_of
-from clearing.spec.perp_types import Purpose
+from clearing.spec.perp_ledger import health_of, position_of
+from clearing.spec.perp_types import FIRST_OWNED, INSURANCE, VAULT, Purpose
 from clearing.spec.units import WAD, Address
 from tests.harness.actors import key_of
 from tests.harness.perp import LOT, PRICES_E8, PerpRig
