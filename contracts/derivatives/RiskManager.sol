@@ -40,8 +40,8 @@ contract RiskManager is IRiskManager {
 
         Leg[] memory legs = new Leg[](3);
         legs[0] = _legOf(account, t);
-        _close(legs, 1, market, liquidator, t.size, t.quote, t.penalty);
         emit Liquidated(account, market, liquidator, t.size, t.price, t.penalty);
+        _close(legs, 1, market, liquidator, t.size, t.quote, t.penalty);
         return t.size;
     }
 

@@ -69,7 +69,7 @@ LIMIT: Final[dict[str, int]] = {
     "maxRate": 10_000,
     "interval": 3_600,
     "band": 50_000,
-    "minFee": 100,
+    "minFee": 25,
     "openCap": 10_000 * LOT,
     "vaultShare": 1_000_000,
     "maxOi": 1_000_000 * LOT,
@@ -119,6 +119,11 @@ class PerpRig:
         head = words(32, 1, int.from_bytes(PYTH_IDS[market], "big"))
         update = head + words(e8, conf, -E8, now, now - 1, e8, conf)
         self.pyth.send("updatePriceFeeds", [update], sender=self.roles.outsider)
+
+    def calm(self, market: int) -> None:
+        """Let the timelock take a latch off, if there is one."""
+        if self.oracle.read("memoOf", FEEDS[market])[3]:
+            self.oracle.send("reset", FEEDS[market], sender=self.roles.timelock)
 
     def wait(self, seconds: int) -> None:
         """Let time pass."""

@@ -162,6 +162,8 @@ class PerpMachine:
         if self.random.random() < 0.8:
             for market in (0, 1):
                 self.rig.set_price(market, self.prices[market])
+        for market in (0, 1):
+            self.rig.calm(market)
         return self.twin.quote(0).state.name
 
     def deposit(self) -> str:
