@@ -169,7 +169,9 @@ class PerpRig:
         return (
             tuple(self.engine.read("accountOf", i) for i in range(accounts)),
             tuple(
-                self.engine.read("positionOf", i, m) for i in range(accounts) for m in range(markets)
+                self.engine.read("positionOf", i, m)
+                for i in range(accounts)
+                for m in range(markets)
             ),
             tuple(self.engine.read("peekContext", 0, m)[1:7] for m in range(markets)),
             self.token.read("balanceOf", self.engine.address),
@@ -182,9 +184,7 @@ def deploy_perp(chain: Revm | None = None, *, vault_usd: int = 10_000_000) -> Pe
     roles = actors()
     made = roles.deployer
     pyth = chain.deploy("MockPyth", 0, 0, sender=made)
-    oracle = chain.deploy(
-        "PriceOracle", pyth.address, roles.timelock, roles.guardian, sender=made
-    )
+    oracle = chain.deploy("PriceOracle", pyth.address, roles.timelock, roles.guardian, sender=made)
     token = chain.deploy("MockERC20", "USD Coin", "USDC", 6, sender=made)
     bounds = chain.deploy("MarketBounds", sender=made)
     parties = (bounds.address, oracle.address, roles.timelock, roles.guardian)

@@ -32,8 +32,8 @@ from clearing.spec.perp_ledger import (
     position_of,
     tick,
 )
-from clearing.spec.perp_risk import liquidate
 from clearing.spec.perp_margin import listed
+from clearing.spec.perp_risk import liquidate
 from clearing.spec.perp_types import (
     FIRST_OWNED,
     Funding,
@@ -49,7 +49,7 @@ from clearing.spec.perp_types import (
 from clearing.spec.perp_units import PICO_TO_WAD
 from clearing.spec.perp_vault import trade
 from clearing.spec.types import ZERO_ADDRESS
-from clearing.spec.units import Address
+from clearing.spec.units import Address, div_ceil
 from tests.harness.errors import Refused
 from tests.harness.oracle import ACCEPTED, Divergence
 from tests.harness.perp import FAR, FEEDS, LIMIT, RAW, RISK, TRADE, VAULT, PerpRig
@@ -165,7 +165,9 @@ class PerpTwin:
             after, _, effects = tick(self.model, market, self.quotes, self.now)
             return after, effects
 
-        return self._both(self.rig.engine, "tickFunding", (market,), self.rig.roles.outsider, ticked)
+        return self._both(
+            self.rig.engine, "tickFunding", (market,), self.rig.roles.outsider, ticked
+        )
 
     def collect(self, market: int) -> str:
         """Collect fees."""
@@ -275,9 +277,7 @@ class PerpTwin:
         if expected is not None:
             self._fail(f"{name}{args} is accepted, specification: {expected!r}")
 
-        told = [
-            (log.event, log.args) for log in logs if log.emitter != self.rig.token.address
-        ]
+        told = [(log.event, log.args) for log in logs if log.emitter != self.rig.token.address]
         wanted = [(type(event).__name__, astuple(event)) for event in events_of(effects)]
         if told != wanted:
             self._fail(f"{name}{args} told {told}, specification: {wanted}")
@@ -352,7 +352,7 @@ class PerpTwin:
             owed += stored.oi.fees * PICO_TO_WAD
             for p in held:
                 index = stored.funding.f_long if p.size > 0 else stored.funding.f_short
-                owed += p.quote * PICO_TO_WAD + -(p.size * (index - p.index) // 100)
+                owed += p.quote * PICO_TO_WAD - div_ceil(p.size * (index - p.index), 100)
         owed += sum(account.cash for account in model.accounts.values())
         tokens = self.rig.token.read("balanceOf", self.rig.engine.address) * SCALE
         assert owed <= tokens, f"PERP-03: tokens cover what is owed: {tokens} and {owed}"

@@ -184,7 +184,9 @@ def require_trader(ledger: Ledger, account: int, actor: Address, now: int) -> No
 def collect_fees(ledger: Ledger, market: int) -> tuple[Ledger, Effects]:
     """Move a market's fees to account 3. Raises UnknownMarket."""
     stored = market_of(ledger, market)
-    ledger = put_market(ledger, market, replace(stored, oi=OpenInterest(stored.oi.open_interest, 0)))
+    ledger = put_market(
+        ledger, market, replace(stored, oi=OpenInterest(stored.oi.open_interest, 0))
+    )
     ledger = _credit(ledger, FEES, stored.oi.fees * PICO_TO_WAD)
     return ledger, (FeesCollected(market, stored.oi.fees),)
 

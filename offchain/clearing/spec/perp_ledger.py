@@ -18,9 +18,7 @@ from clearing.spec.perp_liquidation import target
 from clearing.spec.perp_margin import Holding, in_force, value_liquidate, value_open
 from clearing.spec.perp_margin import health_of as sum_of
 from clearing.spec.perp_types import (
-    FIRST_OWNED,
     NO_POSITION,
-    VAULT,
     Funding,
     LimitParams,
     OpenInterest,
@@ -92,7 +90,9 @@ class Ledger:
 
     def markets_of(self, account: int) -> tuple[int, ...]:
         """Return the markets in which an account holds a position, ascending."""
-        return tuple(market for market in sorted(self.markets) if (account, market) in self.positions)
+        return tuple(
+            market for market in sorted(self.markets) if (account, market) in self.positions
+        )
 
 
 @dataclass(frozen=True, slots=True)
