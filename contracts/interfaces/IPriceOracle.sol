@@ -29,12 +29,14 @@ import {
 ///
 /// CHAINLINK. latestRoundData (5 words), decimals (1 word, asked only when the first is well formed up to here). First that applies:
 ///   BROKEN  a call failed or was short · roundId 0 · answer <= 0 · updatedAt 0 or > now · decimals other than clDecimals
-///           · c outside [sanityMin, sanityMax], where c = answer * 10^(18 - clDecimals): then Chainlink is also OUT OF BOUNDS
+///           · c outside [sanityMin, sanityMax], where c = answer * 10^(18 - clDecimals): then Chainlink is also OUT OF BOUNDS, unless
+///           now - updatedAt > clMaxStale (what rests accuses nobody)
 ///   STALE   now - updatedAt > clMaxStale
 ///   OK      otherwise
 /// PYTH. getPriceUnsafe(pythId) (4 words). First that applies:
 ///   BROKEN  the call failed or was short · a word outside its type (int64, uint64, int32, uint64) · price <= 0 · publishTime 0
-///           · expo outside -18..0 · p outside the sanity bounds, where p = price * 10^(18 + expo): then Pyth is also OUT OF BOUNDS
+///           · expo outside -18..0 · p outside the sanity bounds, where p = price * 10^(18 + expo): then Pyth is also OUT OF BOUNDS,
+///           unless its publishTime makes it AHEAD or STALE below
 ///   AHEAD   publishTime > now + pyMaxAhead
 ///   STALE   publishTime + pyMaxStale < now
 ///   UNCERTAIN  conf * 10,000 > maxConf * price (both as Pyth gave them)
@@ -52,15 +54,16 @@ import {
 /// cum(now - W)) / W).
 /// RECORD, by a poke only: an empty ring gets its first observation, gapAt = now; else nothing happens before `at of the newest + 30
 /// s`; else one is written, and gapAt = now if more than twapMaxGap seconds had passed. 128 slots, the oldest is overwritten.
-/// FIT := not empty · now - newest.at <= twapMaxGap · gapAt <= now - twapWindow · at least twapMinObs observations with at >= now -
-/// twapWindow · the sequencer is not DOWN, and (while UP and since != 0) since < now - twapWindow. `t` = twap(twapWindow) if fit, else
-/// there is none.
+/// FIT := not empty · now - newest.at <= twapMaxGap · gapAt <= now - twapWindow · at least twapMinObs observations with now - twapWindow
+/// <= at < now (what a poke writes counts from the next second on) · the sequencer is not DOWN, and (while UP and since != 0) since <
+/// now - twapWindow. `t` = twap(twapWindow) if fit, else there is none.
 ///
 /// AGREE := Chainlink OK, Pyth OK or UNCERTAIN, not apart(c, p, softDev). (UNCERTAIN counts, so that a wider confidence trips nothing.)
+/// CONTEMPORARY := pyAt + pyMaxAhead >= clAt. (Anybody may deliver a Pyth price from before Chainlink's round; it accuses nobody.)
 /// CANDIDATE := c if Chainlink is OK; else p if Pyth is OK, t exists and not apart(p, t, twapDev); else none.
 /// TRIP CONDITION, the greatest that holds:
 ///   SANITY     both sources are OUT OF BOUNDS
-///   DEVIATION  both OK and apart(c, p, hardDev)
+///   DEVIATION  both OK, apart(c, p, hardDev) and CONTEMPORARY
 ///   JUMP       lastGood != 0, there is a candidate, apart(candidate, lastGood, jump(now - lastGoodAt)), and not AGREE,
 ///              where jump(s) = min(jumpCap, jumpBase + jumpSlope * floor(sqrt(s)))
 /// STATE, the first that applies:
@@ -258,7 +261,7 @@ interface IPriceOracle {
 
     /// @notice Let a feed's prices come from elsewhere, and poke it.
     /// @dev Self-test: decimals and description are as expected; the new Chainlink is OK and the new sequencer feed answers and says
-    /// up; c is within 500 bps of the present mid.
+    /// up; c is within 500 bps of the present mid. With another pythId both sources must be OK and AGREE.
     /// Where there is no present price (FROZEN, TRIPPED) that mid is the last good price, which may be far from today's: then both
     /// sources must be OK and AGREE, and c within max(500, jump(now - lastGoodAt)) bps of it. A latch stays, a new one fails the test.
     /// Reverts: NotTimelock, UnknownFeed, and as addFeed, PriceMoved.

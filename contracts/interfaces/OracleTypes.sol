@@ -82,8 +82,8 @@ struct FeedSources {
 /// A feed's limits. In brackets: the bounds in code.
 struct FeedParams {
     uint24 clMaxStale; // greatest age of a Chainlink answer [60 s .. 25 h]
-    uint16 clDeviation; // bps by which the aggregator lets the price move before it answers anew: half-width of its band [1 .. 500]
-    uint16 softDev; // bps up to which the sources agree [1 .. 499]
+    uint16 clDeviation; // bps by which the aggregator lets the price move before it answers anew: half-width of its band [1 .. 499]
+    uint16 softDev; // bps up to which the sources agree [clDeviation .. 499]
     uint16 hardDev; // bps above which the breaker trips [softDev + 1 .. 1,000]
     uint16 resetDev; // bps up to which agreement counts towards a reset [1 .. softDev]
     uint16 pyMaxStale; // greatest age of a Pyth price [1 s .. 1 h]
@@ -91,7 +91,7 @@ struct FeedParams {
     uint8 pyMaxAhead; // greatest lead of a Pyth price over the block [0 .. 60 s]
     uint16 maxConf; // bps of the price, greatest confidence of a Pyth price [1 .. 500]
     uint16 maxConfOpen; // the same for opening [1 .. maxConf]
-    uint16 jumpBase; // bps by which a price may differ from the last good one at once [1 .. 2,500]
+    uint16 jumpBase; // bps by which a price may differ from the last good one at once [clDeviation + softDev .. 2,500]
     uint16 jumpSlope; // bps more for each √second [0 .. 100]
     uint16 jumpCap; // bps at most [jumpBase .. 5,000]
     uint16 twapWindow; // seconds averaged [60 s .. 1 h]

@@ -102,14 +102,16 @@ def draw_params(rng: Random, around: int) -> FeedParams:
             )
         )
 
-    soft, max_conf, base = among(1, 499), among(1, 500), among(1, 2_500)
+    step, max_conf = among(1, 499), among(1, 500)
+    soft = among(step, 499)
+    base = among(step + soft, 2_500)
     window, py_max_stale, grace_open = among(60, 3_600), among(1, 3_600), among(0, 43_200)
     e8 = max(1, around // SANITY_SCALE)
     tight = (max(1, e8 // 2), min(MAX_SANITY_E8, e8 * 2 + 1))
     sanity_min, sanity_max = rng.choice(((1, MAX_SANITY_E8), tight))
     return FeedParams(
         cl_max_stale=among(60, 90_000),
-        cl_deviation=among(1, 500),
+        cl_deviation=step,
         soft_dev=soft,
         hard_dev=among(soft + 1, 1_000),
         reset_dev=among(1, soft),

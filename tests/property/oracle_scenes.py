@@ -44,15 +44,16 @@ def _between(least: int, greatest: int) -> st.SearchStrategy[int]:
 @st.composite
 def drawn_limits(draw: st.DrawFn) -> FeedParams:
     """Draw limits within their bounds in code; sanity bounds stay out of the way."""
-    soft = draw(_between(1, 499))
+    step = draw(_between(1, 499))
+    soft = draw(_between(step, 499))
     stale = draw(_between(1, HOUR_S))
     conf = draw(_between(1, 500))
-    base = draw(_between(1, 2_500))
+    base = draw(_between(step + soft, 2_500))
     window = draw(_between(60, HOUR_S))
     grace = draw(_between(0, 12 * HOUR_S))
     return FeedParams(
         cl_max_stale=draw(_between(60, 25 * HOUR_S)),
-        cl_deviation=draw(_between(1, 500)),
+        cl_deviation=step,
         soft_dev=soft,
         hard_dev=draw(_between(soft + 1, 1_000)),
         reset_dev=draw(_between(1, soft)),

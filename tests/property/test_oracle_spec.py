@@ -14,6 +14,7 @@ from clearing.spec.oracle_feed import Feed, Latch, reading_of
 from clearing.spec.oracle_math import is_apart, jump_bps
 from clearing.spec.oracle_sources import grade_chainlink, grade_pyth
 from clearing.spec.oracle_types import (
+    BPS,
     Action,
     ChainlinkAnswer,
     FeedParams,
@@ -170,6 +171,34 @@ def test_poke__again_in_the_same_second__changes_nothing(scene):
     assert len(effects) == 1, "ORA-11"
     assert isinstance(effects[0], Poked), "ORA-11"
     assert not effects[0].recorded, "ORA-11"
+
+
+@given(scenes())
+def test_poke__any_scene__leaves_the_ring_as_fit_as_it_was_within_the_second(scene):
+    after, _ = poke_feed(scene.feed, FEED, scene.answers, NOW)
+    before, now = read(scene), reading_of(after, scene.answers, NOW)
+    event(f"fit: {before.ring_fit}, written: {after.ring != scene.feed.ring}")
+
+    assert (now.ring_fit, now.twap) == (before.ring_fit, before.twap), "ORA-11"
+
+
+@given(scenes(), st.integers(1, 100), st.integers(1, 3_000), booleans)
+def test_poke__pyth_from_before_chainlinks_round__latches_no_deviation(scene, older_s, more, is_up):
+    """However far it is off, and whoever delivers it."""
+    params = scene.feed.params
+    off = scene.price * (params.hard_dev + more) // BPS + 1
+    price = scene.price + off if is_up else scene.price * BPS // (BPS + params.hard_dev + more)
+    assume(price > 0)
+    pyth = PythAnswer(price, 0, -8, NOW - params.py_max_ahead - older_s)
+    said = replace(scene.answers, chainlink=ChainlinkAnswer(8, 7, scene.price, NOW), pyth=pyth)
+    reading = reading_of(scene.feed, said, NOW)
+    event(reading.state.name)
+
+    after, _ = poke_feed(scene.feed, FEED, said, NOW)
+
+    if scene.feed.latch.reason < TripReason.DEVIATION:
+        assert reading.trip < TripReason.DEVIATION, "ORA-24"
+        assert after.latch.reason < TripReason.DEVIATION, "ORA-24"
 
 
 @given(scenes())

@@ -269,6 +269,10 @@ INVARIANTS = (
         "ORA-22", "A pause ends within 72 hours; the next one starts a week after its end or later."
     ),
     Invariant("ORA-23", "No limit can be set out of its bounds in code."),
+    Invariant(
+        "ORA-24",
+        "No Pyth price from before Chainlink's round, by more than pyMaxAhead, latches DEVIATION.",
+    ),
 )
 
 

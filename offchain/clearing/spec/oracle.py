@@ -277,7 +277,8 @@ def replace_feed(
     reading = reading_of(new, heard.answers, now)
     is_blind = present.state in {PriceState.FROZEN, PriceState.TRIPPED}
     would_trip = reading.state is PriceState.TRIPPED and old.latch.reason is TripReason.NONE
-    if would_trip or not _can_replace(reading, must_agree=is_blind):
+    is_new_pyth = listing.sources.pyth_id != old.sources.pyth_id
+    if would_trip or not _can_replace(reading, must_agree=is_blind or is_new_pyth):
         raise SpecError("SelfTestFailed", reading.state, reading.gates)
     want = old.last_good if is_blind else present.mid
     jump = jump_bps(listing.params, now - old.last_good_at) if is_blind else 0
@@ -295,7 +296,7 @@ def replace_feed(
 
 
 def _can_replace(reading: Reading, *, must_agree: bool) -> bool:
-    """Return whether Chainlink answers and, for a feed without a price, Pyth confirms it."""
+    """Return whether Chainlink answers and, without a price or with a new id, Pyth confirms it."""
     if reading.cl_grade is not Grade.OK:
         return False
     return not must_agree or (reading.agree and reading.py_grade is Grade.OK)

@@ -15,7 +15,15 @@ from clearing.spec.oracle_types import (
     TripReason,
 )
 
-__all__ = ["Look", "agree", "candidate", "gates_of", "state_of", "trip_condition"]
+__all__ = [
+    "Look",
+    "agree",
+    "candidate",
+    "gates_of",
+    "is_contemporary",
+    "state_of",
+    "trip_condition",
+]
 
 TRUSTED_FOR_AGREEMENT = frozenset({Grade.OK, Grade.UNCERTAIN})
 
@@ -62,6 +70,11 @@ def agree(look: Look) -> bool:
     )
 
 
+def is_contemporary(look: Look) -> bool:
+    """Return whether Pyth's price is not from before Chainlink's round: only then can it accuse."""
+    return look.sources.pyth.at + look.params.py_max_ahead >= look.sources.chainlink.at
+
+
 def candidate(look: Look) -> int | None:
     """Return the price that would be accepted if it is no jump: Chainlink's, else Pyth's."""
     chainlink, pyth = look.sources.chainlink, look.sources.pyth
@@ -75,7 +88,8 @@ def trip_condition(look: Look) -> TripReason:
     chainlink, pyth = look.sources.chainlink, look.sources.pyth
     if chainlink.is_out_of_bounds and pyth.is_out_of_bounds:
         return TripReason.SANITY
-    if look.sources.both_ok and is_apart(chainlink.price, pyth.price, look.params.hard_dev):
+    is_apart_by_much = is_apart(chainlink.price, pyth.price, look.params.hard_dev)
+    if look.sources.both_ok and is_apart_by_much and is_contemporary(look):
         return TripReason.DEVIATION
     price = candidate(look)
     if price is None or look.last_good == 0 or agree(look):

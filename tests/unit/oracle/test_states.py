@@ -181,6 +181,24 @@ def test_state__confidence_beyond_the_price__leaves_a_price_above_zero():
     assert (reading.open_lo, reading.open_hi) == (1, usd("12003"))
 
 
+def test_state__pyth_from_before_chainlinks_round__accuses_nobody():
+    """Signed before the crash, delivered after it: at most 10 s before the round is of its time."""
+    assert read(chainlink(3_000_00, 30), pyth(3_150_00, 40)).trip is TripReason.DEVIATION
+
+    old = read(chainlink(3_000_00, 30), pyth(3_150_00, 41))
+
+    assert (old.state, old.trip, old.py_grade) == (PriceState.DIVERGED, TripReason.NONE, Grade.OK)
+    assert old.mid == usd("3000")
+
+
+def test_state__old_pyth__confirms_no_jump_either():
+    """Nor does it hide one: without agreement a jump is one."""
+    read_alone = read(chainlink(3_200_00, 0), None)
+    read_beside = read(chainlink(3_200_00, 0), pyth(3_000_00, 50))
+
+    assert read_alone.trip is read_beside.trip is TripReason.JUMP
+
+
 # JUMPS
 
 
@@ -242,6 +260,25 @@ def test_trip__both_insane__is_sanity_and_outranks_the_latch():
     assert one.trip is TripReason.NONE
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (STALE_CHAINLINK, pyth(3_000_00)),
+        (chainlink(3_000_00), STALE_PYTH),
+        (chainlink(3_000_00), pyth(3_000_00, -11)),
+    ],
+)
+def test_trip__insane_but_not_of_the_present__is_no_sanity(first, second):
+    """What rests at an old price says nothing of today's."""
+    insane = feed(params=replace(PARAMS, sanity_max_e8=2_000 * E8))
+    assert read(chainlink(3_000_00), pyth(3_000_00), of=insane).trip is TripReason.SANITY
+
+    reading = read(first, second, of=insane)
+
+    assert (reading.state, reading.trip) == (PriceState.FROZEN, TripReason.NONE)
+    assert reading.cl_grade is reading.py_grade is Grade.BROKEN
+
+
 # THE RING AS A SOURCE
 
 
@@ -268,6 +305,22 @@ def test_ring__just_enough__is_fit():
     just = replace(PARAMS, twap_min_obs=15, twap_max_gap=60)
 
     assert read(STALE_CHAINLINK, STALE_PYTH, of=feed(params=just)).ring_fit
+
+
+def test_ring__written_now__counts_from_the_next_second_on():
+    """Of the 16 observations from NOW - 900 to NOW the last is of this second."""
+
+    def fit(least, now):
+        present = replace(
+            feed(params=replace(PARAMS, twap_min_obs=least)), ring=ring_at(usd("2985"), NOW)
+        )
+        return reading_of(present, answers(), now).ring_fit
+
+    assert fit(15, NOW)
+    assert not fit(16, NOW)
+    # a second later the first of the 16 is out of the window, and the last is in
+    assert fit(15, NOW + 1)
+    assert not fit(16, NOW + 1)
 
 
 def test_ring__window__is_the_feeds():

@@ -69,6 +69,20 @@ def test_poke__after_a_gap__starts_the_ring_anew(scene):
     assert scene.changes_of(poke(scene))["gap_at"] == NOW + gap
 
 
+def test_poke__observation_of_this_second__does_not_make_the_ring_fit(scene):
+    """[ORA-11] Seven lie in the window, six of them before now."""
+
+    def is_fit(least):
+        limits = replace(PARAMS, twap_min_obs=least)
+        scene.send(scene.act("setParams", FEED, limits, by=scene.roles.timelock))
+        return scene.read("readingOf", FEED)[5]
+
+    scene.warm()
+
+    assert is_fit(6)
+    assert not is_fit(7), "ORA-11"
+
+
 def test_poke__diverged__changes_nothing(scene):
     scene.wait(30)
     scene.pyth_says(3_090)
@@ -116,6 +130,21 @@ def test_poke__sources_too_far_apart__emits_tripped_then_poked(scene):
     )
 
 
+def test_poke__pyth_from_before_chainlinks_round__latches_nothing(scene):
+    """[ORA-24] Up to 10 s before it is of the same time."""
+
+    def reason_at(age):
+        with scene.chain.isolated():
+            scene.wait(30)
+            scene.chainlink(3_000)
+            scene.pyth_says(3_100, age=age)
+            scene.send(poke(scene))
+            return scene.read("memoOf", FEED)[3], scene.read("getPrice", FEED)[4]
+
+    assert reason_at(10) == (TripReason.DEVIATION, PriceState.TRIPPED)
+    assert reason_at(11) == (TripReason.NONE, PriceState.DIVERGED), "ORA-24"
+
+
 def test_poke__unconfirmed_jump__latches_and_counts_rounds_from_here(scene):
     scene.wait(100)
     scene.chainlink(3_200)
@@ -148,6 +177,21 @@ def test_poke__both_out_of_their_bounds__emits_tripped_without_prices(scene):
         tripped(TripReason.SANITY, 0, 0),
         poked(PriceState.TRIPPED, 3_003, recorded=False),
     )
+
+
+def test_poke__out_of_bounds_but_resting__latches_nothing(scene):
+    """Chainlink's round is 600 s old at first, Pyth's price 2 s."""
+    bounded = replace(PARAMS, sanity_max_e8=2_000 * E8)
+    scene.send(scene.act("setParams", FEED, bounded, by=scene.roles.timelock))
+    with scene.chain.isolated():
+        scene.send(poke(scene))
+        assert scene.read("memoOf", FEED)[3] == TripReason.SANITY
+
+    scene.wait(59)
+    scene.send(poke(scene))
+
+    assert scene.read("memoOf", FEED)[3] == TripReason.NONE
+    assert scene.read("getPrice", FEED)[4] == PriceState.FROZEN
 
 
 def test_poke__greater_reason__replaces_the_latch(jumped):
