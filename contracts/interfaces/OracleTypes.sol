@@ -124,28 +124,30 @@ struct Reading {
     uint256 pyAt; // publish time; 0 if BROKEN
     uint256 twap; // over twapWindow; 0 unless ringFit
     uint256 mid;
-    uint256 midAt; // time of the data behind mid
+    uint256 midAt; // time of the data behind mid; never in the future
     uint256 lo; // the band: CLOSE
     uint256 hi;
     uint256 openLo; // the strict band, contains the band: OPEN and WITHDRAW
     uint256 openHi;
     uint256 liqLo; // the favourable band, contains the band: LIQUIDATE
     uint256 liqHi;
-    uint256 lastGood; // mid at the last poke in NORMAL, PRIMARY_ONLY or SECONDARY_ONLY
-    uint256 lastGoodAt;
+    uint256 lastGood; // the newest mid that a poke saw in NORMAL, PRIMARY_ONLY or SECONDARY_ONLY
+    uint256 lastGoodAt; // time of the data behind it
 }
 
 /// What the contract remembers of a feed.
 struct FeedMemo {
     uint256 lastGood;
-    uint40 lastGoodAt;
+    uint40 lastGoodAt; // time of the data behind lastGood
     uint40 pausedUntil;
     TripReason latch; // NONE unless the breaker is latched
     uint40 trippedAt; // this and what follows up to `lastPrice` is meaningful while latched
-    uint8 evidence; // towards a reset; DEVIATION: agreeing pokes; JUMP: Chainlink rounds in line (255 is 255 or more)
-    uint40 since; // JUMP: updatedAt of the round the rounds are counted from
-    uint40 lastAt; // DEVIATION: time of the last agreeing poke; JUMP: updatedAt of the last round seen
-    uint256 lastPrice; // JUMP: price of that round
+    uint8 pokes; // evidence towards a reset: agreeing pokes (255 is 255 or more)
+    uint24 pokedAt; // low 24 bits of the time of the last one that was counted; for nothing but to count a second once
+    uint8 rounds; // evidence towards a reset: Chainlink rounds in line (255 is 255 or more)
+    uint40 since; // updatedAt of the round the rounds are counted from
+    uint40 lastAt; // updatedAt of the last round seen
+    uint256 lastPrice; // price of that round
     uint8 head; // index of the ring's newest observation
     uint8 count; // observations in the ring, at most 128
     uint40 gapAt; // the ring has no gap since this time

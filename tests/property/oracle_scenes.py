@@ -146,13 +146,12 @@ def latches(draw: st.DrawFn, price_wad: int) -> Latch:
     if reason is TripReason.NONE:
         return NOT_LATCHED
     tripped = NOW - draw(_between(1, 10_000))
-    fresh = Latch(reason, tripped, evidence=draw(_between(0, 5)))
-    if reason is TripReason.JUMP:
-        since = tripped - draw(_between(0, 1_000))
-        return replace(fresh, since=since, last_at=tripped, last_price=price_wad)
-    if reason is TripReason.DEVIATION and fresh.evidence:
-        return replace(fresh, last_at=NOW - 1)
-    return replace(fresh, evidence=0)
+    pokes, rounds = draw(_between(0, 5)), draw(_between(0, 5))
+    fresh = Latch(reason, tripped, pokes, (NOW - 1) % 2**24 if pokes else 0)
+    if draw(st.booleans()):
+        return fresh  # no round was seen
+    since = tripped - draw(_between(0, 1_000))
+    return replace(fresh, rounds=rounds, since=since, last_at=tripped, last_price=price_wad)
 
 
 @st.composite

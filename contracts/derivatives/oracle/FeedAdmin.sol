@@ -158,7 +158,7 @@ abstract contract FeedAdmin is FeedKeeper {
         bool blind = before.state == FROZEN || before.state == TRIPPED;
         if (blind) {
             want = before.lastGood;
-            uint256 allowed = JumpRule.allowance(_slotOf(feed).rules, block.timestamp - before.lastGoodAt);
+            uint256 allowed = JumpRule.allowance(_slotOf(feed).rules, before.lastGoodAt, r.clAt);
             if (allowed > maxDev) maxDev = allowed;
         }
         bool tested = blind || newPyth ? r.agree && r.pyGrade == OK : r.clGrade == OK;

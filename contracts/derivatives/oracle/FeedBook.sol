@@ -77,7 +77,7 @@ abstract contract FeedBook is IPriceOracle {
         r.state = state;
         if (!ringRead && (state == DIVERGED || state == TRIPPED)) _lookAtRing(r, f, m, rules);
 
-        PriceBounds.fill(r, primary, state == TWAP_ONLY ? f.ring.newestAt(m) : 0);
+        PriceBounds.fill(r, primary, state == TWAP_ONLY ? f.ring.newestAt(m) : 0, block.timestamp);
     }
 
     /// @dev Whether the price is out of its bounds.

@@ -85,7 +85,9 @@ library PriceRules {
         if (r.agree) return NONE; // softDev < hardDev
         if (isContemporary(r, guard) && r.bothOk() && JumpRule.apart(r.c, r.p, primary.hardDev())) return DEVIATION;
         if (candidate_ == 0 || r.lastGood == 0) return NONE;
-        return JumpRule.isJump(rules, candidate_, r.lastGood, now_ - r.lastGoodAt) ? JUMP : NONE;
+        // measured by the times of the prices, so that it does not matter when somebody pokes
+        uint256 at = r.clGrade == OK ? r.clAt : r.pyTime(now_);
+        return JumpRule.isJump(rules, candidate_, at, r.lastGood, r.lastGoodAt) ? JUMP : NONE;
     }
 
     /// @dev The first state that applies; r.trip and r.agree are known.

@@ -273,6 +273,16 @@ INVARIANTS = (
         "ORA-24",
         "No Pyth price from before Chainlink's round, by more than pyMaxAhead, latches DEVIATION.",
     ),
+    Invariant(
+        "ORA-25",
+        "Whether a round of Chainlink is a jump depends on what was accepted before, not on when "
+        "anybody pokes.",
+    ),
+    Invariant(
+        "ORA-26",
+        "From any latched deviation, once a jump or not, an honest Chainlink alone leads out when "
+        "the cooldown is over.",
+    ),
 )
 
 

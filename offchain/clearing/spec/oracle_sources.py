@@ -85,6 +85,10 @@ class Sources:
         """Whether both sources can be used."""
         return self.chainlink.grade is Grade.OK and self.pyth.grade is Grade.OK
 
+    def pyth_time(self, now: int) -> int:
+        """Return the time of Pyth's price; one that is ahead counts as of the present."""
+        return min(self.pyth.at, now)
+
 
 def grade(sources: FeedSources, params: FeedParams, answers: SourceAnswers, now: int) -> Sources:
     """Grade all sources of a feed."""

@@ -75,12 +75,15 @@ def is_contemporary(look: Look) -> bool:
     return look.sources.pyth.at + look.params.py_max_ahead >= look.sources.chainlink.at
 
 
-def candidate(look: Look) -> int | None:
-    """Return the price that would be accepted if it is no jump: Chainlink's, else Pyth's."""
+def candidate(look: Look) -> tuple[int, int] | None:
+    """Return the price that would be accepted if it is no jump, and its time.
+
+    Chainlink's, else Pyth's.
+    """
     chainlink, pyth = look.sources.chainlink, look.sources.pyth
     if chainlink.grade is Grade.OK:
-        return chainlink.price
-    return pyth.price if _is_pyth_near_twap(look) else None
+        return chainlink.price, chainlink.at
+    return (pyth.price, look.sources.pyth_time(look.now)) if _is_pyth_near_twap(look) else None
 
 
 def trip_condition(look: Look) -> TripReason:
@@ -91,10 +94,11 @@ def trip_condition(look: Look) -> TripReason:
     is_apart_by_much = is_apart(chainlink.price, pyth.price, look.params.hard_dev)
     if look.sources.both_ok and is_apart_by_much and is_contemporary(look):
         return TripReason.DEVIATION
-    price = candidate(look)
-    if price is None or look.last_good == 0 or agree(look):
+    found = candidate(look)
+    if found is None or look.last_good == 0 or agree(look):
         return TripReason.NONE
-    limit_bps = jump_bps(look.params, look.now - look.last_good_at)
+    price, at = found
+    limit_bps = jump_bps(look.params, max(0, at - look.last_good_at))
     return TripReason.JUMP if is_apart(price, look.last_good, limit_bps) else TripReason.NONE
 
 

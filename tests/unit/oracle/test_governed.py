@@ -281,13 +281,13 @@ def test_replace_feed__thousand_times_or_a_thousandth__is_refused(cents, confirm
 def test_replace_feed__frozen_feed__needs_both_sources_near_the_last_good_price():
     nothing = answers()
     assert replaced(3_000_00, pyth(3_003_00), present=nothing)
-    old = replace(feed(), last_good_at=NOW - 10_000)
+    old = replace(feed(), last_good_at=NOW - 10_600)
 
     for bad in (None, pyth(3_003_00, 61), pyth(3_020_00)):
         with pytest.raises(SpecError) as refused:
             replaced(3_000_00, bad, present=nothing)
         assert refused.value.name == "SelfTestFailed"
-    # 300 + 10·√10,000 = 1,300 bps of 2,990 are 388.70
+    # the new round is of NOW - 600: 300 + 10·√10,000 = 1,300 bps of 2,990 are 388.70
     assert replaced(3_378_70, pyth(3_378_70), of=old, present=nothing)
     with pytest.raises(SpecError) as refused:
         replaced(3_378_71, pyth(3_378_71), of=old, present=nothing)

@@ -203,17 +203,63 @@ def test_state__old_pyth__confirms_no_jump_either():
 
 
 def test_trip__jump__is_measured_from_the_last_good_price():
-    """A minute later: 300 + 10·⌊√60⌋ = 370 bps of 2,990 are 110.63."""
-    assert read(chainlink(3_100_63), None).state is PriceState.PRIMARY_ONLY
-    jumped = read(chainlink(3_100_64), None)
+    """A minute younger: 300 + 10·⌊√60⌋ = 370 bps of 2,990 are 110.63."""
+    assert read(chainlink(3_100_63, 0), None).state is PriceState.PRIMARY_ONLY
+    jumped = read(chainlink(3_100_64, 0), None)
 
     assert (jumped.state, jumped.trip) == (PriceState.TRIPPED, TripReason.JUMP)
 
 
 def test_trip__jump_downwards__is_measured_by_the_lower_price():
     """370 bps of 2,883.31 are 106.68…: 2,990 is that far above, and no further."""
-    assert read(chainlink(2_883_32), None).state is PriceState.PRIMARY_ONLY
-    assert read(chainlink(2_883_31), None).state is PriceState.TRIPPED
+    assert read(chainlink(2_883_32, 0), None).state is PriceState.PRIMARY_ONLY
+    assert read(chainlink(2_883_31, 0), None).state is PriceState.TRIPPED
+
+
+@pytest.mark.parametrize("wait_s", [0, 1, 899])
+def test_trip__jump__is_of_a_round_whenever_it_is_seen(wait_s):
+    """[ORA-25] From the time of one price to that of the other, however late somebody looks."""
+    now = NOW + wait_s
+
+    def trip(cents):
+        said = answers(chainlink(cents, wait_s, now=now))
+        return reading_of(feed(), said, now).trip
+
+    assert trip(3_100_63) is TripReason.NONE, "ORA-25"
+    assert trip(3_100_64) is TripReason.JUMP, "ORA-25"
+
+
+def test_trip__jump_of_older_data__is_allowed_the_base_alone():
+    """300 bps of 2,990 are 89.70, for a round of the last good price's time or before it."""
+    for age_s in (60, 61, 600):
+        assert read(chainlink(3_079_70, age_s), None).trip is TripReason.NONE
+        assert read(chainlink(3_079_71, age_s), None).trip is TripReason.JUMP
+
+
+def test_trip__jump_of_pyth_alone__is_measured_by_its_time():
+    """From 2,700, 20 s after it: 340 bps are 91.80. A price ahead is of now: 370 are 99.90."""
+    near = feed(last_good=usd("2700"), twap=usd("2700"))
+
+    def trip(cents, age_s):
+        return read(None, pyth(cents, age_s), of=near).trip
+
+    assert trip(2_791_80, 40) is TripReason.NONE
+    assert trip(2_791_81, 40) is TripReason.JUMP
+    assert trip(2_799_90, -10) is TripReason.NONE
+    assert trip(2_799_91, -10) is TripReason.JUMP
+
+
+def test_state__price_ahead_of_the_block__is_of_now():
+    """Whoever subtracts the time of the data from the block's never falls below 0."""
+    latched = replace(feed(), latch=Latch(TripReason.DEVIATION, NOW - 10))
+    ahead = pyth(3_003_00, -10)
+
+    for reading in (
+        read(chainlink(3_000_00), ahead),
+        read(None, ahead),
+        read(chainlink(3_000_00), ahead, of=latched),
+    ):
+        assert (reading.mid, reading.mid_at, reading.py_at) == (usd("3003"), NOW, NOW + 10)
 
 
 @pytest.mark.parametrize("conf_cents", [1_50, 100_00])

@@ -89,7 +89,7 @@ def test_replace_feed__latched__stays_latched(deviated):
 def test_replace_feed__smaller_gap__starts_the_ring_anew(ready):
     ready.send(swap(ready, params=replace(PARAMS, twap_max_gap=599)))
 
-    assert ready.read("memoOf", FEED)[11] == NOW + 100
+    assert ready.read("memoOf", FEED)[13] == NOW + 100
 
 
 # REFUSALS
