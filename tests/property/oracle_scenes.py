@@ -141,8 +141,8 @@ def sequencers(params: FeedParams) -> st.SearchStrategy[SequencerAnswer | None]:
 
 @st.composite
 def latches(draw: st.DrawFn, price_wad: int) -> Latch:
-    """Draw no latch three times of four."""
-    reason = draw(st.sampled_from((TripReason.NONE,) * 9 + tuple(TripReason)[1:]))
+    """Draw no latch half of the time."""
+    reason = draw(st.sampled_from((TripReason.NONE,) * 3 + tuple(TripReason)[1:]))
     if reason is TripReason.NONE:
         return NOT_LATCHED
     tripped = NOW - draw(_between(1, 10_000))
@@ -200,7 +200,7 @@ def grades(aim: PriceState) -> st.SearchStrategy[tuple[Grade, Grade]]:
         case PriceState.TWAP_ONLY:
             return st.just((Grade.STALE, Grade.STALE))
         case PriceState.TRIPPED:
-            return st.tuples(st.just(Grade.OK), st.sampled_from(Grade))
+            return st.tuples(st.just(Grade.OK), st.sampled_from((Grade.OK,) * 5 + tuple(Grade)))
         case PriceState.FROZEN:
             return st.tuples(st.sampled_from((Grade.STALE, Grade.BROKEN)), doubtful)
 

@@ -173,11 +173,18 @@ def test_poke__again_in_the_same_second__changes_nothing(scene):
     assert not effects[0].recorded, "ORA-11"
 
 
-@given(scenes())
-def test_poke__any_scene__leaves_the_ring_as_fit_as_it_was_within_the_second(scene):
-    after, _ = poke_feed(scene.feed, FEED, scene.answers, NOW)
-    before, now = read(scene), reading_of(after, scene.answers, NOW)
-    event(f"fit: {before.ring_fit}, written: {after.ring != scene.feed.ring}")
+@given(scenes(), st.sampled_from((0, 1)))
+def test_poke__any_scene__leaves_the_ring_as_fit_as_it_was_within_the_second(scene, lacking):
+    """With just enough observations, or one too few, before it."""
+    feed = scene.feed
+    window = range(NOW - feed.params.twap_window, NOW)
+    least = max(2, sum(each.at in window for each in feed.ring.observations) + lacking)
+    feed = replace(feed, params=replace(feed.params, twap_min_obs=least))
+
+    after, _ = poke_feed(feed, FEED, scene.answers, NOW)
+
+    before, now = (reading_of(each, scene.answers, NOW) for each in (feed, after))
+    event(f"fit: {before.ring_fit}, written: {after.ring != feed.ring}")
 
     assert (now.ring_fit, now.twap) == (before.ring_fit, before.twap), "ORA-11"
 
@@ -291,7 +298,9 @@ def test_deviation__any_latched__an_honest_chainlink_alone_leads_out(
 
 later_pokes = st.lists(st.integers(0, 59), min_size=1, max_size=3)
 rounds = st.lists(
-    st.tuples(st.integers(60, 4_000), st.integers(-600, 600), later_pokes), min_size=1, max_size=5
+    st.tuples(st.integers(60, 4_000), st.sampled_from((0, 0, 1, 9)), booleans, later_pokes),
+    min_size=1,
+    max_size=5,
 )
 
 
@@ -307,13 +316,17 @@ def first_jump(feed, moments):
 
 @given(limits, prices_e8, rounds, st.integers(0, 59), st.lists(st.integers(0, 59), max_size=3))
 def test_jump__whenever_somebody_pokes__the_same_round_is_one(params, price, steps, age, before):
-    """Nor does it matter how often, or whether an older round was seen in between."""
+    """Nor does it matter how often, or whether an older round was seen in between.
+
+    Each round is as far from the one before as is no jump, or a little further.
+    """
     feed = Feed(SOURCES, params, last_good=price * 10**10, last_good_at=NOW)
     old = ChainlinkAnswer(8, 1, price, NOW - age)
     at, told = NOW, []
-    for gap, bps, delays in steps:
+    for gap, beyond_bps, is_up, delays in steps:
         at += gap
-        price = max(1, price + price * bps // BPS)
+        far = BPS + jump_bps(params, gap) + beyond_bps
+        price = max(1, price * far // BPS if is_up else -(-price * BPS // far))
         told.append((ChainlinkAnswer(8, 1, price, at), sorted(delays)))
     patient = [(old, age + delay) for delay in sorted(before)]
     patient += [(answer, delay) for answer, delays in told for delay in delays]

@@ -171,8 +171,17 @@ def test_set_params__calm_weather__is_within_what_is_no_jump():
 
     tight = replace(PARAMS, jump_base=64)
     refused = assert_refused("BadParameter", set_params, LISTED, TIMELOCK, FEED, tight, NOW)
-
     assert refused == ("jumpBase",)
+
+
+def test_set_params__one_step_of_chainlink__is_within_agreement():
+    """15 bps."""
+    close = replace(PARAMS, soft_dev=15, reset_dev=14)
+    assert set_params(LISTED, TIMELOCK, FEED, close, NOW)
+
+    closer = replace(close, soft_dev=14)
+    refused = assert_refused("BadParameter", set_params, LISTED, TIMELOCK, FEED, closer, NOW)
+    assert refused == ("softDev",)
 
 
 # ADD
