@@ -67,7 +67,7 @@ import {
 ///   DEVIATION  both OK, apart(c, p, hardDev) and CONTEMPORARY
 ///   JUMP       lastGood != 0, there is a candidate, apart(candidate, lastGood, jump(max(0, candidateAt - lastGoodAt))), and not AGREE,
 ///              where jump(s) = min(jumpCap, jumpBase + jumpSlope * floor(sqrt(s))). Both times are those of the prices: when somebody
-///              pokes does not matter.
+///              pokes does not matter, but for a p that is ahead, which is of now.
 /// STATE, the first that applies:
 ///   TRIPPED         latched, or a trip condition holds now
 ///   NORMAL          both OK, not apart(c, p, softDev)
