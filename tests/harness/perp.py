@@ -1,4 +1,4 @@
-"""The perpetual swaps on one embedded chain: real oracle, engine and modules; aggregators are puppets."""
+"""The perpetual swaps on one embedded chain: all contracts are real but the aggregators."""
 
 from __future__ import annotations
 

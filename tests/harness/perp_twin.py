@@ -47,7 +47,7 @@ from clearing.spec.perp_types import (
     TradeParams,
 )
 from clearing.spec.perp_units import PICO_TO_WAD
-from clearing.spec.perp_vault import trade
+from clearing.spec.perp_vault import Ask, trade
 from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import Address, div_ceil
 from tests.harness.errors import Refused
@@ -188,11 +188,7 @@ class PerpTwin:
             sender,
             lambda: trade(
                 self.model,
-                sender,
-                account,
-                market,
-                size,
-                limit,
+                Ask(sender, account, market, size, limit),
                 self.nav,
                 self.quotes,
                 self.now,

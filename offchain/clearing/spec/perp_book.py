@@ -130,7 +130,7 @@ def book(
     ledger, event = _move_market(ledger, market, look, legs, open_interest, sample, now)
     effects = (*effects, *event)
     for before in judged:
-        _judge(ledger, market, look, before, quotes, now)
+        _judge(ledger, look, before, quotes, now)
     return ledger, effects
 
 
@@ -228,10 +228,8 @@ def _move_market(
     return put_market(ledger, market, stored), (PremiumSampled(market, premium, weight),)
 
 
-def _judge(
-    ledger: Ledger, market: int, look: Look, before: _Before, quotes: Quotes, now: int
-) -> None:
-    """Refuse an account below initial margin that has not only reduced, and one that is bankrupt."""
+def _judge(ledger: Ledger, look: Look, before: _Before, quotes: Quotes, now: int) -> None:
+    """Refuse who is below initial margin and has not only reduced, and who was bankrupt."""
     leg = before.leg
     cash = account_of(ledger, leg.account).cash
     held = {m: position_of(ledger, leg.account, m) for m in ledger.markets_of(leg.account)}

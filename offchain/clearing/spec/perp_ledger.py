@@ -72,7 +72,7 @@ class Market:
     limit: LimitParams
     funding: Funding
     premium: Premium
-    oi: OpenInterest = OpenInterest()
+    oi: OpenInterest = NO_INTEREST
     cap_started_at: int = 0
     cap_opened: int = 0
 

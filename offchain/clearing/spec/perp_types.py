@@ -18,6 +18,7 @@ __all__ = [
     "INSURANCE",
     "MAX_MARKETS",
     "MAX_MARKETS_PER_ACCOUNT",
+    "NO_INTEREST",
     "NO_POSITION",
     "VAULT",
     "AccountId",
@@ -177,6 +178,9 @@ class OpenInterest:
         """Refuse what does not fit a word."""
         fit_uint(self.open_interest, 72)
         fit_uint(self.fees, 88)
+
+
+NO_INTEREST: Final = OpenInterest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from clearing.spec.perp_types import VAULT, Kind
 from clearing.spec.perp_units import PICO, PICO_TO_WAD, TICK, notional
 from clearing.spec.units import PPM, Address, div_trunc, mul_div_down, mul_div_up
 
-__all__ = ["Deal", "Traded", "price_deal", "trade"]
+__all__ = ["Ask", "Deal", "Traded", "price_deal", "trade"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,26 +65,28 @@ def price_deal(ledger: Ledger, account: int, market: int, look: Look, size: int)
     return Deal(size, -worth if size > 0 else worth, fee, net)
 
 
-def trade(
-    ledger: Ledger,
-    sender: Address,
-    account: int,
-    market: int,
-    size: int,
-    limit_price: int,
-    nav: int,
-    quotes: Quotes,
-    now: int,
-) -> tuple[Ledger, Effects]:
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Who wants to trade what: size in lots, the worst average price in wad."""
+
+    sender: Address
+    account: int
+    market: int
+    size: int
+    limit_price: int
+
+
+def trade(ledger: Ledger, ask: Ask, nav: int, quotes: Quotes, now: int) -> tuple[Ledger, Effects]:
     """Buy or sell against the vault; `nav` is the value that its caps are measured by, wad.
 
     Raises UnknownAccount, NotTrader, UnknownMarket, ZeroSize, PriceLimit, SkewTooHigh,
     VaultCapReached, and what `book` raises.
     """
-    require_trader(ledger, account, sender, now)
+    account, market, size = ask.account, ask.market, ask.size
+    require_trader(ledger, account, ask.sender, now)
     ledger, look, ticked = tick(ledger, market, quotes, now)
     deal = price_deal(ledger, account, market, look, size)
-    _require_limit(deal, limit_price)
+    _require_limit(deal, ask.limit_price)
     _require_room(market, look, deal, nav)
 
     scale = look.market.trade.skew_lots
