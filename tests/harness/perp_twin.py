@@ -102,8 +102,8 @@ class PerpTwin:
 
     def quote(self, market: int) -> Quote:
         """Return what the oracle says of one market."""
-        *prices, degraded, state, gates = self.rig.oracle.read("peekQuote", FEEDS[market])
-        return Quote(*prices, degraded, PriceState(state), Gate(gates))
+        said = self.rig.oracle.read("peekQuote", FEEDS[market])
+        return replace(Quote(*said), state=PriceState(said[-2]), gates=Gate(said[-1]))
 
     # CALLS
 
@@ -257,7 +257,8 @@ class PerpTwin:
         model: Callable[[], tuple[Ledger, Effects]],
     ) -> str:
         expected: SpecError | None = None
-        after, effects = self.model, ()
+        after = self.model
+        effects: Effects = ()
         try:
             after, effects = model()
         except SpecError as refusal:

@@ -127,8 +127,8 @@ def book(
     opened = any(not before.reduced for before in judged)
     closed = any(before.reduced for before in judged)
     _require_allowed(ledger, market, look, kind, now, opened=opened, closed=closed)
-    ledger, event = _move_market(ledger, market, look, legs, open_interest, sample, now)
-    effects = (*effects, *event)
+    ledger, sampled_ = _move_market(ledger, market, look, legs, open_interest, sample, now)
+    effects = (*effects, *sampled_)
     for before in judged:
         _judge(ledger, look, before, quotes, now)
     return ledger, effects

@@ -18,6 +18,7 @@ from clearing.spec.perp_liquidation import target
 from clearing.spec.perp_margin import Holding, in_force, value_liquidate, value_open
 from clearing.spec.perp_margin import health_of as sum_of
 from clearing.spec.perp_types import (
+    NO_INTEREST,
     NO_POSITION,
     Funding,
     LimitParams,
