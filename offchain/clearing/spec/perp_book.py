@@ -159,7 +159,8 @@ def _book_leg(
     ledger = put_account(ledger, leg.account, replace(account, cash=account.cash + cash))
     if leg.judged and after.size:
         worth = notional(after.size, look.quote.mid)
-        if worth < look.market.trade.min_notional * WAD:
+        # who takes over a small position, or a part of one, may be left with as little
+        if kind is not Kind.LIQUIDATION and worth < look.market.trade.min_notional * WAD:
             raise SpecError("BelowMinNotional", market, leg.account, worth)
         is_owned = leg.account >= FIRST_OWNED
         if is_owned and len(ledger.markets_of(leg.account)) > MAX_MARKETS_PER_ACCOUNT:
