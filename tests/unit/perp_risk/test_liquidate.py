@@ -110,10 +110,10 @@ def test_liquidate__a_part__emits_what_it_did(rig, weak, keeper):
 
     kind = LIQUIDATION_KIND
     assert told(receipt, rig.engine, rig.risk) == (
+        ("Liquidated", (account, ETH, keeper[0], part, HI, penalty)),
         ("Booked", (ETH, account, -part, quote, 0, -penalty, kind)),
         ("Booked", (ETH, keeper[0], part, -quote, 0, half, kind)),
         ("Booked", (ETH, INSURANCE, 0, 0, 0, penalty - half, kind)),
-        ("Liquidated", (account, ETH, keeper[0], part, HI, penalty)),
     )
 
 

@@ -86,7 +86,7 @@ def test_liquidation_price__a_short__is_rounded_down(rig, trader):
 def test_liquidation_price__a_tick_beyond__flips(rig, trader, size, slope):
     """[PERP-55] At the first price of 1e-8 USD that is safe nobody is liquidated, one on he is."""
     account, owner = trader
-    set_market(rig, ETH, slope=slope, imMax=1_000_000 if slope else 100_000)
+    set_market(rig, ETH, slope=slope, imMax=800_000 if slope else 100_000)
     rig.wait(86_400)
     rig.set_price(ETH, 3_000 * E8)
     rig.trade(account, owner, ETH, size)
