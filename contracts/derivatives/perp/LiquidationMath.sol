@@ -125,9 +125,10 @@ library LiquidationMath {
         int256 share = Rounding.floorDiv(t.equity * int256(mm), int256(t.mm));
         int256 size = int256(Rounding.abs(t.size));
         int256 worth = int256(t.price) * size;
-        int256 price = t.size > 0
-            ? Rounding.ceilDiv(worth - share * int256(PerpUnits.LOTS), size)
-            : Rounding.floorDiv(worth + share * int256(PerpUnits.LOTS), size);
+        int256 price =
+            t.size > 0
+                ? Rounding.ceilDiv(worth - share * int256(PerpUnits.LOTS), size)
+                : Rounding.floorDiv(worth + share * int256(PerpUnits.LOTS), size);
         return price > 0 ? uint256(price) : 0;
     }
 
