@@ -520,7 +520,8 @@ def test_trade__under_initial_margin__may_reduce_and_not_open(rig, trader):
 def test_trade__a_reduction_that_leaves_it_worse__is_refused(rig, trader):
     """[PERP-59] E' · MM >= E · MM'.
 
-    A reduction costs 0.07 % less the skew's 0.0095 % of what is sold, about 1.75 USD for each ETH; of E = 20 one tenth is 2, of E = 15 it is 1.5.
+    A reduction costs 0.07 % less the skew's 0.0095 % of what is sold, about 1.75 USD for
+    each ETH; of E = 20 one tenth is 2, of E = 15 it is 1.5.
     """
     account, _ = trader
     trading(rig, trader, TEN)()
