@@ -44,19 +44,20 @@ def test_set_module__another__takes_the_role_and_the_old_one_loses_it(rig, trade
     rig.engine.send("enter", sender=NEW)
 
 
-def test_set_module__nobody__leaves_the_role_empty(rig):
+def test_set_module__nobody__leaves_the_role_empty(rig, trader):
+    account, owner = trader
     old = rig.vault.address
 
     receipt = timelock(rig, "setModule", VAULT_ROLE, NOWHERE)()
 
     assert told(receipt) == (("ModuleChanged", (VAULT_ROLE, old, NOWHERE)),)
     assert rig.engine.read("moduleOf", VAULT_ROLE) == NOWHERE
-    assert refusal_of(partial(rig.engine.send, "enter", sender=old)) == (
+    assert refusal_of(lambda: rig.trade(account, owner, ETH, LOT)) == (
         "NotModule",
         (old, NO_ROLE),
     )
     timelock(rig, "setModule", VAULT_ROLE, old)()
-    rig.engine.send("enter", sender=old)
+    rig.trade(account, owner, ETH, LOT)
 
 
 def test_set_module__no_role__is_refused(rig):
