@@ -61,8 +61,10 @@ def test_tick_funding__after_an_hour__charges_both_indices_the_same(rig, skewed)
 
 
 def test_tick_funding__traders_short__is_the_mirror_image(rig, trader):
-    """[PERP-43] A sale brings less than a purchase costs, so its sample weighs less:
-    10 · 2,999.7 · 0.9999 · 0.99995 = 29,992.500... -> 299,925."""
+    """[PERP-43] A sale brings less than a purchase costs, so its sample weighs less.
+
+    10 · 2,999.7 · 0.9999 · 0.99995 = 29,992.500... -> 299,925.
+    """
     account, owner = trader
     rig.trade(account, owner, ETH, -10 * LOT)
     rig.wait(HOUR)

@@ -118,7 +118,7 @@ def test_liquidate__a_part__emits_what_it_did(rig, weak, keeper):
 
 
 def test_liquidate__under_two_thirds_of_maintenance__takes_all(rig, weak, keeper):
-    """[PERP-46] E = 600 < ⅔ · 1,740.174: everything, at 29,002.90; 2.5 % would be 725.07."""
+    """[PERP-45] E = 600 < ⅔ · 1,740.174: everything, at 29,002.90; 2.5 % would be 725.07."""
     account = weak(usd(600))
     cash = rig.cash(account)
 
@@ -128,7 +128,7 @@ def test_liquidate__under_two_thirds_of_maintenance__takes_all(rig, weak, keeper
     assert rig.size(account, ETH) == 0
     assert rig.size(keeper[0], ETH) == 10 * LOT
     assert rig.cash(account) == cash - COST_WAD + 29_002_900 * 10**15 - usd(600) == 0, (
-        "PERP-46: the penalty is what there was"
+        "PERP-45: the penalty is what there was"
     )
     assert rig.cash(INSURANCE) == usd(300)
     assert rig.engine.read("accountOf", account)[2] == 0
@@ -201,8 +201,10 @@ def test_liquidate__a_short__is_taken_over_at_the_lower_edge(rig, trader, keeper
 
 
 def test_liquidate__two_markets__takes_the_penalty_by_the_markets_share(rig, trader, keeper):
-    """10 ETH at 2,900 and 0.1 BTC at 50,000, E = 100: MM 1,740.174 + 6 % · 5,000.50 = 2,040.204;
-    the ETH share of 100 USD is 85.294...; 2.5 % of 29,002.90 is more."""
+    """10 ETH at 2,900 and 0.1 BTC at 50,000, E = 100: MM 1,740.174 + 300.03 = 2,040.204.
+
+    The ETH share of 100 USD is 85.294...; 2.5 % of 29,002.90 is more.
+    """
     account, owner = trader
     rig.trade(account, owner, ETH, 10 * LOT)
     rig.trade(account, owner, BTC, LOT // 10)
@@ -292,7 +294,7 @@ def test_liquidate__a_market_that_it_is_not_in__is_refused(rig, weak, keeper):
 
 
 def test_liquidate__the_vault__is_refused_however_poor(rig, weak, keeper):
-    """[PERP-49] The protocol's accounts are never liquidated."""
+    """[PERP-48] The protocol's accounts are never liquidated."""
     account = weak(usd(600))
     # the vault is short: its 10,000,000 USD leave, and it stands at 0
     set_cash(rig, VAULT, 0)
@@ -309,7 +311,7 @@ def test_liquidate__the_vault__is_refused_however_poor(rig, weak, keeper):
 
 
 def test_liquidate__a_liquidator_who_would_not_be_covered__is_refused(rig, weak, keeper):
-    """[PERP-50] He takes over 10 ETH at 2,900.29 and needs 10 % of 28,997.10; his reward is 300."""
+    """[PERP-59] He takes over 10 ETH at 2,900.29 and needs 10 % of 28,997.10; his reward is 300."""
     account = weak(usd(600))
     value, cost = 28_997_100 * 10**15, 29_002_900 * 10**15
     im = value // 10

@@ -115,7 +115,7 @@ def test_liquidate_batch__nobody__does_nothing(rig, accounts, keeper):
     [((0, 0), 1), ((1, 1, 3), 1), ((0, 1, 1), 2), ((1, 0), 1), ((0, 3, 1), 2), ((2, 2), 1)],
 )
 def test_liquidate_batch__not_ascending__is_refused(rig, accounts, keeper, order, index):
-    """[PERP-53] Twice in a batch, an account would lose twice what one liquidation takes."""
+    """[PERP-52] Twice in a batch, an account would lose twice what one liquidation takes."""
     assert_only_fails_for(
         rig,
         lambda chosen: liquidate(rig, [accounts[i] for i in chosen], keeper),

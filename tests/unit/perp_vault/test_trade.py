@@ -346,7 +346,7 @@ def test_trade__leaving_less_than_the_least_position__is_refused(rig, trader):
 
 
 def test_trade__a_ninth_market__is_refused(rig):
-    """[PERP-58] Eight are what one liquidation can carry."""
+    """[PERP-51] Eight are what one liquidation can carry."""
     rich = rig.trader("rich", 100_000)
     for market in range(2, 9):
         rig.engine.send("addMarket", market, FEEDS[ETH], *with_changed(), sender=rig.roles.timelock)
@@ -518,8 +518,11 @@ def test_trade__under_initial_margin__may_reduce_and_not_open(rig, trader):
 
 
 def test_trade__a_reduction_that_leaves_it_worse__is_refused(rig, trader):
-    """[PERP-59] E′ · MM >= E · MM′. A reduction costs 0.07 % less the skew's 0.0095 % of what is
-    sold, about 1.75 USD for each ETH; of E = 20 one tenth is 2, of E = 15 it is 1.5."""
+    """[PERP-59] E' · MM >= E · MM'.
+
+    A reduction costs 0.07 % less the skew's 0.0095 % of what is sold, about 1.75 USD for
+    each ETH; of E = 20 one tenth is 2, of E = 15 it is 1.5.
+    """
     account, _ = trader
     trading(rig, trader, TEN)()
 
