@@ -45,18 +45,16 @@ contract PriceOracle is FeedAdmin {
 
     /// @inheritdoc IPriceOracle
     function priceFor(FeedId feed, Action action, bool isLong) external returns (uint256 price, bool degraded) {
-        (QuoteHead q, Band band) = _take(feed, QuoteLib.bandOfAction(uint256(action)));
-        return q.priceFor(band, uint256(action), isLong);
+        return QuoteLib.priceFor(quote(feed), uint256(action), isLong);
     }
 
     /// @inheritdoc IPriceOracle
     function priceForValuation(FeedId feed, Purpose purpose, bool isLong) external returns (uint256 price) {
-        (QuoteHead q, Band band) = _take(feed, QuoteLib.bandOfPurpose(uint256(purpose)));
-        return q.valueFor(band, uint256(purpose), isLong);
+        return QuoteLib.valueFor(quote(feed), uint256(purpose), isLong);
     }
 
     /// @inheritdoc IPriceOracle
-    function quote(FeedId feed) external returns (Quote memory) {
+    function quote(FeedId feed) public returns (Quote memory) {
         QuoteHead q = PriceCache.head(feed);
         if (!q.isPresent()) {
             Feed storage f = _slotOf(feed);
@@ -66,7 +64,7 @@ contract PriceOracle is FeedAdmin {
     }
 
     /// @inheritdoc IPriceOracle
-    function peekQuote(FeedId feed) external view returns (Quote memory) {
+    function peekQuote(FeedId feed) public view returns (Quote memory) {
         QuoteHead q = PriceCache.head(feed);
         if (q.isPresent()) return _quoteOf(feed, q);
         Feed storage f = _slotOf(feed);
@@ -78,22 +76,6 @@ contract PriceOracle is FeedAdmin {
                 QuoteLib.bandOf(r, STRICT),
                 QuoteLib.bandOf(r, FAVOURABLE)
             );
-    }
-
-    /// @inheritdoc IPriceOracle
-    function peekPriceFor(
-        FeedId feed,
-        Action action,
-        bool isLong
-    ) external view returns (uint256 price, bool degraded) {
-        (QuoteHead q, Band band) = _peek(feed, QuoteLib.bandOfAction(uint256(action)));
-        return q.priceFor(band, uint256(action), isLong);
-    }
-
-    /// @inheritdoc IPriceOracle
-    function peekValuation(FeedId feed, Purpose purpose, bool isLong) external view returns (uint256 price) {
-        (QuoteHead q, Band band) = _peek(feed, QuoteLib.bandOfPurpose(uint256(purpose)));
-        return q.valueFor(band, uint256(purpose), isLong);
     }
 
     /// @inheritdoc IPriceOracle
@@ -116,8 +98,8 @@ contract PriceOracle is FeedAdmin {
 
     /// @inheritdoc IPriceOracle
     function isAllowed(FeedId feed, Action action) external view returns (bool allowed, PriceState state, uint8 gates) {
-        (QuoteHead q, ) = _peek(feed, PLAIN);
-        return (q.allows(uint256(action)), PriceState(q.state()), q.gates());
+        Quote memory q = peekQuote(feed);
+        return ((q.allowed >> uint256(action)) & 1 != 0, q.state, q.gates);
     }
 
     /// @inheritdoc IPriceOracle

@@ -191,14 +191,8 @@ interface IPriceOracle {
     /// `priceForValuation`; whether an action is allowed stands in `allowed`.
     function quote(FeedId feed) external returns (Quote memory);
 
-    /// @notice As `quote`, remembering nothing.
+    /// @notice As `quote`, remembering nothing: what `priceFor` and `priceForValuation` would answer, for whoever may only read.
     function peekQuote(FeedId feed) external view returns (Quote memory);
-
-    /// @notice As `priceFor`, remembering nothing.
-    function peekPriceFor(FeedId feed, Action action, bool isLong) external view returns (uint256 price, bool degraded);
-
-    /// @notice As `priceForValuation`, remembering nothing.
-    function peekValuation(FeedId feed, Purpose purpose, bool isLong) external view returns (uint256 price);
 
     /// @notice The present price, its band, and what it is worth.
     /// @return mid what the price is.

@@ -9,6 +9,7 @@ from clearing.spec.oracle import Listing
 from clearing.spec.oracle_types import Action, FeedParams, FeedSources, Reading
 from clearing.spec.units import WAD
 from tests.harness.oracle import (
+    ANYBODY,
     ACCEPTED,
     DECIMALS,
     DESCRIPTION,
@@ -64,9 +65,10 @@ class Stage(OracleTwin):
     def priced(self, action: Action, *, is_long: bool = True) -> int | None:
         """Return the price of an action on the contract, None if it is blocked."""
         reading = self.look()
-        if self.ask_price(reading, action, is_long=is_long, peek=True) != ACCEPTED:
+        if self.ask_price(reading, action, is_long=is_long) != ACCEPTED:
             return None
-        got, _ = self.rig.oracle.read("peekPriceFor", self.feed_id, action, is_long)
+        asked = self.rig.oracle.call("priceFor", 3)
+        got, _ = asked.send(self.feed_id, action, is_long, sender=ANYBODY).output
         return int(got)
 
     def allowed(self) -> set[Action]:

@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from clearing.spec.oracle_types import Action, PriceState, Purpose
+from clearing.spec.oracle_types import Action, PriceState
 from tests.attacks.oracle_market import AMPLE_GAS, Market, Mode, market_with_a_feed
 from tests.harness.errors import Halted, Refused
 from tests.harness.oracle import FEED
@@ -35,7 +35,7 @@ def misbehave(market: Market, which: int, mode: Mode) -> None:
 def verdict_of(market: Market, action: Action) -> str:
     """Ask for the price of an action; return whether there is one, or the refusal's name."""
     try:
-        market.oracle.read("peekPriceFor", FEED, action, True)
+        market.oracle.send("priceFor", FEED, action, True, sender=market.keeper)
     except Refused as refusal:
         return refusal.name
     return "priced"
@@ -104,8 +104,7 @@ def test_views__sources_in_every_manner__answer(market: Market) -> None:
             oracle = market.oracle
             _, lo, hi, _, _, _ = oracle.read("getPrice", FEED)
             oracle.read("readingOf", FEED)
-            low = oracle.read("peekValuation", FEED, Purpose.OPEN, True)
-            high = oracle.read("peekValuation", FEED, Purpose.OPEN, False)
+            low, high = oracle.read("peekQuote", FEED)[4:6]
             for action in Action:
                 oracle.read("isAllowed", FEED, action)
                 assert verdict_of(market, action) in {"priced", "OracleActionBlocked"}

@@ -16,7 +16,7 @@ from clearing.spec import oracle as spec
 from clearing.spec.errors import SpecError
 from clearing.spec.events import Effects, events_of
 from clearing.spec.oracle import Heard, Listing, Oracle
-from clearing.spec.oracle_actions import is_allowed, price_for, valuation_of
+from clearing.spec.oracle_actions import is_allowed, price_for, quote_of, valuation_of
 from clearing.spec.oracle_feed import Feed, memo_of, reading_of
 from clearing.spec.oracle_ring import slots_of
 from clearing.spec.oracle_types import (
@@ -43,6 +43,7 @@ from tests.harness.revm import Revm
 
 __all__ = [
     "ACCEPTED",
+    "ANYBODY",
     "DECIMALS",
     "DESCRIPTION",
     "FEED",
@@ -275,22 +276,25 @@ class OracleTwin:
             self._fail(f"readingOf: {', '.join(wrong)}")
         return reading
 
-    def ask_price(self, reading: Reading, action: Action, *, is_long: bool, peek: bool) -> str:
+    def ask_price(self, reading: Reading, action: Action, *, is_long: bool) -> str:
         """Compare what an action gets, or why it gets nothing; return that."""
-        name = "peekPriceFor" if peek else "priceFor"
         try:
             expected: object = price_for(reading, action, is_long=is_long)
             verdict = ACCEPTED
         except SpecError as refusal:
             expected, verdict = (refusal.name, refusal.args_), refusal.name
-        self._compare(name, (self.feed_id, action, is_long), expected)
+        self._compare("priceFor", (self.feed_id, action, is_long), expected)
         return verdict
 
-    def ask_value(self, reading: Reading, purpose: Purpose, *, is_long: bool, peek: bool) -> None:
+    def ask_value(self, reading: Reading, purpose: Purpose, *, is_long: bool) -> None:
         """Compare what a position counts at."""
         expected = valuation_of(reading, purpose, is_long=is_long)
-        name = "peekValuation" if peek else "priceForValuation"
-        self._compare(name, (self.feed_id, purpose, is_long), expected)
+        self._compare("priceForValuation", (self.feed_id, purpose, is_long), expected)
+
+    def ask_quote(self, reading: Reading, *, peek: bool) -> None:
+        """Compare everything that a reader of prices needs."""
+        name = "peekQuote" if peek else "quote"
+        self._compare(name, (self.feed_id,), astuple(quote_of(reading)))
 
     def ask_allowed(self, reading: Reading, action: Action) -> None:
         """Compare whether an action is allowed, and why."""
@@ -316,7 +320,7 @@ class OracleTwin:
     def _compare(self, name: str, args: tuple[Any, ...], expected: object) -> None:
         call = self.rig.oracle.call(name, len(args))
         try:
-            is_static = name not in {"priceFor", "priceForValuation"}
+            is_static = name not in {"priceFor", "priceForValuation", "quote"}
             got = call.method.decode(self._raw(call, *args, is_static=is_static))
         except Refused as refusal:
             got = (refusal.name, refusal.args_)

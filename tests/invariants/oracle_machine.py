@@ -210,12 +210,14 @@ class OracleMachine:
         kind = rng.random()
         if kind < 0.7:
             action = rng.choice(ACTIONS)
-            verdict = twin.ask_price(reading, action, is_long=is_long, peek=peek)
+            verdict = twin.ask_price(reading, action, is_long=is_long)
             agreed = ", agreed" if reading.agree and reading.state is PriceState.TRIPPED else ""
             self._count(f"{action.name} in {reading.state.name}{agreed}", verdict)
         elif kind < 0.85:
             purpose = rng.choice(PURPOSES)
-            twin.ask_value(reading, purpose, is_long=is_long, peek=peek)
+            twin.ask_value(reading, purpose, is_long=is_long)
+        elif kind < 0.88:
+            twin.ask_quote(reading, peek=peek)
         elif kind < 0.9:
             twin.ask_allowed(reading, rng.choice(ACTIONS))
         elif kind < 0.95:

@@ -1,47 +1,56 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {SIGNED_REDUCE, TRIPPED} from "./Look.sol";
+import {
+    GATE_PAUSED,
+    GATE_SEQ_DOWN,
+    GATE_SEQ_GRACE,
+    GATE_SEQ_GRACE_OPEN,
+    GATE_SEQ_UNKNOWN
+} from "../../interfaces/OracleTypes.sol";
+import {TRIPPED} from "./Look.sol";
 
 /// @title Who may use which price, when
-/// @dev A row is `| gates that forbid the action 8 | states that allow it 8 |`; gates as in OracleTypes.sol, a state's bit is 1 << state:
+/// @dev A column is what a state allows, one bit 1 << action for each action:
 ///
-///   gates   UNKNOWN 10  GRACE_OPEN 08  GRACE 04  DOWN 02  PAUSED 01
-///   states  TRIPPED 40  DIVERGED 20  TWAP 10  SECONDARY 08  PRIMARY 04  NORMAL 02  FROZEN 01
+///   TWAP_RECORD 40  FUNDING 20  LIQUIDATE 10  WITHDRAW 08  SIGNED_REDUCE 04  CLOSE 02  OPEN 01
 ///
-/// The bit of TRIPPED counts only while the sources agree, but for SIGNED_REDUCE, which asks nothing but that the sequencer is not down.
+/// The column of TRIPPED counts only while the sources agree; else only SIGNED_REDUCE, which asks nothing but that the sequencer is not
+/// down, is left.
 library ActionTable {
-    uint256 private constant ROW_BITS = 16;
-    uint256 private constant GATES_AT = 8;
+    uint256 private constant COLUMN_BITS = 8;
+    uint256 private constant COLUMN_MASK = 0x7f;
 
     /// @dev One literal, so that the compiler does not put it together at every look-up.
-    uint256 private constant TABLE =
-        0x1b06 | // OPEN           NORMAL, PRIMARY            PAUSED, DOWN, GRACE_OPEN, UNKNOWN
-            (0x033e << 16) | // CLOSE          all but TRIPPED, FROZEN    PAUSED, DOWN
-            (0x027f << 32) | // SIGNED_REDUCE  all                        DOWN
-            (0x0b0e << 48) | // WITHDRAW       NORMAL, PRIMARY, SECONDARY PAUSED, DOWN, GRACE_OPEN
-            (0x074e << 64) | // LIQUIDATE      the same, TRIPPED          PAUSED, DOWN, GRACE
-            (0x070e << 80) | // FUNDING        NORMAL, PRIMARY, SECONDARY PAUSED, DOWN, GRACE
-            (0x064e << 96); // TWAP_RECORD    the same, TRIPPED          DOWN, GRACE
+    uint256 private constant COLUMNS =
+        0x04 | // FROZEN     SIGNED_REDUCE
+            (0x7f << 8) | // NORMAL     all
+            (0x7f << 16) | // PRIMARY    all
+            (0x7e << 24) | // SECONDARY  all but OPEN
+            (0x06 << 32) | // TWAP       CLOSE, SIGNED_REDUCE
+            (0x06 << 40) | // DIVERGED   CLOSE, SIGNED_REDUCE
+            (0x54 << 48); // TRIPPED    SIGNED_REDUCE, LIQUIDATE, TWAP_RECORD
+    uint256 private constant TRIPPED_APART = 0x04;
 
-    uint256 private constant ACTIONS = 7;
+    // What a gate forbids.
+    uint256 private constant BY_PAUSED = 0x3b; // all but SIGNED_REDUCE, TWAP_RECORD
+    uint256 private constant BY_DOWN = 0x7f; // all
+    uint256 private constant BY_GRACE = 0x70; // LIQUIDATE, FUNDING, TWAP_RECORD
+    uint256 private constant BY_GRACE_OPEN = 0x09; // OPEN, WITHDRAW
+    uint256 private constant BY_UNKNOWN = 0x01; // OPEN
 
-    /// @dev Bit 1 << action for each action that is allowed.
+    /// @dev Bit 1 << action for each action that state and gates allow.
     function allowed(uint256 state, uint256 gates, bool agree) internal pure returns (uint256 bits) {
-        unchecked {
-            for (uint256 action = 0; action < ACTIONS; ++action) {
-                if (allows(action, state, gates, agree)) bits |= 1 << action;
-            }
-        }
+        bits = state == TRIPPED && !agree ? TRIPPED_APART : (COLUMNS >> (state * COLUMN_BITS)) & COLUMN_MASK;
+        if (gates == 0) return bits;
+        if (gates & GATE_PAUSED != 0) bits &= ~BY_PAUSED;
+        if (gates & GATE_SEQ_DOWN != 0) bits &= ~BY_DOWN;
+        if (gates & GATE_SEQ_GRACE != 0) bits &= ~BY_GRACE;
+        if (gates & GATE_SEQ_GRACE_OPEN != 0) bits &= ~BY_GRACE_OPEN;
+        if (gates & GATE_SEQ_UNKNOWN != 0) bits &= ~BY_UNKNOWN;
     }
 
     function allows(uint256 action, uint256 state, uint256 gates, bool agree) internal pure returns (bool) {
-        unchecked {
-            // action < 7
-            uint256 row = TABLE >> (action * ROW_BITS);
-            if ((row >> GATES_AT) & gates & 0xff != 0) return false;
-            if ((row >> state) & 1 == 0) return false;
-            return state != TRIPPED || agree || action == SIGNED_REDUCE;
-        }
+        return (allowed(state, gates, agree) >> action) & 1 != 0;
     }
 }

@@ -10,7 +10,7 @@ import {
     GATE_SEQ_DOWN,
     GATE_SEQ_UNKNOWN,
     PriceState,
-    Purpose
+    Quote
 } from "../../interfaces/OracleTypes.sol";
 import {FeedConfig} from "./FeedConfig.sol";
 import {FeedKeeper} from "./FeedKeeper.sol";
@@ -172,9 +172,8 @@ abstract contract FeedAdmin is FeedKeeper {
             revert SelfTestFailed(PriceState(r.state), uint8(r.gates));
         PriceCache.forget(feed);
         (uint256 mid, uint256 lo, uint256 hi, , , ) = this.getPrice(feed);
-        uint256 low = this.peekValuation(feed, Purpose.OPEN, true);
-        uint256 high = this.peekValuation(feed, Purpose.OPEN, false);
-        bool ordered = 0 < low && low <= lo && lo <= mid && mid <= hi && hi <= high;
+        Quote memory q = this.peekQuote(feed);
+        bool ordered = 0 < q.openLo && q.openLo <= lo && lo <= mid && mid <= hi && hi <= q.openHi;
         // a tripped feed that stays tripped has bands of its own
         if (!ordered && r.state != TRIPPED) revert SelfTestFailed(PriceState(r.state), uint8(r.gates));
     }

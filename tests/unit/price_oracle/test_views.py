@@ -42,8 +42,7 @@ FORBIDDEN = {
     Gate.SEQ_UNKNOWN: {Action.OPEN},
 }
 BY_FEED = {
-    "peekPriceFor": (Action.OPEN, True),
-    "peekValuation": (Purpose.MID, True),
+    "peekQuote": (),
     "getPrice": (),
     "twap": (1,),
     "isAllowed": (Action.OPEN,),
@@ -113,37 +112,51 @@ def test_is_allowed__latched_and_agreed__liquidates_and_records(deviated):
     assert allowed == {Action.SIGNED_REDUCE, Action.LIQUIDATE, Action.TWAP_RECORD}
 
 
-@pytest.mark.parametrize("action", Action)
 @pytest.mark.parametrize("is_long", [True, False])
-def test_peek_price_for__each_action__is_price_for(scene, action, is_long):
-    question = (FEED, action, is_long)
-
-    assert scene.read("peekPriceFor", *question) == scene.send(scene.act("priceFor", *question))
-
-
-def test_peek_price_for__blocked__is_refused(scene):
-    def at(dollars):
-        scene.pyth_says(dollars)
-        return scene.act("peekPriceFor", FEED, Action.OPEN, True)
-
-    scene.assert_only_fails_for(
-        at,
-        broken=3_015.01,
-        fixed=3_015,
-        error=refusal(
-            "OracleActionBlocked", state=PriceState.DIVERGED, gates=0, action=Action.OPEN
-        ),
+def test_peek_quote__normal__has_the_prices_of_every_action(scene, is_long):
+    mid, funding, lo, hi, open_lo, open_hi, liq_lo, liq_hi, allowed, degraded, state, gates = (
+        scene.read("peekQuote", FEED)
     )
+
+    def price(action):
+        return scene.send(scene.act("priceFor", FEED, action, is_long))[0]
+
+    assert (state, gates, degraded) == (PriceState.NORMAL, 0, False)
+    assert allowed == sum(1 << action for action in Action)
+    assert price(Action.OPEN) == (open_hi if is_long else open_lo)
+    assert price(Action.CLOSE) == (lo if is_long else hi)
+    assert price(Action.WITHDRAW) == (open_lo if is_long else open_hi)
+    assert price(Action.LIQUIDATE) == (liq_hi if is_long else liq_lo)
+    assert price(Action.FUNDING) == funding == mid
+
+
+def test_peek_quote__diverged__forbids_opening(scene):
+    def opens():
+        return scene.read("peekQuote", FEED)[8] >> Action.OPEN & 1
+
+    scene.pyth_says(3_015)
+    assert opens() == 1
+
+    scene.pyth_says(3_015.01)
+    assert opens() == 0
+    assert scene.read("peekQuote", FEED)[8] >> Action.CLOSE & 1 == 1
+
+
+def test_quote__at_all__is_peek_quote(scene):
+    assert scene.send(scene.act("quote", FEED)) == scene.read("peekQuote", FEED)
 
 
 @pytest.mark.parametrize("purpose", Purpose)
 @pytest.mark.parametrize("is_long", [True, False])
-def test_peek_valuation__each_purpose__is_price_for_valuation(scene, purpose, is_long):
-    question = (FEED, purpose, is_long)
+def test_price_for_valuation__each_purpose__is_in_the_quote(scene, purpose, is_long):
+    quote = scene.read("peekQuote", FEED)
+    expected = {
+        Purpose.OPEN: quote[4] if is_long else quote[5],
+        Purpose.LIQUIDATE: quote[7] if is_long else quote[6],
+        Purpose.MID: quote[0],
+    }[purpose]
 
-    assert scene.read("peekValuation", *question) == scene.send(
-        scene.act("priceForValuation", *question)
-    )
+    assert scene.send(scene.act("priceForValuation", FEED, purpose, is_long)) == expected
 
 
 @pytest.mark.parametrize(
