@@ -8,7 +8,6 @@ import {AccountState, Context, HealthView, Kind, Leg, Purpose, Role, Sample} fro
 import {IMarketBounds} from "../interfaces/IMarketBounds.sol";
 import {IPriceOracle} from "../interfaces/IPriceOracle.sol";
 import {AccountId, MarketId} from "../interfaces/PerpTypes.sol";
-import {AccountWord} from "./perp/AccountWord.sol";
 import {Booking} from "./perp/Booking.sol";
 import {PerpAdmin} from "./perp/PerpAdmin.sol";
 import {FEES_ACCOUNT, INSURANCE_ACCOUNT, VAULT_ACCOUNT} from "./perp/PerpBook.sol";
@@ -20,7 +19,8 @@ import {SystemLock} from "./perp/SystemLock.sol";
 
 /// @title The ledger of the perpetual swaps of the Smart Clearing Protocol
 /// @notice Holds the collateral and every position; modules trade, settle and liquidate through its primitives.
-/// @custom:halt The timelock pauses openings, reductions with liquidations, withdrawals, settlements and funding of a market; the guardian
+/// @custom:halt The timelock pauses openings, reductions with liquidations, withdrawals, settlements and funding of a market; the
+/// guardian
 /// openings and settlements of all, for at most 72 hours. Deposits, and withdrawals of accounts without positions, always work.
 /// @custom:security-contact See SECURITY.md
 contract DerivativesEngine is Booking, PerpDoors, PerpAdmin {

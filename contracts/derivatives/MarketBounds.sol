@@ -18,7 +18,8 @@ contract MarketBounds is IMarketBounds {
     uint256 private constant MAX_COEFFICIENT = 1_000;
     /// @dev What the packed words hold.
     uint256 private constant MAX_CAP = (1 << 17) - 1;
-    /// @dev bps · ppm: how fast maintenance margin may grow with notional, 99 %. At 1 a winning position would be liquidated for its gain; on
+    /// @dev bps · ppm: how fast maintenance margin may grow with notional, 99 %. At 1 a winning position would be liquidated for its
+    /// gain; on
     /// the way from one set of rules to another the product can be 0.84 % above its two ends.
     uint256 private constant STEEPEST = 9_900_000_000;
     /// @dev ppm in one bps
@@ -26,37 +27,38 @@ contract MarketBounds is IMarketBounds {
 
     /// @inheritdoc IMarketBounds
     function requireAll(
-        RiskParams calldata r,
-        TradeParams calldata t,
-        LimitParams calldata l,
+        RiskParams calldata risk,
+        TradeParams calldata trade,
+        LimitParams calldata limit,
         uint256 maxConf
     ) external pure {
-        _within(r.im, 10_000, PerpUnits.PPM, "im");
-        _within(r.kappa, 5_000, r.slope > 0 ? 6_000 : 9_000, "kappa");
-        _within(r.slope, 0, MAX_SLOPE, "slope");
-        _within(r.imMax, r.im, PerpUnits.PPM, "imMax");
-        if (r.slope > 0) _within(uint256(r.kappa) * (2 * uint256(r.imMax) - r.im), 0, STEEPEST, "imMax");
-        uint256 mm = (uint256(r.im) * r.kappa) / PerpUnits.BPS; // ppm, down
-        _within(r.penalty, 1, _least((2 * mm) / 3, MAX_CAP), "penalty");
-        _within(r.impactNotional, 1, type(uint32).max, "impactNotional");
+        _within(risk.im, 10_000, PerpUnits.PPM, "im");
+        _within(risk.kappa, 5_000, risk.slope > 0 ? 6_000 : 9_000, "kappa");
+        _within(risk.slope, 0, MAX_SLOPE, "slope");
+        _within(risk.imMax, risk.im, PerpUnits.PPM, "imMax");
+        if (risk.slope > 0) _within(uint256(risk.kappa) * (2 * uint256(risk.imMax) - risk.im), 0, STEEPEST, "imMax");
+        uint256 mm = (uint256(risk.im) * risk.kappa) / PerpUnits.BPS; // ppm, down
+        _within(risk.penalty, 1, _least((2 * mm) / 3, MAX_CAP), "penalty");
+        _within(risk.impactNotional, 1, type(uint32).max, "impactNotional");
 
-        _within(t.takerFee, 0, MAX_FEE, "takerFee");
-        _within(t.makerFee, 0, MAX_FEE, "makerFee");
-        if (uint256(t.takerFee) + t.makerFee == 0) revert BadParameter("takerFee");
-        _within(t.vaultSpread, 0, MAX_FEE, "vaultSpread");
-        _within(t.premCap, 1, _premCap(r.im, mm, r.penalty, maxConf * BPS_TO_PPM), "premCap");
-        _within(t.minNotional, 1, MAX_MIN_NOTIONAL, "minNotional");
-        _within(t.skewScale, 1, MAX_SKEW, "skewScale");
-        _within(t.coefficientInverse, 1, MAX_COEFFICIENT, "coefficientInverse");
+        _within(trade.takerFee, 0, MAX_FEE, "takerFee");
+        _within(trade.makerFee, 0, MAX_FEE, "makerFee");
+        if (uint256(trade.takerFee) + trade.makerFee == 0) revert BadParameter("takerFee");
+        _within(trade.vaultSpread, 0, MAX_FEE, "vaultSpread");
+        _within(trade.premCap, 1, _premCap(risk.im, mm, risk.penalty, maxConf * BPS_TO_PPM), "premCap");
+        _within(trade.minNotional, 1, MAX_MIN_NOTIONAL, "minNotional");
+        _within(trade.skewScale, 1, MAX_SKEW, "skewScale");
+        _within(trade.coefficientInverse, 1, MAX_COEFFICIENT, "coefficientInverse");
 
-        _within(l.maxRate, 1, _least((r.im - mm) / 4, MAX_CAP), "maxRate");
-        _within(l.interval, PerpUnits.MIN_INTERVAL, MAX_INTERVAL, "interval");
-        _within(l.band, 1, MAX_BAND, "band");
-        _within(l.minFee, 0, (uint256(t.minNotional) * mm) / (2 * PerpUnits.BPS), "minFee");
-        _within(l.vaultShare, 0, PerpUnits.PPM, "vaultShare");
+        _within(limit.maxRate, 1, _least((risk.im - mm) / 4, MAX_CAP), "maxRate");
+        _within(limit.interval, PerpUnits.MIN_INTERVAL, MAX_INTERVAL, "interval");
+        _within(limit.band, 1, MAX_BAND, "band");
+        _within(limit.minFee, 0, (uint256(trade.minNotional) * mm) / (2 * PerpUnits.BPS), "minFee");
+        _within(limit.vaultShare, 0, PerpUnits.PPM, "vaultShare");
     }
 
-    /// @dev ppm, down: an account opened at initial margin is not liquidated by the premium alone, and one taken over at its trigger closes
+    /// @dev ppm, down: an account opened at initial margin is not liquidated by the premium alone, and one taken over at its trigger
+    /// closes
     /// at the edge of the band without bad debt.
     function _premCap(uint256 im, uint256 mm, uint256 penalty, uint256 maxConf) private pure returns (uint256) {
         uint256 games = ((im - mm) * PerpUnits.PPM) / (PerpUnits.PPM + mm);

@@ -8,7 +8,8 @@ import {AccountId, LimitParams, MarketId, MarketStatus, RiskParams, TradeParams}
 
 /// @title The ledger of the perpetual swaps: custody, accounts, positions, markets
 /// @custom:security-contact See SECURITY.md
-/// @notice Cash-settled linear perpetuals in one collateral token. Every trade has two sides in this ledger: in each market Σ size = 0 and
+/// @notice Cash-settled linear perpetuals in one collateral token. Every trade has two sides in this ledger: in each market Σ size = 0
+/// and
 /// Σ quote = 0 always. Whoever trades talks to a module (VaultModule, MatchSettler, RiskManager); modules change the ledger through the
 /// primitives below, which keep those sums, settle funding, and judge the health of whoever acted.
 ///
@@ -20,13 +21,15 @@ import {AccountId, LimitParams, MarketId, MarketStatus, RiskParams, TradeParams}
 ///
 /// EQUITY E = cash + Σ [quote - owed + floor(size · value)], owed = ceil(size · (F - f)), F the funding index of the position's side.
 /// VALUES, π the market's premium: OPEN long floor(openLo · min(1, 1 + π)), short ceil(openHi · max(1, 1 + π)); LIQUIDATE long
-/// floor(liqHi · (1 + π)), short ceil(liqLo · (1 + π)); MID mid. N = ceil(|size| · value); IM = ceil(N · rate(N)), rate = im + min(slope · N,
+/// floor(liqHi · (1 + π)), short ceil(liqLo · (1 + π)); MID mid. N = ceil(|size| · value); IM = ceil(N · rate(N)), rate = im +
+/// min(slope · N,
 /// imMax - im); MM = ceil(kappa · IM); sums over the account's markets.
 /// GATE, for each account that a call judges, after everything: E >= IM at OPEN; or, where the call only reduced (|size| fell and no
 /// sign changed), all valued at MID: E >= 0 and E · MM(before) >= E(before) · MM. An account with E < 0 at MID is moved only by
 /// liquidation and resolution.
 ///
-/// BOOKING, in this order, for each leg: settle funding; refuse what pauses, the feed or the limits forbid; apply size and quote; charge the fee;
+/// BOOKING, in this order, for each leg: settle funding; refuse what pauses, the feed or the limits forbid; apply size and quote;
+/// charge the fee;
 /// then for the market: open interest, premium sample; then judge. |size| rising or changing its sign is an opening: it needs the OPEN
 /// bit unset, the feed's OPEN (for Kind.MATCH and Kind.VAULT), the market LIVE, and ends at minNotional or more at mid, as any position
 /// left over does. Reducing: REDUCE unset; Kind.VAULT asks the feed's CLOSE, Kind.MATCH its SIGNED_REDUCE. Kind.LIQUIDATION: LIQUIDATE
@@ -34,7 +37,8 @@ import {AccountId, LimitParams, MarketId, MarketStatus, RiskParams, TradeParams}
 /// MATCH also needs SETTLE unset.
 /// While the feed is degraded, at most openCap lots of net new open interest per market in ten minutes.
 ///
-/// PAUSES: a mask for each market (the timelock's), and the guardian's own of OPEN and SETTLE over all markets, which lapses. Deposits have
+/// PAUSES: a mask for each market (the timelock's), and the guardian's own of OPEN and SETTLE over all markets, which lapses. Deposits
+/// have
 /// no bit; REDUCE cannot be paused without LIQUIDATE.
 interface IDerivativesEngine {
     /* EVENTS */
@@ -46,7 +50,8 @@ interface IDerivativesEngine {
     event CashMoved(AccountId indexed from, AccountId indexed to, uint256 amountWad, Role role);
     /// `expiry` 0: revoked.
     event SessionSet(AccountId indexed account, address indexed key, uint40 expiry);
-    /// One leg was booked; `cashWad` is what it did to cash in all: funding settled, the quote of a closed position, the leg's own cash, less
+    /// One leg was booked; `cashWad` is what it did to cash in all: funding settled, the quote of a closed position, the leg's own
+    /// cash, less
     /// the fee.
     event Booked(
         MarketId indexed market,

@@ -239,7 +239,8 @@ interface IPriceOracle {
     /// or more), or Pyth not OK now and WALKED: Chainlink alone while Pyth rests.
     /// JUMP: both OK and not apart(c, p, resetDev); or WALKED, and Pyth not contradicting: not OK, or not apart(c, p, softDev).
     /// SANITY: never. The timelock may reset any latch at any time; a condition that still holds keeps the state TRIPPED.
-    /// Then lastGood = the mid that holds without a jump test, and lastGoodAt = its midAt, however old, if the state without it is NORMAL,
+    /// Then lastGood = the mid that holds without a jump test, and lastGoodAt = its midAt, however old, if the state without it is
+    /// NORMAL,
     /// PRIMARY_ONLY or SECONDARY_ONLY.
     /// Reverts: UnknownFeed, InsufficientGas, NotTripped, ResetNotDue.
     function reset(FeedId feed) external;

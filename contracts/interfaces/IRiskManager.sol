@@ -5,12 +5,15 @@ import {AccountId, MarketId} from "./PerpTypes.sol";
 
 /// @title Liquidation
 /// @custom:security-contact See SECURITY.md
-/// @notice An account whose equity is below its maintenance margin, both at the LIQUIDATE value (in its favour), loses a part of a position,
-/// or all of it, to a liquidator who takes it over at that value and keeps half of a penalty; insurance gets the other half. Anybody with an
+/// @notice An account whose equity is below its maintenance margin, both at the LIQUIDATE value (in its favour), loses a part of a
+/// position,
+/// or all of it, to a liquidator who takes it over at that value and keeps half of a penalty; insurance gets the other half. Anybody
+/// with an
 /// account that stays above initial margin may liquidate; nothing depends on insurance having money.
 ///
 /// @dev How much: x = ceil((Σ r·N - E) / (r - f)) of notional, rounded up to lots, r = mm(N) + (im - mm) / 2 at no slope, f the penalty;
-/// the whole position if E < ⅔ · MM, or N <= minNotional, or N - x < minNotional. PENALTY = min(ceil(f · x), max(E, 0) · MM_m / ΣMM · x / N).
+/// the whole position if E < ⅔ · MM, or N <= minNotional, or N - x < minNotional. PENALTY = min(ceil(f · x), max(E, 0) · MM_m / ΣMM ·
+/// x / N).
 /// Units as in IDerivativesEngine.
 interface IRiskManager {
     /* EVENTS */
@@ -40,7 +43,8 @@ interface IRiskManager {
 
     /// @notice Take over what must be liquidated of a position; `liquidator` is an account of the caller's own.
     /// @return size lots that the account lost, signed as its position was.
-    /// @dev Reverts: NotOwner, OwnLiquidation, NotLiquidatable, and as IDerivativesEngine.book (Paused, FeedForbids, UnderInitialMargin of the
+    /// @dev Reverts: NotOwner, OwnLiquidation, NotLiquidatable, and as IDerivativesEngine.book (Paused, FeedForbids,
+    /// UnderInitialMargin of the
     /// liquidator, …).
     function liquidate(AccountId account, MarketId market, AccountId liquidator) external returns (int256 size);
 

@@ -8,11 +8,13 @@ import {AccountId, MarketId} from "./PerpTypes.sol";
 /// @custom:security-contact See SECURITY.md
 /// @notice The vault (account 0 of the engine) takes the other side of any trade at the oracle's price: buys at hi, sells at lo (of the
 /// strict band when opening, the plain one when reducing), a spread, and a skew that grows with what the vault already carries:
-/// quote = size · p · (1 + (2K + size) / (2 · skewScale)), K the traders' net size against it. The price does not depend on how a trade is
+/// quote = size · p · (1 + (2K + size) / (2 · skewScale)), K the traders' net size against it. The price does not depend on how a
+/// trade is
 /// split, and no round trip gains while |K| <= skewScale / 10, which is enforced.
 ///
 /// @dev Liquidity providers hold shares. Shares are minted at the vault's best-case value and paid at its worst case, 24 hours after a
-/// request, within 24 hours: nobody can step in or out around a price that he knows. Units as in IDerivativesEngine; shares have 24 decimals.
+/// request, within 24 hours: nobody can step in or out around a price that he knows. Units as in IDerivativesEngine; shares have 24
+/// decimals.
 interface IVaultModule {
     /* EVENTS */
 

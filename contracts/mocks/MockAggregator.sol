@@ -6,7 +6,8 @@ import {Misbehaving} from "./Misbehaving.sol";
 
 /// @title A Chainlink price feed
 /// @custom:security-contact See SECURITY.md
-/// @notice Behaves like Chainlink's aggregator behind its proxy, and reads as many storage slots as an aggregator: round ids carry a phase
+/// @notice Behaves like Chainlink's aggregator behind its proxy, and reads as many storage slots as an aggregator: round ids carry a
+/// phase
 /// in their upper bits, a new phase starts at round 1, the latest round is what was transmitted last, whatever it says.
 contract MockAggregator is IAggregatorV3, Misbehaving {
     struct Round {

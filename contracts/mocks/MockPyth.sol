@@ -10,7 +10,8 @@ import {Misbehaving} from "./Misbehaving.sol";
 /// @title Pyth's price contract
 /// @custom:security-contact See SECURITY.md
 /// @notice Behaves like the deployed contract where the SDK's own mock does not: a fee for each price in an update and one for the
-/// transaction; what is paid above the fee is kept; a stored price is replaced by later ones only; parsing stores nothing unless asked; the
+/// transaction; what is paid above the fee is kept; a stored price is replaced by later ones only; parsing stores nothing unless
+/// asked; the
 /// unique variant checks the publish time before. Reading reverts until a price was delivered.
 contract MockPyth is AbstractPyth, Misbehaving {
     /// @notice One price of an update. An entry of update data is `abi.encode(Update[])`.

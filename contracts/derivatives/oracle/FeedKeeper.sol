@@ -66,7 +66,8 @@ abstract contract FeedKeeper is FeedBook {
         _apply(feed, f, m, _look(feed, f, m));
     }
 
-    /// @dev Latch or gather evidence, accept, record. `m` is what was stored before, `r` what was seen with it; returns what is stored now.
+    /// @dev Latch or gather evidence, accept, record. `m` is what was stored before, `r` what was seen with it; returns what is stored
+    /// now.
     function _apply(FeedId feed, Feed storage f, Memo m, Look memory r) internal returns (Memo) {
         uint256 latch = m.latch();
         if (r.trip > latch) {

@@ -5,7 +5,8 @@ import {FeedId} from "../../interfaces/OracleTypes.sol";
 import {Band, QuoteHead} from "./Quote.sol";
 
 /// @title What a transaction remembers of a feed
-/// @dev Transient storage, four slots for each feed from its name on: the head, then the bands in the order PLAIN, STRICT, FAVOURABLE. The
+/// @dev Transient storage, four slots for each feed from its name on: the head, then the bands in the order PLAIN, STRICT, FAVOURABLE.
+/// The
 /// name fills the upper half of a word, so no two feeds meet, and no hash that others use as a slot ends in 126 zero bits. Sources can
 /// change within a transaction (anybody may deliver a Pyth price); what is remembered then is what a call before that delivery would
 /// have answered, and a poke renews it.

@@ -41,7 +41,8 @@ library SourceGrading {
 
     /* PYTH */
 
-    /// @dev Exact: exponents are -18 to 0. Price and confidence 0 if BROKEN. Only a price of the present is out of bounds for the breaker.
+    /// @dev Exact: exponents are -18 to 0. Price and confidence 0 if BROKEN. Only a price of the present is out of bounds for the
+    /// breaker.
     function pyth(
         int256 rawPrice,
         uint256 rawConf,

@@ -8,7 +8,8 @@ import {Memo} from "./Memo.sol";
 uint256 constant RING_SIZE = 128;
 
 /// @title A ring of accepted prices and their integral over time
-/// @dev A slot is `| cumulative 120 | price 96 | at 40 |`. The integral is kept modulo 2^120: the difference of two of its values is exact,
+/// @dev A slot is `| cumulative 120 | price 96 | at 40 |`. The integral is kept modulo 2^120: the difference of two of its values is
+/// exact,
 /// since a window is at most 3,600 s of prices below 2^96. Each slot holds the price that follows it, so that a price weighs nothing
 /// until time passes and one slot gives the integral at any later moment up to the next slot.
 library TwapRing {

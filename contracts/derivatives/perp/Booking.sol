@@ -139,21 +139,27 @@ abstract contract Booking is PerpBook {
     function _requireAllowed(MarketId id, Context memory c, Sum memory sum, Kind kind) private view {
         if (kind == Kind.RESOLUTION) return;
         uint256 paused = c.risk.pause() | _core.mask(block.timestamp);
-        uint256 forbidden;
-        if (sum.opened && kind != Kind.LIQUIDATION) forbidden |= PAUSE_OPEN;
-        if (sum.closed && kind != Kind.LIQUIDATION) forbidden |= PAUSE_REDUCE;
-        if (kind == Kind.MATCH) forbidden |= PAUSE_SETTLE;
-        if (kind == Kind.LIQUIDATION) forbidden |= PAUSE_LIQUIDATE;
-        if (paused & forbidden != 0) revert Paused(id, uint8(paused)); // 8 bits are stored
+        if (paused & _stops(sum, kind) != 0) revert Paused(id, uint8(paused)); // 8 bits are stored
         MarketStatus status = MarketStatus(c.risk.status());
-        if (sum.opened && kind != Kind.LIQUIDATION && status != MarketStatus.LIVE) revert MarketNotLive(id, status);
+        bool opens = sum.opened && kind != Kind.LIQUIDATION;
+        if (opens && status != MarketStatus.LIVE) revert MarketNotLive(id, status);
+        uint256 asked = _asks(sum, kind);
+        if (c.quote.allowed & asked != asked) revert FeedForbids(id, c.quote.state, c.quote.gates);
+    }
 
-        bool allowed = true;
-        if (kind == Kind.LIQUIDATION) allowed = _allows(c.quote, Action.LIQUIDATE);
-        else if (sum.opened) allowed = _allows(c.quote, Action.OPEN);
-        if (sum.closed && kind == Kind.VAULT) allowed = allowed && _allows(c.quote, Action.CLOSE);
-        if (sum.closed && kind == Kind.MATCH) allowed = allowed && _allows(c.quote, Action.SIGNED_REDUCE);
-        if (!allowed) revert FeedForbids(id, c.quote.state, c.quote.gates);
+    /// @dev The pause bits that stop a booking.
+    function _stops(Sum memory sum, Kind kind) private pure returns (uint256 mask) {
+        if (kind == Kind.LIQUIDATION) return PAUSE_LIQUIDATE;
+        mask = kind == Kind.MATCH ? PAUSE_SETTLE : 0;
+        if (sum.opened) mask |= PAUSE_OPEN;
+        if (sum.closed) mask |= PAUSE_REDUCE;
+    }
+
+    /// @dev The actions that the feed must allow, one bit for each.
+    function _asks(Sum memory sum, Kind kind) private pure returns (uint256 actions) {
+        if (kind == Kind.LIQUIDATION) return 1 << uint256(Action.LIQUIDATE);
+        if (sum.opened) actions = 1 << uint256(Action.OPEN);
+        if (sum.closed) actions |= 1 << uint256(kind == Kind.MATCH ? Action.SIGNED_REDUCE : Action.CLOSE);
     }
 
     /// @dev Open interest, fees, premium.

@@ -5,7 +5,8 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {PerpUnits} from "./PerpUnits.sol";
 import {PremiumWord, PremiumWordLib} from "./PremiumWord.sol";
 
-/// A market's funding: `| rate 40 | fundedAt 40 | fShort 88 | fLong 88 |` (low bits on the right). Indices are signed pico per unit of size, rate
+/// A market's funding: `| rate 40 | fundedAt 40 | fShort 88 | fLong 88 |` (low bits on the right). Indices are signed pico per unit of
+/// size, rate
 /// is the newest interval's, signed pico, fundedAt the start of the present interval.
 type FundingWord is uint256;
 
@@ -133,7 +134,8 @@ library FundingWordLib {
         }
     }
 
-    /// @dev ∫π from emaAt to `time`, pico · s · 600; `time` is not before emaAt, or emaAt is of the present interval and nothing has grown.
+    /// @dev ∫π from emaAt to `time`, pico · s · 600; `time` is not before emaAt, or emaAt is of the present interval and nothing has
+    /// grown.
     function _since(PremiumWordLib.Parts memory p, uint256 time) private pure returns (int256) {
         return time > p.emaAt ? p.ema * PremiumWordLib.grown(time - p.emaAt) : int256(0);
     }

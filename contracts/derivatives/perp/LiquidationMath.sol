@@ -41,7 +41,8 @@ library LiquidationMath {
 
     /* HOW MUCH */
 
-    /// @dev Of an account that is liquidatable. x = ceil((Σ r·N - E) / (r - f)), rounded up to lots; all of it if E < ⅔ · MM, or what is left
+    /// @dev Of an account that is liquidatable. x = ceil((Σ r·N - E) / (r - f)), rounded up to lots; all of it if E < ⅔ · MM, or what
+    /// is left
     /// would be below the least position.
     function takeover(Target memory t) internal pure returns (Takeover memory o) {
         uint256 lots = Rounding.abs(t.size);
@@ -81,7 +82,8 @@ library LiquidationMath {
     /* AT WHAT PRICE */
 
     /// @dev Wad: where E = MM if nothing but this price moves; long up, short down; 0 where there is none. Without a slope
-    /// P = (O - C) / (s · (1 - mm)) for a long and (C - O) / (|s| · (1 + mm)) for a short, C the equity without the position's value, O the other
+    /// P = (O - C) / (s · (1 - mm)) for a long and (C - O) / (|s| · (1 + mm)) for a short, C the equity without the position's value,
+    /// O the other
     /// markets' maintenance margin.
     function liquidationPrice(Target memory t) internal pure returns (uint256) {
         (, uint256 mm) = Margin.requirement(PerpUnits.notional(t.size, t.price), t.risk);
@@ -118,7 +120,8 @@ library LiquidationMath {
         return spare + PerpUnits.value(t.size, price) >= int256(mm);
     }
 
-    /// @dev Wad: px - (E · MM_m / ΣMM) / s, in favour of the account (long up, short down), so that nothing is missing after a trade at it;
+    /// @dev Wad: px - (E · MM_m / ΣMM) / s, in favour of the account (long up, short down), so that nothing is missing after a trade
+    /// at it;
     /// 0 where it would be below.
     function bankruptcyPrice(Target memory t) internal pure returns (uint256) {
         (, uint256 mm) = Margin.requirement(PerpUnits.notional(t.size, t.price), t.risk);

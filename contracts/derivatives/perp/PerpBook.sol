@@ -74,7 +74,8 @@ abstract contract PerpBook is IDerivativesEngine {
 
     /* LOOK AT A MARKET */
 
-    /// @dev The market as it would be after a tick now, which `intervals` > 0 makes worth writing down. `vaultSize` is left to whoever wants
+    /// @dev The market as it would be after a tick now, which `intervals` > 0 makes worth writing down. `vaultSize` is left to whoever
+    /// wants
     /// it.
     function _look(MarketId id, Quote memory q) internal view returns (Context memory c, uint256 intervals) {
         Market storage m = _markets[MarketId.unwrap(id)];
@@ -129,7 +130,8 @@ abstract contract PerpBook is IDerivativesEngine {
 
     /* LOOK AT AN ACCOUNT */
 
-    /// @dev What an account would be worth that has `word` and, in market `id`, `position` (`c` is that market). Other markets are as they
+    /// @dev What an account would be worth that has `word` and, in market `id`, `position` (`c` is that market). Other markets are as
+    /// they
     /// are now, taken from `seen` where they are there.
     function _health(
         AccountId account,

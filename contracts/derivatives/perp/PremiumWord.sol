@@ -2,7 +2,8 @@
 pragma solidity ^0.8.30;
 
 /// A market's premium: `| integral 64 | weight 32 | mean 40 | pendingAt 32 | anchorAge 16 | emaAt 32 | ema 40 |` (low bits on the right).
-/// ema and mean are signed pico (fraction · 1e12), weight is 1e-6, integral signed pico · s · 600: ∫π from the start of the funding interval
+/// ema and mean are signed pico (fraction · 1e12), weight is 1e-6, integral signed pico · s · 600: ∫π from the start of the funding
+/// interval
 /// to emaAt.
 type PremiumWord is uint256;
 
@@ -53,7 +54,8 @@ library PremiumWordLib {
         p.integral = int64(uint64(u >> INTEGRAL_AT));
     }
 
-    /// @dev Nothing is cut off: samples are clamped to at most 131,071 ppm, so ema and mean stay below 2^38 and an integral over the longest
+    /// @dev Nothing is cut off: samples are clamped to at most 131,071 ppm, so ema and mean stay below 2^38 and an integral over the
+    /// longest
     /// interval (28,800 s · 600) below 2^62; times are below 2^32 and weights at most MAX_WEIGHT.
     function pack(Parts memory p) internal pure returns (PremiumWord) {
         return

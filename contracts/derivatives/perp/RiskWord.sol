@@ -3,7 +3,8 @@ pragma solidity ^0.8.30;
 
 import {MarketStatus, RiskParams} from "../../interfaces/PerpTypes.sol";
 
-/// A market's margin and status: `| impact 32 | status 4 | pause 8 | penalty 17 | phaseStart 32 | new 78 | old 78 |` (low bits on the right),
+/// A market's margin and status: `| impact 32 | status 4 | pause 8 | penalty 17 | phaseStart 32 | new 78 | old 78 |` (low bits on the
+/// right),
 /// old and new each `| imMax 20 | slope 24 | kappa 14 | im 20 |`.
 type RiskWord is uint256;
 

@@ -5,7 +5,8 @@ import {FeedId} from "../../interfaces/OracleTypes.sol";
 import {TradeParams} from "../../interfaces/PerpTypes.sol";
 import {PerpUnits} from "./PerpUnits.sol";
 
-/// What every trade of a market reads, beside margin: `| coefficientInverse 10 | skewScale 36 | minNotional 20 | premCap 17 | vaultSpread 14 |
+/// What every trade of a market reads, beside margin: `| coefficientInverse 10 | skewScale 36 | minNotional 20 | premCap 17 |
+/// vaultSpread 14 |
 /// makerFee 14 | takerFee 14 | feed 128 |` (low bits on the right); 0: no such market.
 type TradeWord is uint256;
 

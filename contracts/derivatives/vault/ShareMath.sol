@@ -4,7 +4,8 @@ pragma solidity ^0.8.30;
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 /// @title Shares of the vault
-/// @dev Virtual shares and a virtual wei: whoever comes first cannot make later shares round to nothing by giving to the vault. Everything
+/// @dev Virtual shares and a virtual wei: whoever comes first cannot make later shares round to nothing by giving to the vault.
+/// Everything
 /// rounds down, in favour of those who stay.
 library ShareMath {
     uint256 private constant VIRTUAL_SHARES = 1e6;
