@@ -122,7 +122,7 @@ library FundingWordLib {
             newRate = w.rate();
             return (int256(intervals) * _chargeOf(newRate * int256(PerpUnits.PICO_TO_WAD), t.index), newRate);
         }
-        int256 before;
+        int256 before = 0;
         for (uint256 k = 1; k <= intervals; ++k) {
             int256 whole = p.integral + _since(p, from + k * t.interval);
             int256 rateWad = _rateOf(whole - before, t);
