@@ -102,16 +102,23 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin {
         c.vaultSize = _positions[_positionKey(AccountId.wrap(VAULT_ACCOUNT), market)].size();
     }
 
-    /// @inheritdoc IDerivativesEngine
-    /// @dev Whoever holds the lock is a module: nobody else can take it in his own name.
-    function book(MarketId market, Leg[] calldata legs, Sample calldata sample, Kind kind) external {
+    /// @dev Whoever holds the lock is a module: nobody else can take it in his own name. Each books its own kind: kinds stand in the order of
+    /// roles, after NONE.
+    function _requireBooker(Kind kind) private view {
         SystemLock.requireHeld();
+        Role role = _roleOf[msg.sender];
+        if (uint256(role) != uint256(kind) + 1) revert NotModule(msg.sender, role);
+    }
+
+    /// @inheritdoc IDerivativesEngine
+    function book(MarketId market, Leg[] calldata legs, Sample calldata sample, Kind kind) external {
+        _requireBooker(kind);
         _book(market, legs, sample, kind);
     }
 
     /// @inheritdoc IDerivativesEngine
     function finish(MarketId market, Leg[] calldata legs, Sample calldata sample, Kind kind) external {
-        SystemLock.requireHeld();
+        _requireBooker(kind);
         _book(market, legs, sample, kind);
         SystemLock.give();
     }

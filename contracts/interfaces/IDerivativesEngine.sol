@@ -166,7 +166,8 @@ interface IDerivativesEngine {
     /// @notice Tick the market and return all there is to price a trade. Within the lock.
     function context(MarketId market) external returns (Context memory);
 
-    /// @notice Book legs of one market: Σ size = 0, Σ quote = 0, Σ cash = 0. Within the lock.
+    /// @notice Book legs of one market: Σ size = 0, Σ quote = 0, Σ cash = 0, and no cash at all for VAULT and MATCH. Within the lock.
+    /// @param kind what the caller's role is for: VAULT, SETTLER (MATCH), RISK (LIQUIDATION), RESOLUTION.
     /// @param legs each account at most once.
     /// @param sample what the trade says of the premium; notional 0: nothing.
     /// @dev Reverts: NotModule, NotLocked, UnknownMarket, UnknownAccount, LegsUnbalanced, Paused, FeedForbids, MarketNotLive,
@@ -192,7 +193,8 @@ interface IDerivativesEngine {
     ) external;
 
     /// @notice Change a market's parameters. Funding is ticked first; increases of im, kappa, slope and imMax phase in over 24 hours from
-    /// the values in force. The bounds hold for the values in force as well as for the new ones.
+    /// the values in force. The bounds hold for the values in force as well as for the new ones; a
+    /// lesser skewScale must be ten times what the vault carries.
     function setMarket(
         MarketId market,
         RiskParams calldata risk,

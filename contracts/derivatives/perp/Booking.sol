@@ -73,6 +73,8 @@ abstract contract Booking is PerpBook {
         Sum memory sum,
         Kind kind
     ) private returns (Before memory b) {
+        // a trade moves cash by its quote and fee alone
+        if (leg.cash != 0 && (kind == Kind.VAULT || kind == Kind.MATCH)) revert LegsUnbalanced(0, 0, leg.cash);
         Account storage a = _account(leg.account);
         uint256 key = _positionKey(leg.account, id);
         (b.word, b.position) = (a.word, _positions[key]);

@@ -7,6 +7,7 @@ import {IMarketBounds} from "../../interfaces/IMarketBounds.sol";
 import {IPriceOracle} from "../../interfaces/IPriceOracle.sol";
 import {FeedId, FeedParams} from "../../interfaces/OracleTypes.sol";
 import {
+    AccountId,
     LimitParams,
     MAX_MARKETS,
     MarketId,
@@ -18,13 +19,15 @@ import {
     RiskParams,
     TradeParams
 } from "../../interfaces/PerpTypes.sol";
+import {Rounding} from "../../libraries/Rounding.sol";
 import {FundingWordLib} from "./FundingWord.sol";
 import {LimitWordLib} from "./LimitWord.sol";
 import {OiWordLib} from "./OiWord.sol";
-import {PerpBook} from "./PerpBook.sol";
+import {PerpBook, VAULT_ACCOUNT} from "./PerpBook.sol";
 import {RiskNow, RiskWord, RiskWordLib} from "./RiskWord.sol";
 import {SystemLock} from "./SystemLock.sol";
-import {TradeWordLib} from "./TradeWord.sol";
+import {TradeWord, TradeWordLib} from "./TradeWord.sol";
+import {VaultPrice} from "./VaultPrice.sol";
 
 /// @title What the timelock and the guardian may do
 /// @dev Every change of a market's terms ticks its funding first, so that no interval is charged at terms it did not have.
@@ -105,10 +108,19 @@ abstract contract PerpAdmin is PerpBook {
 
         Market storage m = _markets[MarketId.unwrap(market)];
         m.trade = TradeWordLib.pack(c.trade.feed(), trade);
+        _requireScale(market, c.trade, m.trade);
         m.risk = phased;
         m.oi = OiWordLib.pack(c.oi.openInterest(), c.oi.fees(), limit.maxOi, limit.vaultShare);
         m.limit = LimitWordLib.pack(limit);
         emit MarketChanged(market, risk, trade, limit);
+    }
+
+    /// @dev A lesser scale moves the vault's price by what it carries already: not beyond the tenth that trades keep to, or whoever
+    /// trades first would buy far below the market, or for nothing.
+    function _requireScale(MarketId market, TradeWord old, TradeWord next) private view {
+        if (next.skewScale() >= old.skewScale()) return;
+        int256 size = _positions[_positionKey(AccountId.wrap(VAULT_ACCOUNT), market)].size();
+        if (Rounding.abs(size) > VaultPrice.maxNet(next)) revert BadParameter("skewScale");
     }
 
     /// @dev `next` with the margin that is in force now. Each fits: it is one of two that fitted, or between them.

@@ -74,8 +74,8 @@ RULES = {
     "start": of_modules(ACCOUNT, OWNER, ETH),
     "exit": in_lock(ends=False),
     "context": in_lock(ETH),
-    "book": in_lock(ETH, *TRADE, 0),
-    "finish": in_lock(ETH, *TRADE, 0, ends=False),
+    "book": in_lock(ETH, *TRADE, 0, allowed=("VAULT",)),
+    "finish": in_lock(ETH, *TRADE, 0, allowed=("VAULT",), ends=False),
     "moveCash": in_lock(0, 2, 1, allowed=("VAULT", "RISK", "RESOLUTION", "INSURANCE")),
     "addMarket": of_timelock(2, FEEDS[ETH], *with_changed()),
     "setMarket": of_timelock(ETH, *with_changed()),
@@ -163,8 +163,8 @@ def test_access__each_caller__only_what_is_his(scene, function, who):
         call(rig, by, function, rule, locks=rule.within)
 
     error = (caught.value.name, caught.value.args_)
-    if function == "moveCash" and who == "SETTLER":
-        assert error == ("NotModule", (address, 2)), "PERP-49"
+    if rule.within and who in MODULES:
+        assert error == ("NotModule", (address, 1 + MODULES.index(who))), "PERP-49"
     else:
         assert error == rule.error(address), "PERP-49: nobody else may"
     assert picture(rig) == before, "PERP-49: a refused call changes nothing"
@@ -220,3 +220,48 @@ def test_move_cash__each_role__only_what_it_is_for(scene, who, moves):
                 call(rig, modules[who], "moveCash", rule, locks=True)
             assert caught.value.name == "NotModule"
             assert (rig.cash(pair[0]), rig.cash(pair[1])) == before
+
+
+@pytest.mark.parametrize("kind", range(4))
+@pytest.mark.parametrize("function", ["book", "finish"])
+@pytest.mark.parametrize("who", MODULES)
+def test_book__each_role__only_its_own_kind(scene, who, function, kind):
+    """[PERP-49] What one kind may do another may not: resolution asks no pause, matches no cap."""
+    rig, _, modules = scene
+    role = 1 + MODULES.index(who)
+    rule = in_lock(ETH, *TRADE, kind, ends=function == "book")
+    before = picture(rig)
+
+    if role == kind + 1:
+        call(rig, modules[who], function, rule, locks=True)
+        assert rig.size(ACCOUNT, ETH) == LOT
+        return
+    with pytest.raises(Refused) as caught:
+        call(rig, modules[who], function, rule, locks=True)
+
+    error = (caught.value.name, caught.value.args_)
+    assert error == ("NotModule", (modules[who].address, role)), "PERP-49"
+    assert picture(rig) == before, "PERP-49"
+
+
+@pytest.mark.parametrize("kind", range(4))
+def test_book__cash_between_accounts__moves_for_liquidation_and_resolution_alone(scene, kind):
+    """[PERP-49] A trade cannot carry off the cash of an account that does not trade."""
+    rig, _, modules = scene
+    legs = [(ACCOUNT, 0, 0, 0, -7, False), (3, 0, 0, 0, 7, False)]
+    rule = in_lock(ETH, legs, NO_SAMPLE, kind)
+    none = in_lock(ETH, [(*leg[:4], 0, False) for leg in legs], NO_SAMPLE, kind)
+    by = modules[MODULES[kind]]
+    before = picture(rig)
+    call(rig, by, "book", none, locks=True)
+    assert picture(rig) == before
+
+    if kind >= 2:
+        call(rig, by, "book", rule, locks=True)
+        assert rig.cash(3) == 7
+        return
+    with pytest.raises(Refused) as caught:
+        call(rig, by, "book", rule, locks=True)
+
+    assert (caught.value.name, caught.value.args_) == ("LegsUnbalanced", (0, 0, -7)), "PERP-49"
+    assert picture(rig) == before, "PERP-49"

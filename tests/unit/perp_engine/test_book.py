@@ -8,9 +8,7 @@ from tests.unit.perp_engine.scene import (
     NO_SAMPLE,
     REDUCE,
     RESOLUTION_KIND,
-    RESOLUTION_ROLE,
     SETTLE,
-    SETTLER_ROLE,
     VAULT_KIND,
     assert_only_fails_for,
     deaf,
@@ -32,8 +30,14 @@ def pair(rig):
 
 
 @pytest.fixture
-def settler(rig):
-    return module(rig, SETTLER_ROLE)
+def makers(rig):
+    """A module for each kind."""
+    return [module(rig, kind + 1) for kind in range(4)]
+
+
+@pytest.fixture
+def settler(makers):
+    return makers[MATCH_KIND]
 
 
 def legs(pair, size=TEN, quote=QUOTE, *, fee=0, cash=0, off=(0, 0, 0)):
@@ -65,10 +69,11 @@ def test_book__two_sides__move_sizes_quotes_and_fees(rig, pair, settler):
 
 
 @pytest.mark.parametrize("off", [(1, 0, 0), (0, 1, 0), (0, 0, 1), (-1, 2, -3)])
-def test_book__legs_that_do_not_balance__are_refused(rig, pair, settler, off):
+def test_book__legs_that_do_not_balance__are_refused(rig, pair, makers, off):
+    by = makers[RESOLUTION_KIND]
     assert_only_fails_for(
         rig,
-        lambda off: booking(rig, settler, legs(pair, off=off)),
+        lambda off: booking(rig, by, legs(pair, off=off), kind=RESOLUTION_KIND),
         broken=off,
         fixed=(0, 0, 0),
         error=("LegsUnbalanced", off),
@@ -96,12 +101,12 @@ def test_book__a_market_that_nobody_added__is_refused(rig, pair, settler):
     )
 
 
-def test_book__a_size_beyond_its_bits__is_refused(rig, pair, settler):
+def test_book__a_size_beyond_its_bits__is_refused(rig, pair, makers):
     """It reverts and never wraps."""
     assert_only_fails_for(
         rig,
         lambda size: booking(
-            rig, settler, [(a, s, q, 0, 0, False) for a, s, q, *_ in legs(pair, size, 1)], kind=3
+            rig, makers[3], [(a, s, q, 0, 0, False) for a, s, q, *_ in legs(pair, size, 1)], kind=3
         ),
         broken=2**71,
         fixed=10**12,
@@ -109,19 +114,19 @@ def test_book__a_size_beyond_its_bits__is_refused(rig, pair, settler):
     )
 
 
-def test_book__settlements_paused__refuses_matches_alone(rig, pair, settler):
+def test_book__settlements_paused__refuses_matches_alone(rig, pair, makers):
     rig.engine.send("setPause", ETH, SETTLE, sender=rig.roles.timelock)
     assert_only_fails_for(
         rig,
-        lambda kind: booking(rig, settler, legs(pair), kind=kind),
+        lambda kind: booking(rig, makers[kind], legs(pair), kind=kind),
         broken=MATCH_KIND,
         fixed=VAULT_KIND,
         error=("Paused", (ETH, SETTLE)),
     )
 
 
-def test_book__resolution__is_forbidden_by_nothing(rig, pair, settler):
-    by = module(rig, RESOLUTION_ROLE)
+def test_book__resolution__is_forbidden_by_nothing(rig, pair, makers, settler):
+    by = makers[RESOLUTION_KIND]
     rig.engine.send("setPause", ETH, 63, sender=rig.roles.timelock)
     deaf(rig, ETH)
     unjudged = [(*leg[:5], False) for leg in legs(pair)]
@@ -132,14 +137,14 @@ def test_book__resolution__is_forbidden_by_nothing(rig, pair, settler):
     assert rig.size(pair[0], ETH) == TEN
 
 
-def test_book__signed_reductions__ask_less_of_the_feed_than_the_vaults(rig, pair, settler):
+def test_book__signed_reductions__ask_less_of_the_feed_than_the_vaults(rig, pair, makers, settler):
     """Frozen: traders still close against each other, at prices of their own."""
     booking(rig, settler, legs(pair))()
     deaf(rig, ETH)
     back = legs(pair, -5 * LOT, -QUOTE // 2)
     assert_only_fails_for(
         rig,
-        lambda kind: booking(rig, settler, back, kind=kind),
+        lambda kind: booking(rig, makers[kind], back, kind=kind),
         broken=VAULT_KIND,
         fixed=MATCH_KIND,
         error=("FeedForbids", (ETH, 0, 0)),

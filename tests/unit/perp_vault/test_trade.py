@@ -9,11 +9,16 @@ from tests.harness.actors import key_of
 from tests.harness.perp import BTC, ETH, FEEDS, INSURANCE, LOT, VAULT, usd
 from tests.unit.perp_engine.scene import (
     FOR_OPEN,
+    NO_SAMPLE,
     OPEN,
     REDUCE,
+    RESOLUTION_KIND,
+    RESOLUTION_ROLE,
     VAULT_KIND,
     assert_only_fails_for,
     deaf,
+    in_lock,
+    module,
     refusal_of,
     set_cash,
     set_market,
@@ -271,17 +276,33 @@ def test_trade__beyond_a_tenth_of_the_skew_scale__is_refused(rig, sign):
 
 
 def test_trade__lowering_the_skew__passes_however_high_it_is(rig):
-    """[PERP-57] S falls, so that 100 units are beyond 50; 100 -> 99 -> -98 pass."""
+    """[PERP-57] Resolution has brought the vault to 150 units, of 100: 150 -> 149 -> -148 pass."""
     rich, other = (rig.trader(name, 1_000_000) for name in ("rich", "other"))
     set_market(rig, ETH, skewScale=1_000)
-    trading(rig, rich, 100 * LOT)()
-    set_market(rig, ETH, skewScale=500)
-    assert refusal_of(trading(rig, other, LOT)) == ("SkewTooHigh", (101 * LOT, 50 * LOT))
+    maker = module(rig, RESOLUTION_ROLE)
+    size, quote = 150 * LOT, 150 * 3_000 * 10**12
+    legs = [(rich[0], size, -quote, 0, 0, False), (VAULT, -size, quote, 0, 0, False)]
+    in_lock(rig, maker, ("book", (ETH, legs, NO_SAMPLE, RESOLUTION_KIND)))
+    assert refusal_of(trading(rig, other, LOT)) == ("SkewTooHigh", (151 * LOT, 100 * LOT))
 
     trading(rig, rich, -LOT)()
-    trading(rig, other, -197 * LOT)()
+    trading(rig, other, -297 * LOT)()
 
-    assert rig.size(VAULT, ETH) == 98 * LOT, "PERP-57: what lowers |K| always passes"
+    assert rig.size(VAULT, ETH) == 148 * LOT, "PERP-57: what lowers |K| always passes"
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_set_market__a_scale_too_small_for_what_the_vault_carries__is_refused(rig, sign):
+    """[PERP-57] At a hundredth of the scale the next trader would buy far below the market."""
+    rich = rig.trader("rich", 1_000_000)
+    trading(rig, rich, sign * 100 * LOT)()
+    assert_only_fails_for(
+        rig,
+        lambda scale: partial(set_market, rig, ETH, skewScale=scale),
+        broken=999,
+        fixed=1_000,
+        error=("BadParameter", ("skewScale",)),
+    )
 
 
 def test_trade__beyond_the_vaults_cap__is_refused(rig):
