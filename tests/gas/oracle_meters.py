@@ -41,6 +41,10 @@ class Market:
     oracle: Contract
     pyth: Contract
     aggregator: Contract
+    primary_e8: int = CHAINLINK
+    guard_e8: int = PYTH
+    delivery_s: int = BLOCK_S
+    """Age of Pyth's price when it is delivered."""
 
     @classmethod
     def new(cls, scene: Scene) -> Market:
@@ -60,10 +64,10 @@ class Market:
     def hear(self) -> None:
         """Let both sources answer anew."""
         keeper = self.scene.rig.roles["outsider"]
-        self.scene.send(self.aggregator, "transmit", CHAINLINK, sender=keeper)
+        self.scene.send(self.aggregator, "transmit", self.primary_e8, sender=keeper)
         head = words(32, 1, int.from_bytes(PYTH_ID, "big"))
-        at = self.scene.now
-        update = head + words(PYTH, CONF, -DECIMALS, at, at - 1, PYTH, CONF)
+        at = self.scene.now + BLOCK_S - self.delivery_s
+        update = head + words(self.guard_e8, CONF, -DECIMALS, at, at - 1, self.guard_e8, CONF)
         self.scene.receipt(self.pyth, "updatePriceFeeds", [update], sender=keeper, value_wei=1)
 
     def poke(self) -> int:
