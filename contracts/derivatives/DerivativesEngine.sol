@@ -10,14 +10,13 @@ import {
     HealthView,
     Kind,
     Leg,
-    MarketState,
-    PositionState,
     Purpose,
     Role,
     Sample
 } from "../interfaces/EngineTypes.sol";
+import {IMarketBounds} from "../interfaces/IMarketBounds.sol";
 import {IPriceOracle} from "../interfaces/IPriceOracle.sol";
-import {AccountId, MarketId, MarketStatus} from "../interfaces/PerpTypes.sol";
+import {AccountId, MarketId} from "../interfaces/PerpTypes.sol";
 import {AccountWord} from "./perp/AccountWord.sol";
 import {Booking} from "./perp/Booking.sol";
 import {PerpAdmin} from "./perp/PerpAdmin.sol";
@@ -38,15 +37,17 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin {
     using SafeCast for uint256;
 
     /// @param token the collateral, at most 18 decimals; one wad is one USD.
+    /// @param bounds refuses parameters that are out of their bounds.
     /// @param oracle prices of all markets.
     /// @param timelock adds markets, sets parameters, modules and the oracle.
     /// @param guardian pauses openings and settlements for a while.
     constructor(
         IERC20Metadata token,
+        IMarketBounds bounds,
         address oracle,
         address timelock,
         address guardian
-    ) PerpDoors(token) PerpAdmin(oracle, timelock, guardian) {}
+    ) PerpDoors(token) PerpAdmin(bounds, oracle, timelock, guardian) {}
 
     modifier onlyModule() {
         if (_roleOf[msg.sender] == Role.NONE) revert NotModule(msg.sender, Role.NONE);
@@ -151,31 +152,14 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin {
     }
 
     /// @inheritdoc IDerivativesEngine
-    function positionOf(AccountId account, MarketId market) external view returns (PositionState memory) {
-        Context memory c = _peek(market);
-        Position p = _positions[_positionKey(account, market)];
-        return PositionState(p.size(), p.quote(), p.index(), p.owed(c.funding));
-    }
-
-    /// @inheritdoc IDerivativesEngine
-    function marketOf(MarketId market) external view returns (MarketState memory s) {
-        Context memory c = _peek(market);
-        s.status = MarketStatus(c.risk.status());
-        s.pauseMask = uint8(c.risk.pause() | _core.mask(block.timestamp)); // 8 bits are stored
-        (s.openInterest, s.fees) = (c.oi.openInterest(), c.oi.fees());
-        (s.fLong, s.fShort) = (c.funding.fLong(), c.funding.fShort());
-        (s.rate, s.fundedAt) = (c.funding.rate(), uint40(c.funding.fundedAt())); // 40 bits are stored
-        (s.premium, s.state, s.mid, s.mark) = (c.pi, c.quote.state, c.quote.mid, _markOf(c));
-    }
-
-    /// @inheritdoc IDerivativesEngine
-    function markOf(MarketId market) external view returns (uint256) {
-        return _markOf(_peek(market));
+    function positionOf(AccountId account, MarketId market) external view returns (Position) {
+        return _positions[_positionKey(account, market)];
     }
 
     /// @inheritdoc IDerivativesEngine
     function peekContext(AccountId account, MarketId market) external view returns (Context memory c) {
-        c = _peek(market);
+        (c, ) = _look(market, IPriceOracle(_core.oracle()).peekQuote(_feedOf(market)));
+        c.limit = _markets[MarketId.unwrap(market)].limit;
         c.vaultSize = _positions[_positionKey(AccountId.wrap(VAULT_ACCOUNT), market)].size();
         c.accountSize = _positions[_positionKey(account, market)].size();
     }
@@ -202,14 +186,5 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin {
         returns (address token, address oracle, address timelock, address guardian, uint256 accounts, uint256 markets)
     {
         return (address(TOKEN), _core.oracle(), _timelock, GUARDIAN, _accountCount, _marketCount);
-    }
-
-    function _peek(MarketId market) private view returns (Context memory c) {
-        (c, ) = _look(market, IPriceOracle(_core.oracle()).peekQuote(_feedOf(market)));
-    }
-
-    /// @dev mid is below 2^96, and π above -1.
-    function _markOf(Context memory c) private pure returns (uint256) {
-        return (c.quote.mid * uint256(int256(PerpUnits.PICO) + c.pi)) / PerpUnits.PICO;
     }
 }

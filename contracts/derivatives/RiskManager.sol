@@ -7,6 +7,7 @@ import {IDerivativesEngine} from "../interfaces/IDerivativesEngine.sol";
 import {IRiskManager} from "../interfaces/IRiskManager.sol";
 import {AccountId, MarketId} from "../interfaces/PerpTypes.sol";
 import {LiquidationMath, Target, Takeover} from "./perp/LiquidationMath.sol";
+import {Margin} from "./perp/Margin.sol";
 import {FIRST_OWNED, INSURANCE_ACCOUNT} from "./perp/PerpBook.sol";
 import {PerpUnits} from "./perp/PerpUnits.sol";
 
@@ -138,7 +139,7 @@ contract RiskManager is IRiskManager {
     }
 
     function _price(Context memory c, bool isLong) private pure returns (uint256) {
-        return LiquidationMath.value(c.quote.liqLo, c.quote.liqHi, c.pi, isLong);
+        return Margin.valueLiquidate(c.quote.liqLo, c.quote.liqHi, c.pi, isLong);
     }
 
     /* VIEWS */

@@ -2,7 +2,8 @@
 pragma solidity ^0.8.30;
 
 import {FeedId, PriceState} from "./OracleTypes.sol";
-import {AccountState, Context, HealthView, Kind, Leg, MarketState, PositionState, Purpose, Role, Sample} from "./EngineTypes.sol";
+import {Position} from "../derivatives/perp/Position.sol";
+import {AccountState, Context, HealthView, Kind, Leg, Purpose, Role, Sample} from "./EngineTypes.sol";
 import {AccountId, LimitParams, MarketId, MarketStatus, RiskParams, TradeParams} from "./PerpTypes.sol";
 
 /// @title The ledger of the perpetual swaps: custody, accounts, positions, markets
@@ -62,9 +63,8 @@ interface IDerivativesEngine {
     /// The market's fees went to account 3.
     event FeesCollected(MarketId indexed market, uint256 amountPico);
     event MarketAdded(MarketId indexed market, FeedId indexed feed, RiskParams risk, TradeParams trade, LimitParams limit);
-    event RiskChanged(MarketId indexed market, RiskParams risk);
-    event TradeChanged(MarketId indexed market, TradeParams trade);
-    event LimitChanged(MarketId indexed market, LimitParams limit);
+    /// Increases of the margin's parameters come into force over the following 24 hours.
+    event MarketChanged(MarketId indexed market, RiskParams risk, TradeParams trade, LimitParams limit);
     event PauseChanged(MarketId indexed market, uint8 oldMask, uint8 newMask);
     /// The guardian's pause of `mask` in all markets ends by itself at `until` (in the past or now: lifted).
     event GuardianPaused(uint8 mask, uint40 until);
@@ -179,12 +179,14 @@ interface IDerivativesEngine {
         LimitParams calldata limit
     ) external;
 
-    /// @notice Change margin parameters; increases phase in over 24 hours from the values in force.
-    function setRisk(MarketId market, RiskParams calldata risk) external;
-
-    function setTrade(MarketId market, TradeParams calldata trade) external;
-
-    function setLimit(MarketId market, LimitParams calldata limit) external;
+    /// @notice Change a market's parameters. Funding is ticked first; increases of im, kappa, slope and imMax phase in over 24 hours from
+    /// the values in force.
+    function setMarket(
+        MarketId market,
+        RiskParams calldata risk,
+        TradeParams calldata trade,
+        LimitParams calldata limit
+    ) external;
 
     /// @notice Set a market's pause mask. REDUCE needs LIQUIDATE beside it.
     function setPause(MarketId market, uint8 mask) external;
@@ -214,17 +216,10 @@ interface IDerivativesEngine {
     /// @notice Lots of a position; 0 if there is none.
     function sizeOf(AccountId account, MarketId market) external view returns (int256 lots);
 
-    function positionOf(AccountId account, MarketId market) external view returns (PositionState memory);
+    /// @notice A position's packed slot (Position.sol); PerpLens unpacks it.
+    function positionOf(AccountId account, MarketId market) external view returns (Position);
 
-    /// @notice A market as it is now: funding not yet ticked, premium folded.
-    function marketOf(MarketId market) external view returns (MarketState memory);
-
-    /// @notice A market's parameters; of the margin's, the ones that are being phased in.
-    function paramsOf(
-        MarketId market
-    ) external view returns (FeedId feed, RiskParams memory risk, TradeParams memory trade, LimitParams memory limit);
-
-    /// @notice As `start` returns it, for anybody who wants to know a price beforehand.
+    /// @notice As `start` returns it, with everything that is due, for anybody who wants to know a price beforehand.
     function peekContext(AccountId account, MarketId market) external view returns (Context memory);
 
     /// @notice Equity and requirements of an account for a purpose, with all funding that is due.
@@ -232,9 +227,6 @@ interface IDerivativesEngine {
 
     /// @notice The same for many accounts.
     function healthsOf(AccountId[] calldata accounts, Purpose purpose) external view returns (HealthView[] memory);
-
-    /// @notice mid · (1 + π), wad, floor.
-    function markOf(MarketId market) external view returns (uint256 markWad);
 
     /// @notice Whether `actor` may trade for the account now.
     function isTrader(AccountId account, address actor) external view returns (bool);

@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {IDerivativesEngine} from "../../interfaces/IDerivativesEngine.sol";
 import {Context, Role} from "../../interfaces/EngineTypes.sol";
+import {IMarketBounds} from "../../interfaces/IMarketBounds.sol";
 import {IPriceOracle} from "../../interfaces/IPriceOracle.sol";
 import {FeedId, FeedParams} from "../../interfaces/OracleTypes.sol";
 import {
@@ -21,8 +22,7 @@ import {FundingWordLib} from "./FundingWord.sol";
 import {LimitWordLib} from "./LimitWord.sol";
 import {OiWordLib} from "./OiWord.sol";
 import {PerpBook} from "./PerpBook.sol";
-import {PerpBounds} from "./PerpBounds.sol";
-import {RiskWord, RiskWordLib} from "./RiskWord.sol";
+import {RiskWordLib} from "./RiskWord.sol";
 import {SystemLock} from "./SystemLock.sol";
 import {TradeWordLib} from "./TradeWord.sol";
 
@@ -36,16 +36,19 @@ abstract contract PerpAdmin is PerpBook {
 
     /// @dev Pauses openings and settlements; nothing else.
     address internal immutable GUARDIAN;
+    /// @dev Refuses parameters that are out of their bounds; a contract of its own for its size, fixed for life.
+    IMarketBounds internal immutable BOUNDS;
 
     address internal _timelock;
     address internal _nextTimelock;
     mapping(Role role => address) internal _moduleOf;
 
-    constructor(address oracle, address timelock, address guardian) {
+    constructor(IMarketBounds bounds, address oracle, address timelock, address guardian) {
+        if (address(bounds) == address(0)) revert BadParameter("bounds");
         if (oracle == address(0)) revert BadParameter("oracle");
         if (timelock == address(0)) revert BadParameter("timelock");
         if (guardian == address(0)) revert BadParameter("guardian");
-        GUARDIAN = guardian;
+        (BOUNDS, GUARDIAN) = (bounds, guardian);
         _timelock = timelock;
         _core = _core.withOracle(oracle);
         emit TimelockChanged(address(0), timelock);
@@ -78,52 +81,37 @@ abstract contract PerpAdmin is PerpBook {
         m.trade = TradeWordLib.pack(feed, trade);
         m.risk = RiskWordLib.pack(risk, MarketStatus.LIVE);
         m.funding = FundingWordLib.start(block.timestamp);
-        m.oi = OiWordLib.pack(0, limit.maxOi, 0);
+        m.oi = OiWordLib.pack(0, 0, limit.maxOi, limit.vaultShare);
         m.limit = LimitWordLib.pack(limit);
         emit MarketAdded(market, feed, risk, trade, limit);
     }
 
     /// @inheritdoc IDerivativesEngine
-    function setRisk(MarketId market, RiskParams calldata risk) external onlyTimelock {
-        _tick(market);
-        (FeedId feed, , TradeParams memory trade, LimitParams memory limit) = paramsOf(market);
-        _requireBounds(feed, risk, trade, limit);
+    function setMarket(
+        MarketId market,
+        RiskParams calldata risk,
+        TradeParams calldata trade,
+        LimitParams calldata limit
+    ) external onlyTimelock {
+        Context memory c = _tick(market);
+        _requireBounds(c.trade.feed(), risk, trade, limit);
 
         Market storage m = _markets[MarketId.unwrap(market)];
-        m.risk = m.risk.phased(risk, block.timestamp);
-        emit RiskChanged(market, risk);
-    }
-
-    /// @inheritdoc IDerivativesEngine
-    function setTrade(MarketId market, TradeParams calldata trade) external onlyTimelock {
-        _tick(market);
-        (FeedId feed, RiskParams memory risk, , LimitParams memory limit) = paramsOf(market);
-        _requireBounds(feed, risk, trade, limit);
-
-        _markets[MarketId.unwrap(market)].trade = TradeWordLib.pack(feed, trade);
-        emit TradeChanged(market, trade);
-    }
-
-    /// @inheritdoc IDerivativesEngine
-    function setLimit(MarketId market, LimitParams calldata limit) external onlyTimelock {
-        _tick(market);
-        (FeedId feed, RiskParams memory risk, TradeParams memory trade, ) = paramsOf(market);
-        _requireBounds(feed, risk, trade, limit);
-
-        Market storage m = _markets[MarketId.unwrap(market)];
+        m.trade = TradeWordLib.pack(c.trade.feed(), trade);
+        m.risk = c.risk.phased(risk, block.timestamp);
+        m.oi = OiWordLib.pack(c.oi.openInterest(), c.oi.fees(), limit.maxOi, limit.vaultShare);
         m.limit = LimitWordLib.pack(limit);
-        m.oi = OiWordLib.pack(m.oi.openInterest(), limit.maxOi, m.oi.fees());
-        emit LimitChanged(market, limit);
+        emit MarketChanged(market, risk, trade, limit);
     }
 
     function _requireBounds(
         FeedId feed,
-        RiskParams memory risk,
-        TradeParams memory trade,
-        LimitParams memory limit
+        RiskParams calldata risk,
+        TradeParams calldata trade,
+        LimitParams calldata limit
     ) private view {
         (, FeedParams memory feedParams) = IPriceOracle(_core.oracle()).configOf(feed);
-        PerpBounds.requireAll(risk, trade, limit, feedParams.maxConf);
+        BOUNDS.requireAll(risk, trade, limit, feedParams.maxConf);
     }
 
     /// @inheritdoc IDerivativesEngine
@@ -195,17 +183,7 @@ abstract contract PerpAdmin is PerpBook {
         (_timelock, _nextTimelock) = (msg.sender, address(0));
     }
 
-    /* VIEWS */
-
-    /// @inheritdoc IDerivativesEngine
-    function paramsOf(
-        MarketId market
-    ) public view returns (FeedId feed, RiskParams memory risk, TradeParams memory trade, LimitParams memory limit) {
-        feed = _feedOf(market);
-        Market storage m = _markets[MarketId.unwrap(market)];
-        RiskWord r = m.risk;
-        return (feed, r.unpack(), m.trade.unpack(), m.limit.unpack(m.oi.maxOi()));
-    }
+    /* VIEW */
 
     /// @inheritdoc IDerivativesEngine
     function moduleOf(Role role) external view returns (address) {

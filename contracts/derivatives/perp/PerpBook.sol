@@ -12,6 +12,7 @@ import {FundingTerms, FundingWord} from "./FundingWord.sol";
 import {LimitWord} from "./LimitWord.sol";
 import {Health, Margin} from "./Margin.sol";
 import {OiWord} from "./OiWord.sol";
+import {PerpUnits} from "./PerpUnits.sol";
 import {Position} from "./Position.sol";
 import {PremiumWord} from "./PremiumWord.sol";
 import {RiskNow, RiskWord} from "./RiskWord.sol";
@@ -84,7 +85,7 @@ abstract contract PerpBook is IDerivativesEngine {
         c.premium = m.premium.folded(block.timestamp);
         c.funding = m.funding;
         // the limits are read only when an interval may be over
-        if (block.timestamp - c.funding.fundedAt() >= MIN_INTERVAL) {
+        if (block.timestamp - c.funding.fundedAt() >= PerpUnits.MIN_INTERVAL) {
             c.limit = m.limit;
             (c.funding, c.premium, intervals) = c.funding.ticked(c.premium, _terms(c), block.timestamp);
         }

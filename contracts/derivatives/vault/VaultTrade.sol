@@ -74,7 +74,7 @@ library VaultTrade {
     function sample(Context memory c, VaultDeal memory d) internal pure returns (Sample memory) {
         return
             Sample({
-                premium: (d.netAfter * int256(PerpUnits.PICO)) / int256(VaultPrice.scaleLots(c.trade)),
+                premium: (d.netAfter * int256(PerpUnits.PICO)) / int256(c.trade.skewScale()),
                 notional: _abs(d.quote) * PerpUnits.PICO_TO_WAD
             });
     }

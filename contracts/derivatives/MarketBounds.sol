@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {IMarketBounds} from "../interfaces/IMarketBounds.sol";
+import {LimitParams, RiskParams, TradeParams} from "../interfaces/PerpTypes.sol";
+import {PerpUnits} from "./perp/PerpUnits.sol";
+
+/// @title What no governance can configure
+/// @custom:halt Nothing to halt: it only answers.
+/// @custom:security-contact See SECURITY.md
+contract MarketBounds is IMarketBounds {
+    uint256 private constant MAX_INTERVAL = 8 hours;
+    uint256 private constant MAX_FEE = 10_000;
+    uint256 private constant MAX_BAND = 50_000;
+    uint256 private constant MAX_MIN_NOTIONAL = 1_000_000;
+    uint256 private constant MAX_SLOPE = 1_000_000;
+    uint256 private constant MAX_SKEW = (1 << 36) - 1;
+    uint256 private constant MAX_COEFFICIENT = 1_000;
+    /// @dev What the packed words hold.
+    uint256 private constant MAX_CAP = (1 << 17) - 1;
+    /// @dev ppm in one bps
+    uint256 private constant BPS_TO_PPM = 100;
+
+    /// @inheritdoc IMarketBounds
+    function requireAll(
+        RiskParams calldata r,
+        TradeParams calldata t,
+        LimitParams calldata l,
+        uint256 maxConf
+    ) external pure {
+        _within(r.im, 10_000, PerpUnits.PPM, "im");
+        _within(r.kappa, 5_000, r.slope > 0 ? 6_000 : 9_000, "kappa");
+        _within(r.slope, 0, MAX_SLOPE, "slope");
+        _within(r.imMax, r.im, PerpUnits.PPM, "imMax");
+        uint256 mm = (uint256(r.im) * r.kappa) / PerpUnits.BPS; // ppm, down
+        _within(r.penalty, 1, _least((2 * mm) / 3, MAX_CAP), "penalty");
+        _within(r.impactNotional, 1, type(uint32).max, "impactNotional");
+
+        _within(t.takerFee, 0, MAX_FEE, "takerFee");
+        _within(t.makerFee, 0, MAX_FEE, "makerFee");
+        if (uint256(t.takerFee) + t.makerFee == 0) revert BadParameter("takerFee");
+        _within(t.vaultSpread, 0, MAX_FEE, "vaultSpread");
+        _within(t.premCap, 1, _premCap(r.im, mm, r.penalty, maxConf * BPS_TO_PPM), "premCap");
+        _within(t.minNotional, 1, MAX_MIN_NOTIONAL, "minNotional");
+        _within(t.skewScale, 1, MAX_SKEW, "skewScale");
+        _within(t.coefficientInverse, 1, MAX_COEFFICIENT, "coefficientInverse");
+
+        _within(l.maxRate, 1, _least((r.im - mm) / 4, MAX_CAP), "maxRate");
+        _within(l.interval, PerpUnits.MIN_INTERVAL, MAX_INTERVAL, "interval");
+        _within(l.band, 1, MAX_BAND, "band");
+        _within(l.vaultShare, 0, PerpUnits.PPM, "vaultShare");
+    }
+
+    /// @dev ppm, down: an account opened at initial margin is not liquidated by the premium alone, and one taken over at its trigger closes
+    /// at the edge of the band without bad debt.
+    function _premCap(uint256 im, uint256 mm, uint256 penalty, uint256 maxConf) private pure returns (uint256) {
+        uint256 games = ((im - mm) * PerpUnits.PPM) / (PerpUnits.PPM + mm);
+        uint256 used = penalty + maxConf;
+        uint256 takeover = mm > used ? mm - used : 0;
+        return _least(_least(games, takeover), MAX_CAP);
+    }
+
+    function _within(uint256 value, uint256 min, uint256 max, string memory name) private pure {
+        if (value < min || value > max) revert BadParameter(name);
+    }
+
+    function _least(uint256 a, uint256 b) private pure returns (uint256) {
+        return a < b ? a : b;
+    }
+}
