@@ -50,8 +50,12 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin {
     ) PerpDoors(token) PerpAdmin(bounds, oracle, timelock, guardian) {}
 
     modifier onlyModule() {
-        if (_roleOf[msg.sender] == Role.NONE) revert NotModule(msg.sender, Role.NONE);
+        _requireModule();
         _;
+    }
+
+    function _requireModule() private view {
+        if (_roleOf[msg.sender] == Role.NONE) revert NotModule(msg.sender, Role.NONE);
     }
 
     /* UPKEEP */
@@ -65,7 +69,7 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin {
     /// @inheritdoc IDerivativesEngine
     function collectFees(MarketId market) external {
         SystemLock.requireFree();
-        _feedOf(market); // it exists
+        feedOf(market); // it exists
         Market storage m = _markets[MarketId.unwrap(market)];
         uint256 fees = m.oi.fees();
         m.oi = m.oi.collected();
@@ -78,17 +82,18 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin {
 
     /// @inheritdoc IDerivativesEngine
     function enter() external onlyModule {
-        SystemLock.take();
+        SystemLock.take(msg.sender);
     }
 
     /// @inheritdoc IDerivativesEngine
     function exit() external {
+        SystemLock.requireHeld();
         SystemLock.give();
     }
 
     /// @inheritdoc IDerivativesEngine
     function start(AccountId account, address actor, MarketId market) external onlyModule returns (Context memory c) {
-        SystemLock.take();
+        SystemLock.take(msg.sender);
         _account(account); // it exists
         if (!isTrader(account, actor)) revert NotTrader(account, actor);
         c = _context(market);
@@ -96,7 +101,7 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin {
     }
 
     /// @inheritdoc IDerivativesEngine
-    function context(MarketId market) external onlyModule returns (Context memory c) {
+    function context(MarketId market) external returns (Context memory c) {
         SystemLock.requireHeld();
         return _context(market);
     }
@@ -107,13 +112,14 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin {
     }
 
     /// @inheritdoc IDerivativesEngine
-    function book(MarketId market, Leg[] calldata legs, Sample calldata sample, Kind kind) external onlyModule {
+    /// @dev Whoever holds the lock is a module: nobody else can take it in his own name.
+    function book(MarketId market, Leg[] calldata legs, Sample calldata sample, Kind kind) external {
         SystemLock.requireHeld();
         _book(market, legs, sample, kind);
     }
 
     /// @inheritdoc IDerivativesEngine
-    function finish(MarketId market, Leg[] calldata legs, Sample calldata sample, Kind kind) external onlyModule {
+    function finish(MarketId market, Leg[] calldata legs, Sample calldata sample, Kind kind) external {
         SystemLock.requireHeld();
         _book(market, legs, sample, kind);
         SystemLock.give();
@@ -158,7 +164,7 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin {
 
     /// @inheritdoc IDerivativesEngine
     function peekContext(AccountId account, MarketId market) external view returns (Context memory c) {
-        (c, ) = _look(market, IPriceOracle(_core.oracle()).peekQuote(_feedOf(market)));
+        (c, ) = _look(market, IPriceOracle(_core.oracle()).peekQuote(feedOf(market)));
         c.limit = _markets[MarketId.unwrap(market)].limit;
         c.vaultSize = _positions[_positionKey(AccountId.wrap(VAULT_ACCOUNT), market)].size();
         c.accountSize = _positions[_positionKey(account, market)].size();

@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {AccountState, Context, HealthView, Kind, MarketState, Purpose} from "../interfaces/EngineTypes.sol";
+import {AccountState, Context, HealthView, Kind, Purpose} from "../interfaces/EngineTypes.sol";
 import {IDerivativesEngine} from "../interfaces/IDerivativesEngine.sol";
 import {IPriceOracle} from "../interfaces/IPriceOracle.sol";
 import {IVaultModule} from "../interfaces/IVaultModule.sol";
@@ -89,9 +89,8 @@ contract VaultModule is IVaultModule {
         uint256 deadline
     ) external payable returns (int256) {
         (, address oracle, , , , ) = ENGINE.parameters();
-        (FeedId feed, , , ) = ENGINE.paramsOf(market);
         FeedId[] memory feeds = new FeedId[](1);
-        feeds[0] = feed;
+        feeds[0] = ENGINE.feedOf(market);
         // sends nothing back: this contract has no receive(), so a rest would revert
         IPriceOracle(oracle).updateAndPoke{value: msg.value}(updates, feeds);
 
@@ -186,9 +185,9 @@ contract VaultModule is IVaultModule {
         uint256 bits = ENGINE.accountOf(VAULT).markets;
         for (uint16 i = 0; bits != 0; ++i) {
             if (bits & 1 != 0) {
-                MarketState memory m = ENGINE.marketOf(MarketId.wrap(i));
-                bool good = m.state == PriceState.NORMAL || m.state == PriceState.PRIMARY_ONLY;
-                if (!good) revert VaultNotPriced(MarketId.wrap(i), m.state);
+                PriceState state = ENGINE.peekContext(VAULT, MarketId.wrap(i)).quote.state;
+                bool good = state == PriceState.NORMAL || state == PriceState.PRIMARY_ONLY;
+                if (!good) revert VaultNotPriced(MarketId.wrap(i), state);
             }
             bits >>= 1;
         }

@@ -211,6 +211,7 @@ interface IDerivativesEngine {
 
     /* VIEWS */
 
+    /// @notice What is stored of an account. Reverts: UnknownAccount.
     function accountOf(AccountId account) external view returns (AccountState memory);
 
     /// @notice Lots of a position; 0 if there is none.
@@ -218,6 +219,9 @@ interface IDerivativesEngine {
 
     /// @notice A position's packed slot (Position.sol); PerpLens unpacks it.
     function positionOf(AccountId account, MarketId market) external view returns (Position);
+
+    /// @notice The feed that prices a market. Reverts: UnknownMarket.
+    function feedOf(MarketId market) external view returns (FeedId);
 
     /// @notice As `start` returns it, with everything that is due, for anybody who wants to know a price beforehand.
     function peekContext(AccountId account, MarketId market) external view returns (Context memory);
@@ -231,6 +235,7 @@ interface IDerivativesEngine {
     /// @notice Whether `actor` may trade for the account now.
     function isTrader(AccountId account, address actor) external view returns (bool);
 
+    /// @notice The module of a role; 0 if there is none.
     function moduleOf(Role role) external view returns (address);
 
     /// @notice Whom the ledger works with, and how many accounts (ids from 0) and markets (ids from 0) there are.

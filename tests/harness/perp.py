@@ -1,4 +1,4 @@
-"""The perpetual swaps on one embedded chain: real oracle, real engine, sources played by puppets."""
+"""The perpetual swaps on one embedded chain: real oracle, engine and modules; aggregators are puppets."""
 
 from __future__ import annotations
 
@@ -9,21 +9,10 @@ from clearing.channel.signatures import LocalSigner
 from clearing.spec.oracle_types import FeedId, FeedParams, FeedSources
 from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import WAD, Address
-from tests.harness.actors import key_of
+from tests.harness.actors import Actors, actors, key_of
 from tests.harness.contract import Contract, Receipt
-from tests.harness.oracle import (
-    DECIMALS,
-    DESCRIPTION,
-    PYTH_PRICE,
-    ROUND,
-    OracleRig,
-    deploy_oracle,
-    price,
-    round_of,
-    saying,
-    text,
-)
-from tests.harness.puppet import Manner
+from tests.harness.oracle import DECIMALS, DESCRIPTION, ROUND, round_of, saying, text
+from tests.harness.puppet import Puppet, words
 from tests.harness.revm import Revm
 
 __all__ = [
@@ -93,7 +82,10 @@ class PerpRig:
     """Everything deployed; two markets, ETH (0) at 3,000 and BTC (1) at 50,000 USD."""
 
     chain: Revm
-    sources: OracleRig
+    roles: Actors
+    oracle: Contract
+    pyth: Contract
+    aggregators: tuple[Puppet, Puppet]
     token: Contract
     engine: Contract
     vault: Contract
@@ -101,21 +93,24 @@ class PerpRig:
 
     # PRICES
 
-    def set_price(self, market: int, e8: int) -> None:
-        """Let both sources of a market say a price now, in 1e-8 USD, and poke."""
-        self.sources.aggregators[market].says(ROUND, round_of(e8, self.chain.now).data)
-        if market == ETH:
-            said = price(e8, e8 // 10_000, -E8, self.chain.now)
-            self.sources.pyth.says(PYTH_PRICE, said.data)
-        self.poke(market)
+    def set_price(self, market: int, e8: int, *, pyth: bool = True) -> None:
+        """Let the sources of a market say a price now, in 1e-8 USD, and poke.
 
-    def silence_pyth(self) -> None:
-        """Let Pyth fail: markets are PRIMARY_ONLY from now on."""
-        self.sources.pyth.says(PYTH_PRICE, b"", Manner.REVERT)
+        Without Pyth the market is PRIMARY_ONLY as soon as Pyth's last price is 60 s old.
+        """
+        self.say(market, e8, pyth=pyth)
+        self.oracle.send("poke", FEEDS[market], sender=self.roles.outsider)
 
-    def poke(self, market: int) -> None:
-        """Poke a market's feed."""
-        self.sources.oracle.send("poke", FEEDS[market], sender=self.sources.roles.outsider)
+    def say(self, market: int, e8: int, *, pyth: bool = True) -> None:
+        """Let the sources of a market say a price now; nobody pokes."""
+        now = self.chain.now
+        self.aggregators[market].says(ROUND, round_of(e8, now).data)
+        if not pyth:
+            return
+        conf = e8 // 10_000
+        head = words(32, 1, int.from_bytes(PYTH_IDS[market], "big"))
+        update = head + words(e8, conf, -E8, now, now - 1, e8, conf)
+        self.pyth.send("updatePriceFeeds", [update], sender=self.roles.outsider)
 
     def wait(self, seconds: int) -> None:
         """Let time pass."""
@@ -125,12 +120,12 @@ class PerpRig:
 
     def fund(self, account: int, dollars: int) -> None:
         """Deposit collateral that was made for it."""
-        giver = self.sources.roles.outsider
+        giver = self.roles.outsider
         self.token.send("mint", giver, dollars * RAW, sender=giver)
         self.token.send("approve", self.engine.address, dollars * RAW, sender=giver)
         self.engine.send("deposit", account, dollars * RAW, sender=giver)
 
-    def trader(self, name: str, dollars: int) -> tuple[int, LocalSigner]:
+    def trader(self, name: str, dollars: int = 0) -> tuple[int, LocalSigner]:
         """Make an account with collateral; return it and its owner."""
         owner = key_of(name)
         account = self.engine.send("createAccount", sender=owner.address).output
@@ -143,52 +138,60 @@ class PerpRig:
     ) -> Receipt:
         """Trade against the vault; without a limit at any price."""
         bound = limit if limit is not None else (usd(10**9) if size > 0 else 0)
-        args = (account, market, size, bound, FAR)
-        return self.vault.send("trade", *args, sender=owner.address)
+        return self.vault.send("trade", account, market, size, bound, FAR, sender=owner.address)
 
-    def state_of(self, account: int) -> tuple[Any, ...]:
-        """Return cash and positions of an account."""
-        stored = self.engine.read("accountOf", account)
-        positions = tuple(self.engine.read("positionOf", account, m) for m in (ETH, BTC))
-        return stored, positions
+    def cash(self, account: int) -> int:
+        """Return an account's cash, wad."""
+        cash: int = self.engine.read("accountOf", account)[1]
+        return cash
+
+    def size(self, account: int, market: int) -> int:
+        """Return an account's position, lots."""
+        size: int = self.engine.read("sizeOf", account, market)
+        return size
+
+    def everything(self) -> Any:
+        """Return all that is stored of accounts, positions and markets."""
+        *_, accounts, markets = self.engine.read("parameters")
+        return (
+            tuple(self.engine.read("accountOf", i) for i in range(accounts)),
+            tuple(
+                self.engine.read("positionOf", i, m) for i in range(accounts) for m in range(markets)
+            ),
+            tuple(self.engine.read("peekContext", 0, m)[1:7] for m in range(markets)),
+            self.token.read("balanceOf", self.engine.address),
+        )
 
 
 def deploy_perp(chain: Revm | None = None, *, vault_usd: int = 10_000_000) -> PerpRig:
     """Deploy oracle, engine, modules and two markets; the vault is funded and its value taken."""
     chain = chain or Revm()
-    sources = deploy_oracle(chain)
-    roles = sources.roles
-    for market, name in enumerate(NAMES):
-        aggregator = sources.aggregators[market]
-        aggregator.says(ROUND, round_of(PRICES_E8[market], chain.now).data)
-        aggregator.says(DECIMALS, saying(E8).data)
-        aggregator.says(DESCRIPTION, text(name).data)
-        said = price(PRICES_E8[market], PRICES_E8[market] // 10_000, -E8, chain.now)
-        sources.pyth.says(PYTH_PRICE, said.data)
-        listed = FeedSources(aggregator.address, E8, PYTH_IDS[market], ZERO_ADDRESS)
-        sources.oracle.send(
-            "addFeed", FEEDS[market], listed, FeedParams(), name, sender=roles.timelock
-        )
-
-    token = chain.deploy("MockERC20", "USD Coin", "USDC", 6, sender=roles.deployer)
-    engine = chain.deploy(
-        "DerivativesEngine",
-        token.address,
-        sources.oracle.address,
-        roles.timelock,
-        roles.guardian,
-        sender=roles.deployer,
+    roles = actors()
+    made = roles.deployer
+    pyth = chain.deploy("MockPyth", 0, 0, sender=made)
+    oracle = chain.deploy(
+        "PriceOracle", pyth.address, roles.timelock, roles.guardian, sender=made
     )
-    vault = chain.deploy("VaultModule", engine.address, sender=roles.deployer)
-    risk = chain.deploy("RiskManager", engine.address, sender=roles.deployer)
+    token = chain.deploy("MockERC20", "USD Coin", "USDC", 6, sender=made)
+    bounds = chain.deploy("MarketBounds", sender=made)
+    parties = (bounds.address, oracle.address, roles.timelock, roles.guardian)
+    engine = chain.deploy("DerivativesEngine", token.address, *parties, sender=made)
+    vault = chain.deploy("VaultModule", engine.address, sender=made)
+    risk = chain.deploy("RiskManager", engine.address, sender=made)
+    puppets = (Puppet(chain, Address(b"\x51" * 20)), Puppet(chain, Address(b"\x52" * 20)))
+    rig = PerpRig(chain, roles, oracle, pyth, puppets, token, engine, vault, risk)
+
     for role, module in ((1, vault), (3, risk)):
         engine.send("setModule", role, module.address, sender=roles.timelock)
-    for market in (ETH, BTC):
+    for market, name in enumerate(NAMES):
+        puppets[market].says(DECIMALS, saying(E8).data)
+        puppets[market].says(DESCRIPTION, text(name).data)
+        rig.say(market, PRICES_E8[market])
+        listed = FeedSources(puppets[market].address, E8, PYTH_IDS[market], ZERO_ADDRESS)
+        params = FeedParams()
+        oracle.send("addFeed", FEEDS[market], listed, params, name, sender=roles.timelock)
         terms = (tuple(RISK.values()), tuple(TRADE.values()), tuple(LIMIT.values()))
         engine.send("addMarket", market, FEEDS[market], *terms, sender=roles.timelock)
-
-    rig = PerpRig(chain, sources, token, engine, vault, risk)
-    rig.set_price(ETH, PRICES_E8[ETH])
     if vault_usd:
         rig.fund(VAULT, vault_usd)
         vault.send("takeNav", sender=roles.outsider)

@@ -95,12 +95,16 @@ library FundingWordLib {
         intervals = (now_ - from) / t.interval;
         if (intervals == 0) return (w, p, 0);
 
-        PremiumWordLib.Parts memory parts = p.unpack();
-        uint256 to = from + intervals * t.interval;
-        (int256 charge, int256 newRate) = _charge(w, parts, t, from, intervals);
-        // what follows starts from nothing
-        parts.integral = to > parts.emaAt ? -(parts.ema * PremiumWordLib.grown(to - parts.emaAt)) : int256(0);
-        return (pack(w.fLong() + charge, w.fShort() + charge, to, newRate), PremiumWordLib.pack(parts), intervals);
+        unchecked {
+            // times are below 2^40, ema below 2^38
+            PremiumWordLib.Parts memory parts = p.unpack();
+            uint256 to = from + intervals * t.interval;
+            (int256 charge, int256 newRate) = _charge(w, parts, t, from, intervals);
+            // what follows starts from nothing
+            parts.integral = -_since(parts, to);
+            w = pack(w.fLong() + charge, w.fShort() + charge, to, newRate);
+            return (w, PremiumWordLib.pack(parts), intervals);
+        }
     }
 
     /// @dev Pico per unit that the intervals cost a long in all, and the rate of the newest one, pico.
@@ -119,8 +123,7 @@ library FundingWordLib {
         }
         int256 before;
         for (uint256 k = 1; k <= intervals; ++k) {
-            uint256 end = from + k * t.interval;
-            int256 whole = p.integral + (end > p.emaAt ? p.ema * PremiumWordLib.grown(end - p.emaAt) : int256(0));
+            int256 whole = p.integral + _since(p, from + k * t.interval);
             int256 rateWad = _rateOf(whole - before, t);
             // A faded premium says nothing more: of the intervals that follow all rates are zero.
             if (rateWad == 0 && k > 2) return (charge, 0);
@@ -128,6 +131,11 @@ library FundingWordLib {
             newRate = rateWad / int256(PerpUnits.PICO_TO_WAD);
             before = whole;
         }
+    }
+
+    /// @dev ∫π from emaAt to `time`, pico · s · 600; `time` is not before emaAt, or emaAt is of the present interval and nothing has grown.
+    function _since(PremiumWordLib.Parts memory p, uint256 time) private pure returns (int256) {
+        return time > p.emaAt ? p.ema * PremiumWordLib.grown(time - p.emaAt) : int256(0);
     }
 
     /// @dev Wad, truncated: ∫π / 3600 s · coefficient, clamped.

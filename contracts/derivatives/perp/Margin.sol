@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {Rounding} from "../../libraries/Rounding.sol";
 import {FundingWord} from "./FundingWord.sol";
 import {PerpUnits} from "./PerpUnits.sol";
@@ -18,6 +17,7 @@ struct Health {
 }
 
 /// @title What a position counts at, and what it requires
+/// @dev Prices are below 2^128 and sizes below 2^71, so notionals stay below 2^173 and no product here reaches 2^256.
 library Margin {
     /// @dev Wad in one ppm.
     uint256 private constant PPM_TO_WAD = 1e12;
@@ -28,26 +28,26 @@ library Margin {
 
     /// @dev Wad: long floor(lo · min(1, 1 + π)), short ceil(hi · max(1, 1 + π)): adverse.
     function valueOpen(uint256 lo, uint256 hi, int256 pi, bool isLong) internal pure returns (uint256) {
-        if (isLong) return pi < 0 ? _times(lo, pi, Math.Rounding.Floor) : lo;
-        return pi > 0 ? _times(hi, pi, Math.Rounding.Ceil) : hi;
+        if (isLong) return pi < 0 ? _marked(lo, pi) / PerpUnits.PICO : lo;
+        return pi > 0 ? Rounding.ceilDiv(_marked(hi, pi), PerpUnits.PICO) : hi;
     }
 
     /// @dev Wad: long floor(hi · (1 + π)), short ceil(lo · (1 + π)): the side of the band that favours the account.
     function valueLiquidate(uint256 lo, uint256 hi, int256 pi, bool isLong) internal pure returns (uint256) {
-        return isLong ? _times(hi, pi, Math.Rounding.Floor) : _times(lo, pi, Math.Rounding.Ceil);
+        return isLong ? _marked(hi, pi) / PerpUnits.PICO : Rounding.ceilDiv(_marked(lo, pi), PerpUnits.PICO);
     }
 
-    /// @dev |π| is at most 131,071 ppm.
-    function _times(uint256 price, int256 pi, Math.Rounding rounding) private pure returns (uint256) {
-        return Math.mulDiv(price, uint256(int256(PerpUnits.PICO) + pi), PerpUnits.PICO, rounding);
+    /// @dev price · (1 + π), wad · pico. |π| is at most 131,071 ppm.
+    function _marked(uint256 price, int256 pi) private pure returns (uint256) {
+        return price * uint256(int256(PerpUnits.PICO) + pi);
     }
 
     /* REQUIRE */
 
     /// @dev Wad, ceil. rate = min(im + slope · N, imMax), the slope's part rounded down.
     function requirement(uint256 notional, RiskNow memory r) internal pure returns (uint256 im, uint256 mm) {
-        im = Math.mulDiv(notional, _rate(notional, r), PerpUnits.WAD, Math.Rounding.Ceil);
-        mm = _share(im, r.kappa);
+        im = Rounding.ceilDiv(notional * _rate(notional, r), PerpUnits.WAD);
+        mm = Rounding.ceilDiv(im * r.kappa, PerpUnits.BPS);
     }
 
     /// @dev Wad.
@@ -55,19 +55,15 @@ library Margin {
         uint256 base = r.im * PPM_TO_WAD;
         if (r.slope == 0) return base;
         // slope ppm per 1e6 USD = slope · 1e12 wad per 1e24 wad of notional
-        uint256 more = Math.mulDiv(notional, r.slope * PPM_TO_WAD, SLOPE_USD * PerpUnits.WAD);
+        uint256 more = (notional * r.slope * PPM_TO_WAD) / (SLOPE_USD * PerpUnits.WAD);
         uint256 room = (r.imMax - r.im) * PPM_TO_WAD;
         return base + (more < room ? more : room);
-    }
-
-    function _share(uint256 im, uint256 kappa) private pure returns (uint256) {
-        return Math.mulDiv(im, kappa, PerpUnits.BPS, Math.Rounding.Ceil);
     }
 
     /// @dev Wad, ceil: MM + N · (im - kappa · im) / 2, where a partial liquidation leaves a position.
     function target(uint256 notional, uint256 mm, RiskNow memory r) internal pure returns (uint256) {
         uint256 gap = r.im * (PerpUnits.BPS - r.kappa); // ppm · bps
-        return mm + Math.mulDiv(notional, gap, 2 * PerpUnits.PPM * PerpUnits.BPS, Math.Rounding.Ceil);
+        return mm + Rounding.ceilDiv(notional * gap, 2 * PerpUnits.PPM * PerpUnits.BPS);
     }
 
     /* SUM */

@@ -56,9 +56,13 @@ abstract contract PerpAdmin is PerpBook {
     }
 
     modifier onlyTimelock() {
+        _requireTimelock();
+        _;
+    }
+
+    function _requireTimelock() private view {
         if (msg.sender != _timelock) revert NotTimelock(msg.sender);
         SystemLock.requireFree();
-        _;
     }
 
     /* MARKETS */
@@ -164,7 +168,7 @@ abstract contract PerpAdmin is PerpBook {
     function setOracle(address oracle) external onlyTimelock {
         for (uint16 i = 0; i < _marketCount; ++i) {
             _tick(MarketId.wrap(i));
-            IPriceOracle(oracle).configOf(_feedOf(MarketId.wrap(i)));
+            IPriceOracle(oracle).configOf(feedOf(MarketId.wrap(i)));
         }
         emit OracleChanged(_core.oracle(), oracle);
         _core = _core.withOracle(oracle);

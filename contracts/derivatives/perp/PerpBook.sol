@@ -108,7 +108,8 @@ abstract contract PerpBook is IDerivativesEngine {
         return (q.allowed >> uint256(action)) & 1 != 0;
     }
 
-    function _feedOf(MarketId id) internal view returns (FeedId) {
+    /// @inheritdoc IDerivativesEngine
+    function feedOf(MarketId id) public view returns (FeedId) {
         TradeWord t = _markets[MarketId.unwrap(id)].trade;
         if (!t.exists()) revert UnknownMarket(id);
         return t.feed();
@@ -116,7 +117,7 @@ abstract contract PerpBook is IDerivativesEngine {
 
     /// @dev Look, and write down what is due. Every change of a market begins here.
     function _tick(MarketId id) internal returns (Context memory c) {
-        Quote memory q = IPriceOracle(_core.oracle()).quote(_feedOf(id));
+        Quote memory q = IPriceOracle(_core.oracle()).quote(feedOf(id));
         uint256 intervals;
         (c, intervals) = _look(id, q);
         if (intervals == 0) return c;
@@ -161,7 +162,7 @@ abstract contract PerpBook is IDerivativesEngine {
 
     function _contextIn(Seen memory seen, MarketId id) private view returns (Context memory c) {
         if (seen.has(MarketId.unwrap(id))) return seen.get(MarketId.unwrap(id));
-        (c, ) = _look(id, IPriceOracle(_core.oracle()).peekQuote(_feedOf(id)));
+        (c, ) = _look(id, IPriceOracle(_core.oracle()).peekQuote(feedOf(id)));
         seen.put(MarketId.unwrap(id), c);
     }
 
@@ -174,7 +175,7 @@ abstract contract PerpBook is IDerivativesEngine {
         for (uint256 i = 0; bits != 0; ++i) {
             if (bits & 1 != 0) {
                 MarketId id = MarketId.wrap(uint16(i)); // i < 128
-                (Context memory c, ) = _look(id, oracle.quote(_feedOf(id)));
+                (Context memory c, ) = _look(id, oracle.quote(feedOf(id)));
                 seen.put(i, c);
             }
             bits >>= 1;

@@ -35,15 +35,19 @@ abstract contract PerpDoors is PerpBook {
 
     /// @dev Takes the lock for a call of its own.
     modifier locked() {
-        SystemLock.take();
+        SystemLock.take(address(this));
         _;
         SystemLock.give();
     }
 
     modifier onlyOwner(AccountId account) {
-        // the protocol's accounts have no owner, and nobody is address zero
-        if (msg.sender != _account(account).owner) revert NotOwner(account, msg.sender);
+        _requireOwner(account);
         _;
+    }
+
+    /// @dev The protocol's accounts have no owner, and nobody is address zero.
+    function _requireOwner(AccountId account) private view {
+        if (msg.sender != _account(account).owner) revert NotOwner(account, msg.sender);
     }
 
     /* ACCOUNTS */
@@ -59,14 +63,17 @@ abstract contract PerpDoors is PerpBook {
     function setSession(AccountId account, address key, uint40 expiry) external onlyOwner(account) {
         if (key == address(0)) revert ZeroAddress();
         if (expiry <= block.timestamp) revert SessionInPast(expiry);
-        _sessions[AccountId.unwrap(account)][key] = expiry;
-        emit SessionSet(account, key, expiry);
+        _setSession(account, key, expiry);
     }
 
     /// @inheritdoc IDerivativesEngine
     function revokeSession(AccountId account, address key) external onlyOwner(account) {
-        _sessions[AccountId.unwrap(account)][key] = 0;
-        emit SessionSet(account, key, 0);
+        _setSession(account, key, 0);
+    }
+
+    function _setSession(AccountId account, address key, uint40 expiry) private {
+        _sessions[AccountId.unwrap(account)][key] = expiry;
+        emit SessionSet(account, key, expiry);
     }
 
     /// @inheritdoc IDerivativesEngine

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {Rounding} from "../../libraries/Rounding.sol";
 import {PerpUnits} from "./PerpUnits.sol";
 import {RiskWord} from "./RiskWord.sol";
 import {TradeWord} from "./TradeWord.sol";
@@ -27,7 +27,7 @@ library PremiumRules {
     }
 
     /// @dev 1e-6, floor: notional / impact, at most a thousand whole samples. The impact notional grows with open interest, so that
-    /// moving the premium costs more in fees than the funding it moves.
+    /// moving the premium costs more in fees than the funding it moves. Notionals are below 2^173: no product here reaches 2^256.
     function weightOf(
         uint256 notionalWad,
         uint256 oiNotionalWad,
@@ -36,8 +36,8 @@ library PremiumRules {
     ) internal pure returns (uint256) {
         uint256 impact = r.impactNotional() * PerpUnits.WAD;
         uint256 fees = (t.takerFee() + t.makerFee()) * HOUR * t.coefficientInverse();
-        uint256 floor = Math.mulDiv(oiNotionalWad, t.premCap() * HALF_TIME, fees, Math.Rounding.Ceil);
-        uint256 weight = Math.mulDiv(notionalWad, PerpUnits.PPM, impact > floor ? impact : floor);
+        uint256 floor = Rounding.ceilDiv(oiNotionalWad * t.premCap() * HALF_TIME, fees);
+        uint256 weight = (notionalWad * PerpUnits.PPM) / (impact > floor ? impact : floor);
         return weight < MAX_WEIGHT ? weight : MAX_WEIGHT;
     }
 }

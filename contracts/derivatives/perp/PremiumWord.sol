@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-
 /// A market's premium: `| integral 64 | weight 32 | mean 40 | pendingAt 32 | anchorAge 16 | emaAt 32 | ema 40 |` (low bits on the right).
 /// ema and mean are signed pico (fraction · 1e12), weight is 1e-6, integral signed pico · s · 600: ∫π from the start of the funding interval
 /// to emaAt.
@@ -14,9 +12,6 @@ using PremiumWordLib for PremiumWord global;
 /// @dev Samples of one timestamp are gathered (mean, weight) and join the average at a later one, so that no transaction sees its own
 /// sample. Times are below 2^32 until the year 2106.
 library PremiumWordLib {
-    using SafeCast for int256;
-    using SafeCast for uint256;
-
     struct Parts {
         int256 ema;
         uint256 emaAt;
@@ -58,16 +53,18 @@ library PremiumWordLib {
         p.integral = int64(uint64(u >> INTEGRAL_AT));
     }
 
+    /// @dev Nothing is cut off: samples are clamped to at most 131,071 ppm, so ema and mean stay below 2^38 and an integral over the longest
+    /// interval (28,800 s · 600) below 2^62; times are below 2^32 and weights at most MAX_WEIGHT.
     function pack(Parts memory p) internal pure returns (PremiumWord) {
         return
             PremiumWord.wrap(
-                uint40(p.ema.toInt40()) |
-                    (uint256(p.emaAt.toUint32()) << EMA_AT_AT) |
-                    (uint256(p.anchorAge.toUint16()) << ANCHOR_AT) |
-                    (uint256(p.pendingAt.toUint32()) << PENDING_AT) |
-                    (uint256(uint40(p.mean.toInt40())) << MEAN_AT) |
-                    (uint256(p.weight.toUint32()) << WEIGHT_AT) |
-                    (uint256(uint64(p.integral.toInt64())) << INTEGRAL_AT)
+                uint40(int40(p.ema)) |
+                    (p.emaAt << EMA_AT_AT) |
+                    (p.anchorAge << ANCHOR_AT) |
+                    (p.pendingAt << PENDING_AT) |
+                    (uint256(uint40(int40(p.mean))) << MEAN_AT) |
+                    (p.weight << WEIGHT_AT) |
+                    (uint256(uint64(int64(p.integral))) << INTEGRAL_AT)
             );
     }
 
@@ -83,17 +80,20 @@ library PremiumWordLib {
     function folded(PremiumWord w, uint256 now_) internal pure returns (PremiumWord) {
         Parts memory p = w.unpack();
         if (p.weight == 0 || p.pendingAt >= now_) return w;
-        int256 weight = int256(p.weight < WHOLE ? p.weight : WHOLE);
-        int256 base = _faded(p.ema, p.pendingAt - p.emaAt);
-        int256 elapsed = int256(p.pendingAt + p.anchorAge - p.emaAt);
-        if (elapsed > FADE) elapsed = FADE;
+        unchecked {
+            // emaAt <= pendingAt; the widths of the fields keep every product below 2^128; weight is at most WHOLE
+            int256 weight = int256(p.weight < WHOLE ? p.weight : WHOLE);
+            int256 base = _faded(p.ema, p.pendingAt - p.emaAt);
+            int256 elapsed = int256(p.pendingAt + p.anchorAge - p.emaAt);
+            if (elapsed > FADE) elapsed = FADE;
 
-        p.integral += p.ema * grown(p.pendingAt - p.emaAt);
-        p.ema = base + _step(p.mean - base, weight, elapsed);
-        p.emaAt = p.pendingAt;
-        p.anchorAge = uint256(elapsed - (weight * elapsed) / int256(WHOLE)); // weight is at most WHOLE
-        (p.mean, p.weight) = (0, 0);
-        return pack(p);
+            p.integral += p.ema * grown(p.pendingAt - p.emaAt);
+            p.ema = base + _step(p.mean - base, weight, elapsed);
+            p.emaAt = p.pendingAt;
+            p.anchorAge = uint256(elapsed - (weight * elapsed) / int256(WHOLE));
+            (p.mean, p.weight) = (0, 0);
+            return pack(p);
+        }
     }
 
     /// @dev Of a folded word: one more sample (pico) of weight 1e-6 at `now_`.
@@ -104,28 +104,40 @@ library PremiumWordLib {
         uint256 now_
     ) internal pure returns (PremiumWord) {
         Parts memory p = w.unpack();
-        uint256 sum = p.weight + weight;
-        if (weight == 0 || sum > MAX_WEIGHT) return w;
-        p.mean = (p.mean * int256(p.weight) + sample * int256(weight)) / int256(sum);
-        (p.weight, p.pendingAt) = (sum, now_);
-        return pack(p);
+        unchecked {
+            // weights are below 2^32, a sample is clamped below 2^38
+            uint256 sum = p.weight + weight;
+            if (weight == 0 || sum > MAX_WEIGHT) return w;
+            p.mean = (p.mean * int256(p.weight) + sample * int256(weight)) / int256(sum);
+            (p.weight, p.pendingAt) = (sum, now_);
+            return pack(p);
+        }
     }
 
     /* PARTS */
 
     /// @dev ∫ of (1 - t / 300) from 0 to `age`, in 1/600 s: 600 · x - x², x = min(age, 300).
     function grown(uint256 age) internal pure returns (int256) {
-        int256 x = age < uint256(FADE) ? int256(age) : FADE;
-        return INTEGRAL_UNIT * x - x * x;
+        unchecked {
+            // x is at most 300
+            int256 x = age < uint256(FADE) ? int256(age) : FADE;
+            return INTEGRAL_UNIT * x - x * x;
+        }
     }
 
     /// @dev α · gap, truncated; α = weight · min(½, elapsed / (elapsed + 150 s)).
     function _step(int256 gap, int256 weight, int256 elapsed) private pure returns (int256) {
-        if (elapsed >= HALF_TIME) return (gap * weight) / (2 * int256(WHOLE));
-        return (gap * weight * elapsed) / ((elapsed + HALF_TIME) * int256(WHOLE));
+        unchecked {
+            // gap is below 2^41, weight below 2^20, elapsed at most 300
+            if (elapsed >= HALF_TIME) return (gap * weight) / (2 * int256(WHOLE));
+            return (gap * weight * elapsed) / ((elapsed + HALF_TIME) * int256(WHOLE));
+        }
     }
 
     function _faded(int256 ema, uint256 age) private pure returns (int256) {
-        return age >= uint256(FADE) ? int256(0) : (ema * (FADE - int256(age))) / FADE;
+        unchecked {
+            // ema is below 2^39
+            return age >= uint256(FADE) ? int256(0) : (ema * (FADE - int256(age))) / FADE;
+        }
     }
 }

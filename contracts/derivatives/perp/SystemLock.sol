@@ -10,16 +10,17 @@ library SystemLock {
     /// @dev keccak256("clearing.derivatives.lock") - 1, far from every hash that is used as a slot.
     uint256 private constant SLOT = 0xa95834ad91fb344df7c889d3f54654654e232e023cbf570a59e4141630191496;
 
-    function take() internal {
-        if (_holder() != address(0)) revert IDerivativesEngine.Locked();
-        _set(msg.sender);
+    /// @dev The engine itself, for a call of its own, or the module that calls it.
+    function take(address holder) internal {
+        requireFree();
+        _set(holder);
     }
 
     function give() internal {
-        requireHeld();
         _set(address(0));
     }
 
+    /// @dev By the caller.
     function requireHeld() internal view {
         if (_holder() != msg.sender) revert IDerivativesEngine.NotLocked();
     }
