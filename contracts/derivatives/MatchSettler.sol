@@ -19,7 +19,7 @@ import {AccountId, MarketId} from "../interfaces/PerpTypes.sol";
 import {FillRules} from "./match/FillRules.sol";
 import {GroupSum, GroupSums} from "./match/GroupSum.sol";
 import {NonceRing, Nonces, RingSlot} from "./match/NonceRing.sol";
-import {OrderHash} from "./match/OrderHash.sol";
+import {OrderHash, OrderList} from "./match/OrderHash.sol";
 import {OrderSigner} from "./match/OrderSigner.sol";
 import {PackedGroup, PackedHead, PackedLayout, PackedOrders} from "./match/PackedOrders.sol";
 
@@ -134,14 +134,14 @@ contract MatchSettler is IMatchSettler, EIP712 {
     /// @inheritdoc IMatchSettler
     function applyGroup(Terms calldata known, Group calldata group) external onlySelf returns (Terms memory) {
         uint256 count = group.fills.length + 1;
-        Order[] memory orders = new Order[](count);
+        OrderList orders = OrderHash.make(count);
         uint256[] memory lots = new uint256[](count);
         address[] memory owners = new address[](count);
         for (uint256 i = 0; i < count; ++i) {
             SignedOrder calldata signed = i == 0 ? group.taker : group.fills[i - 1].maker;
-            orders[i] = signed.order;
             if (i != 0) lots[i] = group.fills[i - 1].lots;
-            owners[i] = _ownerOf(orders[i], signed.signature);
+            _copy(orders.at(i), signed.order);
+            owners[i] = _ownerOf(signed, _hashTypedDataV4(orders.hashAt(i)));
         }
         return _apply(known, orders, lots, owners);
     }
@@ -155,26 +155,32 @@ contract MatchSettler is IMatchSettler, EIP712 {
         bytes calldata data
     ) external onlySelf returns (Terms memory) {
         PackedLayout memory l = head.layout(flags);
-        (Order[] memory orders, uint256[] memory lots) = head.unpack(l, market, data);
-        address[] memory owners = new address[](orders.length);
-        for (uint256 i = 0; i < orders.length; ++i) {
+        (OrderList orders, uint256[] memory lots) = head.unpack(l, market, data);
+        address[] memory owners = new address[](lots.length);
+        for (uint256 i = 0; i < owners.length; ++i) {
             (bytes32 r, bytes32 vs) = l.signatureAt(data, i);
-            address signer = OrderSigner.recover(_digestOf(orders[i]), r, vs);
+            address signer = OrderSigner.recover(_hashTypedDataV4(orders.hashAt(i)), r, vs);
+            Order memory order = orders.at(i);
             bool signed;
-            (owners[i], signed) = _check(orders[i].account, signer);
-            if (!signed) revert InvalidSignature(orders[i].account, orders[i].nonce);
+            (owners[i], signed) = _check(order.account, signer);
+            if (!signed) revert InvalidSignature(order.account, order.nonce);
         }
         return _apply(known, orders, lots, owners);
     }
 
     /// @dev The owner of an order's account, if the order is signed.
-    function _ownerOf(Order memory order, bytes calldata signature) private view returns (address owner) {
-        bytes32 digest = _digestOf(order);
+    function _ownerOf(SignedOrder calldata s, bytes32 digest) private view returns (address owner) {
         bool signed;
-        (owner, signed) = _check(order.account, OrderSigner.recover(digest, signature));
-        if (!signed && !OrderSigner.vouches(owner, digest, signature)) {
-            revert InvalidSignature(order.account, order.nonce);
+        (owner, signed) = _check(s.order.account, OrderSigner.recover(digest, s.signature));
+        if (!signed && !OrderSigner.vouches(owner, digest, s.signature)) {
+            revert InvalidSignature(s.order.account, s.order.nonce);
         }
+    }
+
+    function _copy(Order memory to, Order calldata from) private pure {
+        (to.account, to.market, to.size) = (from.account, from.market, from.size);
+        (to.limitPrice, to.maxFeePpm, to.expiry) = (from.limitPrice, from.maxFeePpm, from.expiry);
+        (to.nonce, to.flags, to.triggerPrice) = (from.nonce, from.flags, from.triggerPrice);
     }
 
     /// @dev Owner or session key; zero is neither, not even of the protocol's accounts.
@@ -186,22 +192,23 @@ contract MatchSettler is IMatchSettler, EIP712 {
     /// @dev Orders and lots from index 1 on are the makers'; all are signed.
     function _apply(
         Terms memory t,
-        Order[] memory orders,
+        OrderList orders,
         uint256[] memory lots,
         address[] memory owners
     ) private returns (Terms memory) {
-        if (orders.length == 1) revert EmptyGroup();
-        Order memory taker = orders[0];
+        if (lots.length == 1) revert EmptyGroup();
+        Order memory taker = orders.at(0);
         if (t.mid == 0 || MarketId.unwrap(t.market) != MarketId.unwrap(taker.market)) t = _termsOf(taker.market);
         FillRules.requireLive(taker, t.trade.takerFee(), t.mid, block.timestamp);
         FillRules.requireTaker(taker);
 
-        GroupSum memory sum = GroupSums.start(orders.length - 1);
+        GroupSum memory sum = GroupSums.start(lots.length - 1);
         AccountId before;
-        for (uint256 i = 1; i < orders.length; ++i) {
-            FillRules.requireMaker(orders[i], taker, before, owners[i], owners[0]);
-            before = orders[i].account;
-            _applyMaker(orders[i], taker, lots[i], t, sum);
+        for (uint256 i = 1; i < lots.length; ++i) {
+            Order memory maker = orders.at(i);
+            FillRules.requireMaker(maker, taker, before, owners[i], owners[0]);
+            before = maker.account;
+            _applyMaker(maker, taker, lots[i], t, sum);
         }
         _fill(taker, sum.lots, sum.quote, 0);
 
@@ -237,7 +244,7 @@ contract MatchSettler is IMatchSettler, EIP712 {
         RingSlot slot = n.slots[index].fill(o.account, o.nonce, n.least, lots, _abs(o.size));
         if (o.flags & IOC != 0) slot = NonceRing.cancelled(o.nonce);
         n.slots[index] = slot;
-        emit OrderFilled(o.account, o.nonce, o.market, signed, quote, slot.filled());
+        emit OrderFilled(o.account, slot, signed, quote);
     }
 
     /// @dev Ticks the market.
@@ -316,15 +323,11 @@ contract MatchSettler is IMatchSettler, EIP712 {
 
     /// @inheritdoc IMatchSettler
     function digestOf(Order calldata order) external view returns (bytes32) {
-        return _digestOf(order);
+        return _hashTypedDataV4(OrderHash.hash(order));
     }
 
     /// @inheritdoc IMatchSettler
     function domainSeparator() external view returns (bytes32) {
         return _domainSeparatorV4();
-    }
-
-    function _digestOf(Order memory order) private view returns (bytes32) {
-        return _hashTypedDataV4(OrderHash.hash(order));
     }
 }

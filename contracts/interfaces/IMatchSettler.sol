@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {AccountId, MarketId} from "./PerpTypes.sol";
+import {RingSlot} from "../derivatives/match/NonceRing.sol";
 import {PackedHead} from "../derivatives/match/PackedOrders.sol";
 import {TradeWord} from "../derivatives/perp/TradeWord.sol";
 
@@ -90,15 +91,9 @@ struct Terms {
 interface IMatchSettler {
     /* EVENTS */
 
-    /// An order was filled: lots signed as its size, at quotePico / |sizeLots| on average; `filled` is what its slot holds from now on.
-    event OrderFilled(
-        AccountId indexed account,
-        uint40 indexed nonce,
-        MarketId market,
-        int256 sizeLots,
-        uint256 quotePico,
-        uint256 filled
-    );
+    /// An order was filled: lots signed as its size, at quotePico / |sizeLots| on average. `slot` is what its slot holds from now on: the
+    /// nonce in the low 40 bits, the lots filled above. The market is in the engine's Booked, which follows.
+    event OrderFilled(AccountId indexed account, RingSlot slot, int256 sizeLots, uint256 quotePico);
     /// The slot holds this nonce, filled to the maximum.
     event OrderCancelled(AccountId indexed account, uint40 indexed nonce);
     /// Every order below `minNonce` is dead.

@@ -5,6 +5,7 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IMatchSettler, Order} from "../../interfaces/IMatchSettler.sol";
 import {AccountId, MarketId} from "../../interfaces/PerpTypes.sol";
 import {PerpUnits} from "../perp/PerpUnits.sol";
+import {OrderHash, OrderList} from "./OrderHash.sol";
 
 /// The first word of a packed batch: `| spare 4 | widths 5·4 | priceUnit 48 | sizeUnit 64 | expiryBase 40 | maxFeePpm 32 | batchId 48 |`.
 type PackedHead is uint256;
@@ -137,17 +138,17 @@ library PackedOrders {
         PackedLayout memory l,
         MarketId market,
         bytes calldata data
-    ) internal pure returns (Order[] memory orders, uint256[] memory lots) {
+    ) internal pure returns (OrderList orders, uint256[] memory lots) {
         uint256 count = 1 + (data.length - l.takerStride) / l.makerStride;
-        orders = new Order[](count);
+        orders = OrderHash.make(count);
         lots = new uint256[](count);
         uint256 at = l.takerStride;
         for (uint256 i = 1; i < count; ++i) {
-            (orders[i], lots[i]) = _order(h, l, market, data, at);
+            lots[i] = _order(orders.at(i), h, l, market, data, at);
             lots[0] += lots[i];
             at += l.makerStride;
         }
-        (orders[0], lots[0]) = _taker(h, l, market, data, lots[0]);
+        _taker(orders.at(0), h, l, market, data, lots[0]);
     }
 
     /// @dev r and vs of an order: its last 64 bytes.
@@ -161,12 +162,13 @@ library PackedOrders {
     }
 
     function _order(
+        Order memory o,
         PackedHead h,
         PackedLayout memory l,
         MarketId market,
         bytes calldata data,
         uint256 at
-    ) private pure returns (Order memory o, uint256 lots) {
+    ) private pure returns (uint256 lots) {
         uint256 sizeAt = at + 1 + l.account + l.nonce;
         lots = h.sizeUnit() * _read(data, sizeAt, l.size);
         _fields(o, h, l, market, data, at, sizeAt + l.size);
@@ -174,19 +176,19 @@ library PackedOrders {
         if (l.lots != 0) lots = h.sizeUnit() * _read(data, sizeAt + l.size + l.price + l.expiry, l.lots);
     }
 
-    /// @dev Its lots are its makers' `total`, and so is its size if none is written down.
+    /// @dev Its size is its makers' `total` if none is written down.
     function _taker(
+        Order memory o,
         PackedHead h,
         PackedLayout memory l,
         MarketId market,
         bytes calldata data,
         uint256 total
-    ) private pure returns (Order memory o, uint256) {
+    ) private pure {
         uint256 sizeAt = 1 + l.account + l.nonce;
         _fields(o, h, l, market, data, 0, sizeAt + l.takerSize);
         uint256 size = l.isWhole ? total : h.sizeUnit() * _read(data, sizeAt, l.takerSize);
         o.size = _signed(size, _read(data, 0, 1));
-        return (o, total);
     }
 
     /// @dev Everything but the size. `at` is where the order begins, `priceAt` what stands behind its size.
@@ -208,6 +210,7 @@ library PackedOrders {
         o.expiry = (_read(data, priceAt + l.price, l.expiry) + uint40(word >> EXPIRY_BASE_AT)).toUint64();
         o.nonce = uint40(_read(data, at + 1 + l.account, l.nonce));
         o.flags = uint8(_read(data, at, 1) & ~SELLS);
+        o.triggerPrice = 0;
     }
 
     function _price(uint256 word, uint256 units) private pure returns (uint128) {
