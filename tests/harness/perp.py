@@ -19,10 +19,14 @@ __all__ = [
     "BACKSTOP",
     "BTC",
     "ETH",
+    "FAR",
+    "FEEDS",
     "FEES",
     "INSURANCE",
     "LIMIT",
     "LOT",
+    "PRICES_E8",
+    "RAW",
     "RISK",
     "TRADE",
     "VAULT",
@@ -79,7 +83,10 @@ def usd(dollars: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class PerpRig:
-    """Everything deployed; two markets, ETH (0) at 3,000 and BTC (1) at 50,000 USD."""
+    """Everything deployed; two markets, ETH (0) at 3,000 and BTC (1) at 50,000 USD.
+
+    `settler` has the settler's role and makes whatever calls it is told to make.
+    """
 
     chain: Revm
     roles: Actors
@@ -90,6 +97,7 @@ class PerpRig:
     engine: Contract
     vault: Contract
     risk: Contract
+    settler: Contract
 
     # PRICES
 
@@ -178,10 +186,11 @@ def deploy_perp(chain: Revm | None = None, *, vault_usd: int = 10_000_000) -> Pe
     engine = chain.deploy("DerivativesEngine", token.address, *parties, sender=made)
     vault = chain.deploy("VaultModule", engine.address, sender=made)
     risk = chain.deploy("RiskManager", engine.address, sender=made)
+    settler = chain.deploy("HostileAccount", sender=made)
     puppets = (Puppet(chain, Address(b"\x51" * 20)), Puppet(chain, Address(b"\x52" * 20)))
-    rig = PerpRig(chain, roles, oracle, pyth, puppets, token, engine, vault, risk)
+    rig = PerpRig(chain, roles, oracle, pyth, puppets, token, engine, vault, risk, settler)
 
-    for role, module in ((1, vault), (3, risk)):
+    for role, module in ((1, vault), (2, settler), (3, risk)):
         engine.send("setModule", role, module.address, sender=roles.timelock)
     for market, name in enumerate(NAMES):
         puppets[market].says(DECIMALS, saying(E8).data)

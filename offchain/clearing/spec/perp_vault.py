@@ -1,0 +1,125 @@
+"""Trade against the vault.
+
+Models `contracts/derivatives/VaultModule.sol` and `vault/VaultTrade.sol`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clearing.spec.errors import SpecError
+from clearing.spec.events import Effects, Event
+from clearing.spec.perp_book import Leg, Sample, book
+from clearing.spec.perp_doors import require_trader
+from clearing.spec.perp_ledger import VAULT, Ledger, Look, Quotes, position_of, tick
+from clearing.spec.perp_trade import vault_quote
+from clearing.spec.perp_types import Kind
+from clearing.spec.perp_units import LOTS, PICO, PICO_TO_WAD, TICK, notional_of
+from clearing.spec.units import PPM, Address, div_trunc, mul_div_down, mul_div_up
+
+__all__ = ["Deal", "Traded", "price_deal", "trade"]
+
+SKEW_SHARE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Traded(Event):
+    """A trade against the vault: size in lots, quote and fee in pico."""
+
+    account: int
+    market: int
+    size: int
+    quote: int
+    fee: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """A priced trade: the trader's size and quote, its fee, and the traders' net size around it."""
+
+    size: int
+    quote: int
+    fee: int
+    net: int
+
+    @property
+    def net_after(self) -> int:
+        """Lots that the traders are long against the vault afterwards."""
+        return self.net + self.size
+
+    @property
+    def is_less(self) -> bool:
+        """Whether the vault carries less afterwards."""
+        return abs(self.net_after) < abs(self.net)
+
+
+def price_deal(ledger: Ledger, account: int, market: int, look: Look, size: int) -> Deal:
+    """Return what a trade costs or brings. Raises ZeroSize."""
+    if size == 0:
+        raise SpecError("ZeroSize")
+    held = position_of(ledger, account, market).size
+    net = -position_of(ledger, VAULT, market).size
+    reduces = held * size < 0 and abs(size) <= abs(held)
+    quote = look.quote
+    band = (quote.lo, quote.hi) if reduces else (quote.open_lo, quote.open_hi)
+    worth = vault_quote(size, net, *band, look.market.trade)
+    fee = mul_div_up(worth, look.market.trade.taker_fee, PPM)
+    return Deal(size, -worth if size > 0 else worth, fee, net)
+
+
+def trade(
+    ledger: Ledger,
+    sender: Address,
+    account: int,
+    market: int,
+    size: int,
+    limit_price: int,
+    nav: int,
+    quotes: Quotes,
+    now: int,
+) -> tuple[Ledger, Effects]:
+    """Buy or sell against the vault; `nav` is the value that its caps are measured by, wad.
+
+    Raises UnknownAccount, NotTrader, UnknownMarket, ZeroSize, PriceLimit, SkewTooHigh,
+    VaultCapReached, and what `book` raises.
+    """
+    require_trader(ledger, account, sender, now)
+    ledger, look, ticked = tick(ledger, market, quotes, now)
+    deal = price_deal(ledger, account, market, look, size)
+    _require_limit(deal, limit_price)
+    _require_room(market, look, deal, nav)
+
+    scale = look.market.trade.skew_scale * LOTS
+    sample = Sample(div_trunc(deal.net_after * PICO, scale), abs(deal.quote) * PICO_TO_WAD)
+    legs = (
+        Leg(account, size, deal.quote, deal.fee, judged=True),
+        Leg(VAULT, -size, -deal.quote),
+    )
+    ledger, effects = book(ledger, market, legs, sample, Kind.VAULT, quotes, now)
+    event = Traded(account, market, size, deal.quote, deal.fee)
+    return ledger, (*ticked, event, *effects)
+
+
+def _require_limit(deal: Deal, limit_price: int) -> None:
+    """Refuse an average price worse than the limit: lots times wad over 1e14 is pico."""
+    if deal.size > 0:
+        most = mul_div_down(deal.size, limit_price, TICK)
+        if -deal.quote > most:
+            raise SpecError("PriceLimit", -deal.quote, most)
+    else:
+        least = mul_div_up(-deal.size, limit_price, TICK)
+        if deal.quote < least:
+            raise SpecError("PriceLimit", deal.quote, least)
+
+
+def _require_room(market: int, look: Look, deal: Deal, nav: int) -> None:
+    """Refuse what would load the vault beyond its skew or its share, unless it unloads."""
+    if deal.is_less:
+        return
+    greatest = mul_div_down(look.market.trade.skew_scale * LOTS, 1, SKEW_SHARE)
+    if abs(deal.net_after) > greatest:
+        raise SpecError("SkewTooHigh", deal.net_after, greatest)
+    cap = mul_div_down(nav, look.market.limit.vault_share, PPM)
+    notional = notional_of(deal.net_after, look.quote.mid)
+    if notional > cap:
+        raise SpecError("VaultCapReached", market, notional, cap)

@@ -1,0 +1,88 @@
+"""`python -m tests.invariants.perp`: the perpetual swaps and their specification, step by step.
+
+Exit code 1 if anything differed, or if a long run never met some result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.harness.oracle import ACCEPTED, Divergence
+from tests.harness.perp import deploy_perp
+from tests.invariants.perp_machine import PerpMachine
+
+__all__ = ["play", "unseen"]
+
+SCHEDULE: Final = 400
+"""Steps from one deployment on."""
+LONG: Final = 50_000
+"""Steps after which everything must have been met."""
+WANTED: Final = (
+    *(("trade", ACCEPTED), ("trade", "UnderInitialMargin"), ("trade", "BelowMinNotional")),
+    *(("trade", "PriceLimit"), ("trade", "NotTrader"), ("trade", "FeedForbids")),
+    *(("trade", "SkewTooHigh"), ("trade", "Paused"), ("close", ACCEPTED), ("match", ACCEPTED)),
+    *(("match", "LegsUnbalanced"), ("match", "UnderInitialMargin"), ("liquidate", ACCEPTED)),
+    *(("liquidate", "NotLiquidatable"), ("liquidate", "NotOwner"), ("withdraw", ACCEPTED)),
+    *(("withdraw", "CashTooLow"), ("withdraw", "UnderInitialMargin"), ("transfer", ACCEPTED)),
+    *(("session", ACCEPTED), ("session", "SessionInPast"), ("price", "PRIMARY_ONLY")),
+)
+
+
+def play(seed: str, steps: int) -> tuple[int, Counter[tuple[str, str]], str | None]:
+    """Play one schedule; return the steps taken, what was seen, and the first fault."""
+    machine = PerpMachine(deploy_perp(), seed)
+    try:
+        machine.play(steps)
+    except (Divergence, AssertionError) as fault:
+        return sum(machine.seen.values()), machine.seen, f"{seed}: {fault}"
+    return steps, machine.seen, None
+
+
+def unseen(seen: Counter[tuple[str, str]]) -> list[str]:
+    """Return what a long run should have met and did not."""
+    return [" ".join(wanted) for wanted in WANTED if not seen[wanted]]
+
+
+def main() -> int:
+    """Run, print, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.invariants.perp", description=__doc__)
+    parser.add_argument("--steps", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(2**32))
+    parser.add_argument("--jobs", type=int, default=2)
+    args = parser.parse_args()
+    console = Console()
+    console.print(f"again: --seed {args.seed} --steps {args.steps}")
+    seeds = [f"{args.seed}/{part}" for part in range(-(-args.steps // SCHEDULE))]
+    total, seen, fault, started = 0, Counter[tuple[str, str]](), None, time.perf_counter()
+    with ProcessPoolExecutor(args.jobs) as pool, console.status("playing") as status:
+        for steps, met, failure in pool.map(play, seeds, [SCHEDULE] * len(seeds)):
+            total, seen, fault = total + steps, seen + met, fault or failure
+            status.update(f"{total:,} steps")
+            if fault is not None:
+                pool.shutdown(cancel_futures=True)
+                break
+
+    table = Table("move", "result", "times", title="What was met")
+    for (move, result), times in sorted(seen.items()):
+        table.add_row(move, result, f"{times:,}")
+    console.print(table)
+    console.print(f"{total:,} steps, {total / (time.perf_counter() - started):,.0f} a second")
+    missed = unseen(seen) if total >= LONG else []
+    if fault is not None or missed:
+        console.print(f"[red]{fault or 'never met: ' + ', '.join(missed)}[/red]", soft_wrap=True)
+        return 1
+    console.print("contracts and specification agree")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

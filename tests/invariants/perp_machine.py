@@ -1,0 +1,198 @@
+"""Play the perpetual swaps at random on contracts and specification at once.
+
+Traders, liquidators, a settler and hostile outsiders act while prices jump, time passes, funding
+runs and markets pause. `PerpTwin` compares every call and holds the ledger's invariants after it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+from typing import Final
+
+from clearing.spec.perp_book import Leg, Sample
+from clearing.spec.perp_ledger import FIRST_OWNED, INSURANCE, VAULT, health_of, position_of
+from clearing.spec.perp_types import Purpose
+from clearing.spec.units import WAD, Address
+from tests.harness.actors import key_of
+from tests.harness.perp import LOT, PRICES_E8, PerpRig
+from tests.harness.perp_twin import PerpTwin
+
+__all__ = ["PerpMachine"]
+
+TRADERS: Final = 4
+TICK: Final = 10**14
+LIMITLESS: Final = 10**9 * WAD
+DEPOSITS: Final = (1, 10**6, 500 * 10**6, 20_000 * 10**6)
+WAITS: Final = (1, 12, 60, 150, 700, 3_600, 10_000, 90_000)
+SIZES: Final = (1, LOT // 1_000, LOT // 10, LOT, 7 * LOT + 3, 60 * LOT, 20_000 * LOT)
+MASKS: Final = (0, 0, 0, 1, 2 | 4, 4, 8, 16, 32)
+
+
+class PerpMachine:
+    """One schedule: a rig, its twin, and a source of chance."""
+
+    def __init__(self, rig: PerpRig, seed: str) -> None:
+        self.random = Random(seed)
+        self.rig = rig
+        self.twin = PerpTwin(rig)
+        self.prices = list(PRICES_E8)
+        self.seen: Counter[tuple[str, str]] = Counter()
+        self.owners = [key_of(f"owner {i}").address for i in range(TRADERS)]
+        self.key: Address = key_of("session").address
+        for owner in self.owners:
+            self.twin.create(owner)
+            self.twin.deposit(owner, len(self.twin.model.accounts) - 1, 5_000 * 10**6)
+        self.twin.deposit(self.owners[0], FIRST_OWNED, 10**12)
+        self.twin.deposit(self.owners[0], INSURANCE, 10**9)
+
+    def play(self, steps: int) -> None:
+        """Take so many steps. Raises Divergence or AssertionError at the first fault."""
+        moves = (
+            (self.trade, 6),
+            (self.close, 3),
+            (self.match, 4),
+            (self.liquidate, 4),
+            (self.price, 4),
+            (self.wait, 3),
+            (self.deposit, 1),
+            (self.withdraw, 2),
+            (self.transfer, 1),
+            (self.session, 1),
+            (self.upkeep, 2),
+            (self.pause, 1),
+        )
+        names, weights = zip(*moves, strict=True)
+        for _ in range(steps):
+            move = self.random.choices(names, weights)[0]
+            self.seen[move.__name__, move()] += 1
+
+    # WHO AND WHAT
+
+    def _account(self) -> int:
+        return FIRST_OWNED + self.random.randrange(TRADERS)
+
+    def _sender(self, account: int) -> Address:
+        """Return the owner mostly, else the session key or somebody else's owner."""
+        owner = self.owners[account - FIRST_OWNED]
+        return self.random.choice((owner,) * 8 + (self.key, self.owners[0]))
+
+    def _market(self) -> int:
+        return self.random.randrange(2)
+
+    def _size(self) -> int:
+        size = self.random.choice(SIZES) * self.random.choice((1, 1, 3))
+        return size if self.random.random() < 0.5 else -size
+
+    # MOVES
+
+    def trade(self) -> str:
+        account, market = self._account(), self._market()
+        size = self._size() // (1 if market == 0 else 10)
+        limit = LIMITLESS if size > 0 else 0
+        if self.random.random() < 0.1:
+            limit = self.prices[market] * 10**10
+        return self.twin.trade(self._sender(account), account, market, size, limit)
+
+    def close(self) -> str:
+        """Reduce a position there is, by all or half of it, or turn it."""
+        account, market = self._account(), self._market()
+        held = position_of(self.twin.model, account, market).size
+        size = -self.random.choice((held, held, held // 2, 2 * held))
+        limit = LIMITLESS if size > 0 else 0
+        return self.twin.trade(self._sender(account), account, market, size, limit)
+
+    def match(self) -> str:
+        """Two traders, or one against two, near the index; sometimes the legs do not fit."""
+        market = self._market()
+        mid = self.twin.quote(market).mid
+        price = mid * self.random.randrange(950, 1_051) // 1_000 // TICK * TICK
+        taker, *makers = self.random.sample(range(FIRST_OWNED, FIRST_OWNED + TRADERS), 3)
+        sizes = [self._size() // (1 if market == 0 else 10) for _ in makers]
+        if self.random.random() < 0.5:
+            held = position_of(self.twin.model, taker, market).size
+            sizes = [held // 2, held - held // 2]
+        fees = [abs(size) * price // TICK // 5_000 for size in sizes]
+        legs = [
+            Leg(maker, size, -size * price // TICK, fee, judged=True)
+            for maker, size, fee in zip(makers, sizes, fees, strict=True)
+        ]
+        total = sum(leg.size for leg in legs)
+        quote = sum(leg.quote for leg in legs) + (1 if self.random.random() < 0.03 else 0)
+        legs.insert(0, Leg(taker, -total, -quote, sum(fees), judged=True))
+        sample = Sample((price - mid) * 10**12 // mid, abs(quote) * 10**6)
+        return self.twin.match(market, tuple(legs), sample)
+
+    def liquidate(self) -> str:
+        """Try whoever is worst off, mostly by the rich account."""
+        quotes, now = self.twin.quotes, self.twin.now
+        ledger = self.twin.model
+        market = self._market()
+        held = [
+            account
+            for account in range(FIRST_OWNED, FIRST_OWNED + TRADERS)
+            if (account, market) in ledger.positions
+        ]
+        if not held:
+            return "nobody"
+
+        def slack(account: int) -> int:
+            health = health_of(ledger, account, Purpose.LIQUIDATE, quotes, now)
+            return health.equity - health.mm
+
+        account = min(held, key=slack)
+        if self.random.random() < 0.1:
+            account = self.random.choice((VAULT, *held))
+        liquidator = FIRST_OWNED if self.random.random() < 0.8 else self._account()
+        sender = self.owners[liquidator - FIRST_OWNED]
+        if self.random.random() < 0.05:
+            sender = self.key
+        return self.twin.liquidate(sender, account, market, liquidator)
+
+    def price(self) -> str:
+        market = self._market()
+        drift = self.random.choice((1, 3, 10, 25, 60, 150)) * self.random.choice((1, -1))
+        base, price = PRICES_E8[market], self.prices[market] * (1_000 + drift) // 1_000
+        self.prices[market] = min(max(price, base // 3), base * 3)
+        self.rig.set_price(market, self.prices[market], pyth=self.random.random() < 0.9)
+        return self.twin.quote(market).state.name
+
+    def wait(self) -> str:
+        self.rig.wait(self.random.choice(WAITS))
+        if self.random.random() < 0.8:
+            for market in (0, 1):
+                self.rig.set_price(market, self.prices[market])
+        return self.twin.quote(0).state.name
+
+    def deposit(self) -> str:
+        account = self.random.choice((VAULT, INSURANCE, self._account()))
+        amount = self.random.choice(DEPOSITS)
+        return self.twin.deposit(self.owners[1], account, amount)
+
+    def withdraw(self) -> str:
+        account = self._account()
+        sender = self._sender(account)
+        return self.twin.withdraw(sender, account, self.random.choice(DEPOSITS), self.owners[2])
+
+    def transfer(self) -> str:
+        source, to = self._account(), self._account()
+        amount = self.random.randrange(10**21)
+        return self.twin.transfer(self._sender(source), source, to, amount)
+
+    def session(self) -> str:
+        account = self._account()
+        expiry = self.random.choice((0, self.twin.now, self.twin.now + 1, self.twin.now + 9_999))
+        return self.twin.session(self._sender(account), account, self.key, expiry)
+
+    def upkeep(self) -> str:
+        market = self._market()
+        match self.random.randrange(3):
+            case 0:
+                return self.twin.tick(market)
+            case 1:
+                return self.twin.collect(market)
+            case _:
+                return self.twin.take_nav()
+
+    def pause(self) -> str:
+        return self.twin.pause(self._market(), self.random.choice(MASKS))
