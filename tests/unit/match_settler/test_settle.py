@@ -13,7 +13,7 @@ def events_of(receipt, emitter):
 
 
 def test_settle__one_taker_one_maker__books_both_sides_at_the_makers_price(scene):
-    """10 units at 3,001: quote 30,010 USD; taker fee 500 ppm = 15.005, maker fee 200 ppm = 6.002."""
+    """10 units at 3,001: quote 30,010 USD, fees of 500 ppm = 15.005 and 200 ppm = 6.002."""
     price = 3_001 * 10**18
     match = scene.of(
         scene.order(scene.taker, 10 * ONE, 3_010 * 10**18),
@@ -84,7 +84,7 @@ def test_settle__fees_that_do_not_divide__are_rounded_up_for_each_fill(scene):
 
 
 def test_settle__two_prices__sample_their_mean_by_quote(scene):
-    """[1 @ 3,003 and 2 @ 2,997: samples +1e-3 and -1e-3, by quotes 3,003 and 5,994."""
+    """1 @ 3,003 and 2 @ 2,997: samples +1e-3 and -1e-3, by quotes 3,003 and 5,994."""
     high = scene.order(scene.maker, -ONE, 3_003 * 10**18)
     low = scene.order(scene.third, -2 * ONE, 2_997 * 10**18)
     match = scene.of(scene.order(scene.taker, 3 * ONE, 3_010 * 10**18), (high, ONE), (low, 2 * ONE))
