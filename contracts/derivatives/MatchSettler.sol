@@ -5,15 +5,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Context, Kind, Leg} from "../interfaces/EngineTypes.sol";
 import {IDerivativesEngine} from "../interfaces/IDerivativesEngine.sol";
-import {
-    Group,
-    IMatchSettler,
-    IOC,
-    Order,
-    REDUCE_ONLY,
-    SignedOrder,
-    Terms
-} from "../interfaces/IMatchSettler.sol";
+import {Group, IMatchSettler, IOC, Order, REDUCE_ONLY, SignedOrder, Terms} from "../interfaces/IMatchSettler.sol";
 import {Action} from "../interfaces/OracleTypes.sol";
 import {AccountId, MarketId} from "../interfaces/PerpTypes.sol";
 import {FillRules} from "./match/FillRules.sol";
@@ -25,8 +17,8 @@ import {PackedGroup, PackedHead, PackedLayout, PackedOrders} from "./match/Packe
 
 /// @title Signed orders between traders of the Smart Clearing Protocol
 /// @notice Checks what the settler matched against what traders signed, remembers what is filled, and books it in the engine.
-/// @custom:halt The SETTLE bit of a market stops its settlements, the guardian's those of all; without a settler nothing is settled. Cancelling
-/// always works, and closing against the vault needs nothing from here.
+/// @custom:halt The SETTLE bit of a market stops its settlements, the guardian's those of all; without a settler nothing is settled.
+/// Cancelling always works, and closing against the vault needs nothing from here.
 /// @custom:security-contact See SECURITY.md
 contract MatchSettler is IMatchSettler, EIP712 {
     using SafeCast for uint256;
@@ -154,11 +146,11 @@ contract MatchSettler is IMatchSettler, EIP712 {
         MarketId market,
         bytes calldata data
     ) external onlySelf returns (Terms memory) {
-        PackedLayout memory l = head.layout(flags);
-        (OrderList orders, uint256[] memory lots) = head.unpack(l, market, data);
+        PackedLayout memory form = head.layout(flags);
+        (OrderList orders, uint256[] memory lots) = head.unpack(form, market, data);
         address[] memory owners = new address[](lots.length);
         for (uint256 i = 0; i < owners.length; ++i) {
-            (bytes32 r, bytes32 vs) = l.signatureAt(data, i);
+            (bytes32 r, bytes32 vs) = form.signatureAt(data, i);
             address signer = OrderSigner.recover(_hashTypedDataV4(orders.hashAt(i)), r, vs);
             Order memory order = orders.at(i);
             bool signed;

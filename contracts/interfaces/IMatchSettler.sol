@@ -58,34 +58,36 @@ struct Terms {
 
 /// @title Signed orders, matched off chain, settled in batches
 /// @custom:security-contact See SECURITY.md
-/// @notice Traders sign orders; the settler pairs them and brings them here in batches. The settler is trusted with order and censorship,
-/// and with nothing else: whatever it sends, an order is never filled beyond its size, outside its limits, after its expiry, twice, or once
-/// cancelled.
+/// @notice Traders sign orders; the settler pairs them and brings them here in batches. The settler is trusted with order and
+/// censorship, and with nothing else: whatever it sends, an order is never filled beyond its size, outside its limits, after its
+/// expiry, twice, or once cancelled.
 ///
-/// @dev FILLED. A nonce's slot in its account's ring of 64 holds {nonce, filled}. An order may be filled while minNonce <= nonce <= minNonce
-/// + 2^20, the slot's nonce is not greater (less: nothing of it is filled yet), and filled + fill <= |size|. Cancelling sets filled to its
-/// maximum. A client that adds 64 to a nonce whose order is done uses the slot again, at a quarter of the gas.
+/// @dev FILLED. A nonce's slot in its account's ring of 64 holds {nonce, filled}. An order may be filled while minNonce <= nonce <=
+/// minNonce + 2^20, the slot's nonce is not greater (less: nothing of it is filled yet), and filled + fill <= |size|. Cancelling sets
+/// filled to its maximum. A client that adds 64 to a nonce whose order is done uses the slot again, at a quarter of the gas.
 ///
-/// GROUP. A taker and its makers, each at the maker's limit price: same market, opposite sides, owners other than the taker's. It is booked
-/// whole, all accounts judged at its end, or skipped with the reason and without a trace. In this order: signatures (before anything is
-/// written), the market's terms, the taker (known flags, expiry, fee, trigger, not post-only), each maker (lots, side, market, order, owner,
-/// the same of its own, not IOC, price on the tick, within the taker's limit, within mid · (1 ± band), reduce-only, ring), the taker's
-/// reduce-only and ring, the engine's `book`.
+/// GROUP. A taker and its makers, each at the maker's limit price: same market, opposite sides, owners other than the taker's. It is
+/// booked whole, all accounts judged at its end, or skipped with the reason and without a trace. The first that fails is the reason, in
+/// this order: signatures, before anything is written; no maker; the market's terms; the taker: known flags, expiry, fee, trigger, not
+/// post-only; each maker: side, market, ascending account, owner, not IOC, then as the taker, then price on the tick, within the
+/// taker's limit, within mid · (1 ± band), then lots, reduce-only, ring; the taker's lots, reduce-only, ring; the engine's `book`.
 ///
-/// SIGNER. The owner of the account; a live session key; or, where the owner is a contract, whoever it vouches for by ERC-1271 (a static
-/// call of at most 100,000 gas, in the ABI form only).
+/// SIGNER. The owner of the account; a live session key; or, where the owner is a contract, whoever it vouches for by ERC-1271: a
+/// static call of at most 100,000 gas, in the ABI form only, while nothing of the group is written and the groups before it are in the
+/// ledger whole.
 ///
 /// FEES. ceil(quote · rate), pico; the market's taker fee on the group's whole quote, the maker fee on each fill.
 ///
 /// PREMIUM. trunc(Σ sample · quote / Σ quote) over the fills of minNotional or more, sample = trunc((price / mid - 1) · 1e12) within
 /// ±premCap; none while the funding price is not live.
 ///
-/// PACKED. One word: `| spare 4 | widths 5·4 | priceUnit 48 | sizeUnit 64 | expiryBase 40 | maxFeePpm 32 | batchId 48 |`, widths from the
-/// low nibble: account (1-4), nonce (1-5), size, price, expiry (0-8), in bytes. Then groups: flags (1 byte: 128 a market follows, 64 each
-/// maker's lots follow its fields, 32 the taker's size is what the makers fill), number of makers (1 byte), market (2 bytes, if flagged; else
-/// the market before, at first 0), the taker, the makers. An order: flags (1 byte, 128 sells, the rest as signed), account, nonce, size,
-/// price, expiry, lots, r, vs. Sizes count in sizeUnit lots, prices in priceUnit ticks of 1e14 wad, expiries from expiryBase. Trigger prices
-/// and ERC-1271 exist in the ABI form alone. Otherwise both forms do the same to the bit, as does one batch for each group.
+/// PACKED. One word: `| spare 4 | widths 5·4 | priceUnit 48 | sizeUnit 64 | expiryBase 40 | maxFeePpm 32 | batchId 48 |`, widths from
+/// the low nibble: account (at most 4), nonce (5), size, price, expiry (8 each), in bytes. Then groups: flags (1 byte: 128 a market
+/// follows, 64 each maker's lots follow its fields, 32 the taker's size is what the makers fill), number of makers (1 byte), market (2
+/// bytes, if flagged; else the market before, at first 0), the taker, the makers. An order: flags (1 byte, 128 sells, the rest as
+/// signed), account, nonce, size, price, expiry, lots, r, vs. Sizes count in sizeUnit lots, prices in priceUnit ticks of 1e14 wad,
+/// expiries from expiryBase. Trigger prices and ERC-1271 exist in the ABI form alone. Otherwise both forms do the same to the bit, as
+/// does one batch for each group.
 ///
 /// GAS. A group that fails for lack of gas reverts the batch with InsufficientGas: it cannot be skipped by starving it.
 interface IMatchSettler {

@@ -13,7 +13,7 @@ from clearing.channel.codec import (
     signing_digest,
 )
 from clearing.channel.perp_batch import Match, SignedFill, pack
-from clearing.channel.signatures import LocalSigner
+from clearing.channel.signatures import LocalSigner, recover
 from clearing.spec.perp_orders import SLOTS, Order, Slot
 from clearing.spec.units import Address
 from tests.harness.actors import key_of
@@ -22,7 +22,16 @@ from tests.harness.errors import Refused
 from tests.harness.perp import ETH, TRADE, PerpRig, deploy_perp
 from tests.harness.revm import CHAIN_ID
 
-__all__ = ["MID", "SETTLER_ROLE", "MatchRig", "Trader", "deploy_match", "reason_of"]
+__all__ = [
+    "MID",
+    "SETTLER_ROLE",
+    "MatchRig",
+    "Trader",
+    "abi_group",
+    "abi_signed",
+    "deploy_match",
+    "reason_of",
+]
 
 SETTLER_ROLE: Final = 2
 MID: Final = 3_000 * 10**18
@@ -83,6 +92,10 @@ class MatchRig:
         signature = trader.key.sign(self.digest(order))
         return SignedFill(order, signature, abs(order.size) if lots is None else lots)
 
+    def signer_of(self, fill: SignedFill) -> Address | None:
+        """Return the address that an order's signature recovers to."""
+        return recover(self.digest(fill.order), fill.signature)
+
     # BATCHES
 
     def next_batch(self) -> int:
@@ -121,8 +134,7 @@ class MatchRig:
 
     def size(self, trader: Trader, market: int = ETH) -> int:
         """Return the lots of a position."""
-        lots: int = self.perp.engine.read("sizeOf", trader.account, market)
-        return lots
+        return self.perp.size(trader.account, market)
 
     def skipped(self, receipt: Receipt) -> tuple[tuple[int, Refused], ...]:
         """Return the skipped groups of a batch and why."""

@@ -10,11 +10,10 @@ using OrderHash for OrderList global;
 
 /// @title The struct hash of an order as EIP-712 words it
 library OrderHash {
-    bytes32 internal constant TYPE_HASH =
-        keccak256(
-            "Order(uint32 account,uint16 market,int128 size,uint128 limitPrice,uint32 maxFeePpm,uint64 expiry,"
-            "uint40 nonce,uint8 flags,uint128 triggerPrice)"
-        );
+    bytes32 internal constant TYPE_HASH = keccak256(
+        "Order(uint32 account,uint16 market,int128 size,uint128 limitPrice,uint32 maxFeePpm,uint64 expiry,"
+        "uint40 nonce,uint8 flags,uint128 triggerPrice)"
+    );
 
     /// @dev Bytes from one order to the next: its nine words and the type hash.
     uint256 private constant STRIDE = 320;

@@ -53,6 +53,7 @@ library PackedOrders {
     uint256 private constant MARKET_BYTES = 2;
     uint256 private constant SELLS = 128;
     uint256 private constant SIGNATURE_BYTES = 64;
+    uint256 private constant WORD = 32;
 
     uint256 private constant MAX_FEE_AT = 48;
     uint256 private constant EXPIRY_BASE_AT = 80;
@@ -91,18 +92,21 @@ library PackedOrders {
             PackedHead.unwrap(h) >> SPARE_AT == 0;
     }
 
-    function layout(PackedHead h, uint256 flags) internal pure returns (PackedLayout memory l) {
-        l.account = _width(h, ACCOUNT_AT);
-        l.nonce = _width(h, NONCE_AT);
-        l.size = _width(h, SIZE_AT);
-        l.price = _width(h, PRICE_AT);
-        l.expiry = _width(h, EXPIRY_AT);
-        l.isWhole = flags & WHOLE != 0;
-        l.takerSize = l.isWhole ? 0 : l.size;
-        l.lots = flags & PARTS == 0 ? 0 : l.size;
-        uint256 common = 1 + l.account + l.nonce + l.price + l.expiry + SIGNATURE_BYTES;
-        l.takerStride = common + l.takerSize;
-        l.makerStride = common + l.size + l.lots;
+    function layout(PackedHead h, uint256 flags) internal pure returns (PackedLayout memory form) {
+        form.account = _width(h, ACCOUNT_AT);
+        form.nonce = _width(h, NONCE_AT);
+        form.size = _width(h, SIZE_AT);
+        form.price = _width(h, PRICE_AT);
+        form.expiry = _width(h, EXPIRY_AT);
+        form.isWhole = flags & WHOLE != 0;
+        form.takerSize = form.isWhole ? 0 : form.size;
+        form.lots = flags & PARTS == 0 ? 0 : form.size;
+        unchecked {
+            // widths are below 16
+            uint256 common = 1 + form.account + form.nonce + form.price + form.expiry + SIGNATURE_BYTES;
+            form.takerStride = common + form.takerSize;
+            form.makerStride = common + form.size + form.lots;
+        }
     }
 
     function _width(PackedHead h, uint256 at) private pure returns (uint256) {
@@ -127,94 +131,111 @@ library PackedOrders {
             g.market = MarketId.wrap(uint16(_read(batch, g.from, MARKET_BYTES)));
             g.from += MARKET_BYTES;
         }
-        PackedLayout memory l = h.layout(flags);
-        g.to = g.from + l.takerStride + g.count * l.makerStride;
+        PackedLayout memory form = h.layout(flags);
+        g.to = g.from + form.takerStride + g.count * form.makerStride;
         if (g.to > batch.length || flags & ~GROUP_FLAGS != 0) revert IMatchSettler.BadPacking(at);
     }
 
     /// @dev The taker and its makers, and how much of each maker is filled; `data` is as long as groupAt says.
     function unpack(
         PackedHead h,
-        PackedLayout memory l,
+        PackedLayout memory form,
         MarketId market,
         bytes calldata data
     ) internal pure returns (OrderList orders, uint256[] memory lots) {
-        uint256 count = 1 + (data.length - l.takerStride) / l.makerStride;
+        uint256 count = 1 + (data.length - form.takerStride) / form.makerStride;
         orders = OrderHash.make(count);
         lots = new uint256[](count);
-        uint256 at = l.takerStride;
+        uint256 at = form.takerStride;
         for (uint256 i = 1; i < count; ++i) {
-            lots[i] = _order(orders.at(i), h, l, market, data, at);
+            lots[i] = _order(orders.at(i), h, form, market, data, at);
             lots[0] += lots[i];
-            at += l.makerStride;
+            at += form.makerStride;
         }
-        _taker(orders.at(0), h, l, market, data, lots[0]);
+        _taker(orders.at(0), h, form, market, data, lots[0]);
     }
 
     /// @dev r and vs of an order: its last 64 bytes.
     function signatureAt(
-        PackedLayout memory l,
+        PackedLayout memory form,
         bytes calldata data,
         uint256 i
     ) internal pure returns (bytes32 r, bytes32 vs) {
-        uint256 end = l.takerStride + i * l.makerStride;
-        return (bytes32(data[end - SIGNATURE_BYTES:]), bytes32(data[end - SIGNATURE_BYTES / 2:]));
+        unchecked {
+            // within data, which is a part of calldata
+            uint256 end = form.takerStride + i * form.makerStride;
+            r = bytes32(_read(data, end - SIGNATURE_BYTES, WORD));
+            vs = bytes32(_read(data, end - WORD, WORD));
+        }
     }
 
     function _order(
         Order memory o,
         PackedHead h,
-        PackedLayout memory l,
+        PackedLayout memory form,
         MarketId market,
         bytes calldata data,
         uint256 at
     ) private pure returns (uint256 lots) {
-        uint256 sizeAt = at + 1 + l.account + l.nonce;
-        lots = h.sizeUnit() * _read(data, sizeAt, l.size);
-        _fields(o, h, l, market, data, at, sizeAt + l.size);
-        o.size = _signed(lots, _read(data, at, 1));
-        if (l.lots != 0) lots = h.sizeUnit() * _read(data, sizeAt + l.size + l.price + l.expiry, l.lots);
+        unchecked {
+            // positions are within data; a unit and a count are below 2^64 each
+            uint256 sizeAt = at + 1 + form.account + form.nonce;
+            lots = h.sizeUnit() * _read(data, sizeAt, form.size);
+            _fields(o, h, form, market, data, at, sizeAt + form.size);
+            o.size = _signed(lots, _read(data, at, 1));
+            if (form.lots != 0)
+                lots = h.sizeUnit() * _read(data, sizeAt + form.size + form.price + form.expiry, form.lots);
+        }
     }
 
     /// @dev Its size is its makers' `total` if none is written down.
     function _taker(
         Order memory o,
         PackedHead h,
-        PackedLayout memory l,
+        PackedLayout memory form,
         MarketId market,
         bytes calldata data,
         uint256 total
     ) private pure {
-        uint256 sizeAt = 1 + l.account + l.nonce;
-        _fields(o, h, l, market, data, 0, sizeAt + l.takerSize);
-        uint256 size = l.isWhole ? total : h.sizeUnit() * _read(data, sizeAt, l.takerSize);
-        o.size = _signed(size, _read(data, 0, 1));
+        unchecked {
+            // the same
+            uint256 sizeAt = 1 + form.account + form.nonce;
+            _fields(o, h, form, market, data, 0, sizeAt + form.takerSize);
+            uint256 size = form.isWhole ? total : h.sizeUnit() * _read(data, sizeAt, form.takerSize);
+            o.size = _signed(size, _read(data, 0, 1));
+        }
     }
 
     /// @dev Everything but the size. `at` is where the order begins, `priceAt` what stands behind its size.
     function _fields(
         Order memory o,
         PackedHead h,
-        PackedLayout memory l,
+        PackedLayout memory form,
         MarketId market,
         bytes calldata data,
         uint256 at,
         uint256 priceAt
     ) private pure {
-        uint256 word = PackedHead.unwrap(h);
-        // the widths that isSound bounds make the casts of account and nonce exact
-        o.account = AccountId.wrap(uint32(_read(data, at + 1, l.account)));
-        o.market = market;
-        o.limitPrice = _price(word, _read(data, priceAt, l.price));
-        o.maxFeePpm = uint32(word >> MAX_FEE_AT);
-        o.expiry = (_read(data, priceAt + l.price, l.expiry) + uint40(word >> EXPIRY_BASE_AT)).toUint64();
-        o.nonce = uint40(_read(data, at + 1 + l.account, l.nonce));
-        o.flags = uint8(_read(data, at, 1) & ~SELLS);
-        o.triggerPrice = 0;
+        unchecked {
+            // positions are within data; expiries add up below 2^65
+            uint256 word = PackedHead.unwrap(h);
+            // the widths that isSound bounds make the casts of account and nonce exact
+            o.account = AccountId.wrap(uint32(_read(data, at + 1, form.account)));
+            o.market = market;
+            o.limitPrice = _price(word, _read(data, priceAt, form.price));
+            o.maxFeePpm = uint32(word >> MAX_FEE_AT);
+            o.expiry = (_read(data, priceAt + form.price, form.expiry) + uint40(word >> EXPIRY_BASE_AT)).toUint64();
+            o.nonce = uint40(_read(data, at + 1 + form.account, form.nonce));
+            o.flags = uint8(_read(data, at, 1) & ~SELLS);
+            o.triggerPrice = 0;
+        }
     }
 
     function _price(uint256 word, uint256 units) private pure returns (uint128) {
-        return (units * uint48(word >> PRICE_UNIT_AT) * PerpUnits.TICK).toUint128();
+        unchecked {
+            // below 2^64 · 2^48 · 2^47
+            return (units * uint48(word >> PRICE_UNIT_AT) * PerpUnits.TICK).toUint128();
+        }
     }
 
     function _signed(uint256 size, uint256 flags) private pure returns (int128) {
