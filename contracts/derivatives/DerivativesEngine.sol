@@ -4,16 +4,7 @@ pragma solidity 0.8.30;
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IDerivativesEngine} from "../interfaces/IDerivativesEngine.sol";
-import {
-    AccountState,
-    Context,
-    HealthView,
-    Kind,
-    Leg,
-    Purpose,
-    Role,
-    Sample
-} from "../interfaces/EngineTypes.sol";
+import {AccountState, Context, HealthView, Kind, Leg, Purpose, Role, Sample} from "../interfaces/EngineTypes.sol";
 import {IMarketBounds} from "../interfaces/IMarketBounds.sol";
 import {IPriceOracle} from "../interfaces/IPriceOracle.sol";
 import {AccountId, MarketId} from "../interfaces/PerpTypes.sol";

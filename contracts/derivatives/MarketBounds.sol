@@ -18,6 +18,9 @@ contract MarketBounds is IMarketBounds {
     uint256 private constant MAX_COEFFICIENT = 1_000;
     /// @dev What the packed words hold.
     uint256 private constant MAX_CAP = (1 << 17) - 1;
+    /// @dev bps · ppm: how fast maintenance margin may grow with notional, 99 %. At 1 a winning position would be liquidated for its gain; on
+    /// the way from one set of rules to another the product can be 0.84 % above its two ends.
+    uint256 private constant STEEPEST = 9_900_000_000;
     /// @dev ppm in one bps
     uint256 private constant BPS_TO_PPM = 100;
 
@@ -32,6 +35,7 @@ contract MarketBounds is IMarketBounds {
         _within(r.kappa, 5_000, r.slope > 0 ? 6_000 : 9_000, "kappa");
         _within(r.slope, 0, MAX_SLOPE, "slope");
         _within(r.imMax, r.im, PerpUnits.PPM, "imMax");
+        if (r.slope > 0) _within(uint256(r.kappa) * (2 * uint256(r.imMax) - r.im), 0, STEEPEST, "imMax");
         uint256 mm = (uint256(r.im) * r.kappa) / PerpUnits.BPS; // ppm, down
         _within(r.penalty, 1, _least((2 * mm) / 3, MAX_CAP), "penalty");
         _within(r.impactNotional, 1, type(uint32).max, "impactNotional");
@@ -48,6 +52,7 @@ contract MarketBounds is IMarketBounds {
         _within(l.maxRate, 1, _least((r.im - mm) / 4, MAX_CAP), "maxRate");
         _within(l.interval, PerpUnits.MIN_INTERVAL, MAX_INTERVAL, "interval");
         _within(l.band, 1, MAX_BAND, "band");
+        _within(l.minFee, 0, (uint256(t.minNotional) * mm) / (2 * PerpUnits.BPS), "minFee");
         _within(l.vaultShare, 0, PerpUnits.PPM, "vaultShare");
     }
 

@@ -32,16 +32,17 @@ contract RiskManager is IRiskManager {
     /// @inheritdoc IRiskManager
     function liquidate(AccountId account, MarketId market, AccountId liquidator) external returns (int256 size) {
         _requireOwner(liquidator);
+        _requireOther(account, liquidator);
         ENGINE.enter();
         Context memory c = ENGINE.context(market);
         HealthView memory h = ENGINE.healthOf(account, Purpose.LIQUIDATE);
-        Takeover memory t = _takeover(account, market, liquidator, c, h);
+        Takeover memory t = _takeover(account, market, c, h);
         if (t.size == 0) revert NotLiquidatable(account, market, h.equity, h.mm);
 
         Leg[] memory legs = new Leg[](3);
         legs[0] = _legOf(account, t);
-        _close(legs, 1, market, liquidator, t.size, t.quote, t.penalty);
         emit Liquidated(account, market, liquidator, t.size, t.price, t.penalty);
+        _close(legs, 1, market, liquidator, t.size, t.quote, t.penalty);
         return t.size;
     }
 
@@ -59,7 +60,10 @@ contract RiskManager is IRiskManager {
         Leg[] memory legs = new Leg[](accounts.length + 2);
         (int256 size, int256 quote, uint256 penalty) = (0, 0, 0);
         for (uint256 i = 0; i < accounts.length; ++i) {
-            Takeover memory t = _takeover(accounts[i], market, liquidator, c, h[i]);
+            // ascending: the same account twice would be judged twice by what it was before
+            if (i > 0 && AccountId.unwrap(accounts[i]) <= AccountId.unwrap(accounts[i - 1])) revert NotAscending(i);
+            _requireOther(accounts[i], liquidator);
+            Takeover memory t = _takeover(accounts[i], market, c, h[i]);
             if (t.size == 0) {
                 emit LiquidationSkipped(accounts[i], market);
                 continue;
@@ -74,6 +78,10 @@ contract RiskManager is IRiskManager {
 
     function _requireOwner(AccountId liquidator) private view {
         if (ENGINE.accountOf(liquidator).owner != msg.sender) revert NotOwner(liquidator, msg.sender);
+    }
+
+    function _requireOther(AccountId account, AccountId liquidator) private pure {
+        if (AccountId.unwrap(account) == AccountId.unwrap(liquidator)) revert OwnLiquidation(account);
     }
 
     /// @dev The account's side: the size goes, its quote comes back, the penalty is paid.
@@ -93,14 +101,7 @@ contract RiskManager is IRiskManager {
     ) private {
         uint256 reward = penalty / 2; // down; insurance gets the odd wei
         legs[count] = Leg(liquidator, size, -quote, 0, reward.toInt256(), true);
-        legs[count + 1] = Leg(
-            AccountId.wrap(INSURANCE_ACCOUNT),
-            0,
-            0,
-            0,
-            (penalty - reward).toInt256(),
-            false
-        );
+        legs[count + 1] = Leg(AccountId.wrap(INSURANCE_ACCOUNT), 0, 0, 0, (penalty - reward).toInt256(), false);
         assembly ("memory-safe") {
             // as many legs as were filled; never more than were made
             mstore(legs, add(count, 2))
@@ -114,11 +115,9 @@ contract RiskManager is IRiskManager {
     function _takeover(
         AccountId account,
         MarketId market,
-        AccountId liquidator,
         Context memory c,
         HealthView memory h
     ) private view returns (Takeover memory t) {
-        if (AccountId.unwrap(account) == AccountId.unwrap(liquidator)) revert OwnLiquidation(account);
         if (AccountId.unwrap(account) < FIRST_OWNED || !LiquidationMath.isLiquidatable(h.equity, h.mm)) return t;
         int256 size = ENGINE.sizeOf(account, market);
         if (size == 0) return t;
@@ -157,7 +156,7 @@ contract RiskManager is IRiskManager {
     ) external view returns (int256 sizeLots, uint256 priceWad, uint256 penaltyWad) {
         Context memory c = ENGINE.peekContext(account, market);
         HealthView memory h = ENGINE.healthOf(account, Purpose.LIQUIDATE);
-        Takeover memory t = _takeover(account, market, AccountId.wrap(INSURANCE_ACCOUNT), c, h);
+        Takeover memory t = _takeover(account, market, c, h);
         return (t.size, t.price, t.penalty);
     }
 

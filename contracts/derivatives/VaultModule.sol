@@ -68,12 +68,7 @@ contract VaultModule is IVaultModule {
     }
 
     /// @inheritdoc IVaultModule
-    function close(
-        AccountId account,
-        MarketId market,
-        uint256 limitPrice,
-        uint256 deadline
-    ) external returns (int256) {
+    function close(AccountId account, MarketId market, uint256 limitPrice, uint256 deadline) external returns (int256) {
         Context memory c = _start(account, market, deadline);
         if (c.accountSize == 0) revert NoPosition(account, market);
         return _trade(account, market, c, -c.accountSize, limitPrice);
@@ -205,7 +200,9 @@ contract VaultModule is IVaultModule {
     function takeNav() external {
         uint256 notBefore = _nav.at + NAV_SPACING;
         if (block.timestamp < notBefore) revert TooSoon(notBefore);
+        ENGINE.enter(); // not between two steps of another call
         _takeNav();
+        ENGINE.exit();
     }
 
     function _takeNav() private {

@@ -30,7 +30,8 @@ import {AccountId, LimitParams, MarketId, MarketStatus, RiskParams, TradeParams}
 /// then for the market: open interest, premium sample; then judge. |size| rising or changing its sign is an opening: it needs the OPEN
 /// bit unset, the feed's OPEN (for Kind.MATCH and Kind.VAULT), the market LIVE, and ends at minNotional or more at mid, as any position
 /// left over does. Reducing: REDUCE unset; Kind.VAULT asks the feed's CLOSE, Kind.MATCH its SIGNED_REDUCE. Kind.LIQUIDATION: LIQUIDATE
-/// unset and the feed's LIQUIDATE; the taker over opens without asking the feed's OPEN. MATCH also needs SETTLE unset.
+/// unset and the feed's LIQUIDATE; the taker over opens without asking the feed's OPEN, and less than minNotional if need be.
+/// MATCH also needs SETTLE unset.
 /// While the feed is degraded, at most openCap lots of net new open interest per market in ten minutes.
 ///
 /// PAUSES: a mask for each market (the timelock's), and the guardian's own of OPEN and SETTLE over all markets, which lapses. Deposits have
@@ -62,7 +63,13 @@ interface IDerivativesEngine {
     event PremiumSampled(MarketId indexed market, int256 sample, uint256 weight);
     /// The market's fees went to account 3.
     event FeesCollected(MarketId indexed market, uint256 amountPico);
-    event MarketAdded(MarketId indexed market, FeedId indexed feed, RiskParams risk, TradeParams trade, LimitParams limit);
+    event MarketAdded(
+        MarketId indexed market,
+        FeedId indexed feed,
+        RiskParams risk,
+        TradeParams trade,
+        LimitParams limit
+    );
     /// Increases of the margin's parameters come into force over the following 24 hours.
     event MarketChanged(MarketId indexed market, RiskParams risk, TradeParams trade, LimitParams limit);
     event PauseChanged(MarketId indexed market, uint8 oldMask, uint8 newMask);
@@ -180,7 +187,7 @@ interface IDerivativesEngine {
     ) external;
 
     /// @notice Change a market's parameters. Funding is ticked first; increases of im, kappa, slope and imMax phase in over 24 hours from
-    /// the values in force.
+    /// the values in force. The bounds hold for the values in force as well as for the new ones.
     function setMarket(
         MarketId market,
         RiskParams calldata risk,
@@ -196,6 +203,7 @@ interface IDerivativesEngine {
 
     function setModule(Role role, address module) external;
 
+    /// @notice Take prices from another oracle, which must know every market's feed.
     function setOracle(address oracle) external;
 
     /// @notice Name the next timelock, which takes over by `acceptTimelock`.

@@ -30,12 +30,14 @@ import {
 ///
 /// CHAINLINK. latestRoundData (5 words), decimals (1 word, asked only when the first is well formed up to here). First that applies:
 ///   BROKEN  a call failed or was short · roundId 0 · answer <= 0 · updatedAt 0 or > now · decimals other than clDecimals
-///           · c outside [sanityMin, sanityMax], where c = answer * 10^(18 - clDecimals): then Chainlink is also OUT OF BOUNDS
+///           · c outside [sanityMin, sanityMax], where c = answer * 10^(18 - clDecimals): then Chainlink is also OUT OF BOUNDS, unless
+///           now - updatedAt > clMaxStale (what rests accuses nobody)
 ///   STALE   now - updatedAt > clMaxStale
 ///   OK      otherwise
 /// PYTH. getPriceUnsafe(pythId) (4 words). First that applies:
 ///   BROKEN  the call failed or was short · a word outside its type (int64, uint64, int32, uint64) · price <= 0 · publishTime 0
-///           · expo outside -18..0 · p outside the sanity bounds, where p = price * 10^(18 + expo): then Pyth is also OUT OF BOUNDS
+///           · expo outside -18..0 · p outside the sanity bounds, where p = price * 10^(18 + expo): then Pyth is also OUT OF BOUNDS,
+///           unless its publishTime makes it AHEAD or STALE below
 ///   AHEAD   publishTime > now + pyMaxAhead
 ///   STALE   publishTime + pyMaxStale < now
 ///   UNCERTAIN  conf * 10,000 > maxConf * price (both as Pyth gave them)
@@ -53,17 +55,20 @@ import {
 /// cum(now - W)) / W).
 /// RECORD, by a poke only: an empty ring gets its first observation, gapAt = now; else nothing happens before `at of the newest + 30
 /// s`; else one is written, and gapAt = now if more than twapMaxGap seconds had passed. 128 slots, the oldest is overwritten.
-/// FIT := not empty · now - newest.at <= twapMaxGap · gapAt <= now - twapWindow · at least twapMinObs observations with at >= now -
-/// twapWindow · the sequencer is not DOWN, and (while UP and since != 0) since < now - twapWindow. `t` = twap(twapWindow) if fit, else
-/// there is none.
+/// FIT := not empty · now - newest.at <= twapMaxGap · gapAt <= now - twapWindow · at least twapMinObs observations with now - twapWindow
+/// <= at < now (what a poke writes counts from the next second on) · the sequencer is not DOWN, and (while UP and since != 0) since <
+/// now - twapWindow. `t` = twap(twapWindow) if fit, else there is none.
 ///
 /// AGREE := Chainlink OK, Pyth OK or UNCERTAIN, not apart(c, p, softDev). (UNCERTAIN counts, so that a wider confidence trips nothing.)
-/// CANDIDATE := c if Chainlink is OK; else p if Pyth is OK, t exists and not apart(p, t, twapDev); else none.
+/// CONTEMPORARY := pyAt + pyMaxAhead >= clAt. (Anybody may deliver a Pyth price from before Chainlink's round; it accuses nobody.)
+/// CANDIDATE := c if Chainlink is OK; else p if Pyth is OK, t exists and not apart(p, t, twapDev); else none. candidateAt := clAt,
+/// min(pyAt, now).
 /// TRIP CONDITION, the greatest that holds:
 ///   SANITY     both sources are OUT OF BOUNDS
-///   DEVIATION  both OK and apart(c, p, hardDev)
-///   JUMP       lastGood != 0, there is a candidate, apart(candidate, lastGood, jump(now - lastGoodAt)), and not AGREE,
-///              where jump(s) = min(jumpCap, jumpBase + jumpSlope * floor(sqrt(s)))
+///   DEVIATION  both OK, apart(c, p, hardDev) and CONTEMPORARY
+///   JUMP       lastGood != 0, there is a candidate, apart(candidate, lastGood, jump(max(0, candidateAt - lastGoodAt))), and not AGREE,
+///              where jump(s) = min(jumpCap, jumpBase + jumpSlope * floor(sqrt(s))). Both times are those of the prices: when somebody
+///              pokes does not matter, but for a p that is ahead, which is of now.
 /// STATE, the first that applies:
 ///   TRIPPED         latched, or a trip condition holds now
 ///   NORMAL          both OK, not apart(c, p, softDev)
@@ -83,7 +88,8 @@ import {
 ///   TRIPPED         mid = lastGood; when AGREE: c, or p if Pyth is OK and pyAt > clAt. Band contains mid, lastGood, and of C, P, t those
 ///                   whose source is OK (t: exists).
 ///   FROZEN          mid = lastGood. Band = lastGood -/+ part(lastGood, 1000).
-/// Strict and favourable band are the band where nothing else is said. midAt = clAt, pyAt, time of the newest observation, or lastGoodAt.
+/// Strict and favourable band are the band where nothing else is said. midAt = clAt, min(pyAt, now), time of the newest observation, or
+/// lastGoodAt: never in the future.
 ///
 /// ACTIONS. A long's price and (a short's price). Allowed when the state's column says so and none of the gates is up.
 ///   action         price                           NORMAL PRIM. SEC. TWAP DIV. TRIPPED    FROZEN  gates that forbid it
@@ -100,8 +106,9 @@ import {
 /// VALUATION of a market that is not acted on; gates do not matter. OPEN: openLo (short openHi). LIQUIDATE: liqHi (liqLo). MID: mid.
 /// FROZEN, and TRIPPED unless AGREE: OPEN lastGood - part(lastGood, 1000) (short +), LIQUIDATE + (short -), MID lastGood.
 ///
-/// LAST GOOD PRICE: a poke whose state (after its own latching) is NORMAL, PRIMARY_ONLY or SECONDARY_ONLY sets lastGood = mid,
-/// lastGoodAt = now.
+/// LAST GOOD PRICE: a poke whose state (after its own latching) is NORMAL, PRIMARY_ONLY or SECONDARY_ONLY, and whose midAt >= lastGoodAt,
+/// sets lastGood = mid, lastGoodAt = midAt. Older data leaves it: Chainlink's round from before a Pyth price that was accepted replaces
+/// nothing, so lastGoodAt goes back by a reset alone.
 ///
 /// A premium that stays at its cap is the engine's to watch and to halt openings for: premium is a market's number, not a feed's.
 interface IPriceOracle {
@@ -119,8 +126,8 @@ interface IPriceOracle {
         string description
     );
     event ParamsChanged(FeedId indexed feed, FeedParams oldParams, FeedParams newParams);
-    /// Somebody poked. In NORMAL, PRIMARY_ONLY and SECONDARY_ONLY `mid` is now the last good price; `recorded`: it was written to the
-    /// ring.
+    /// Somebody poked. In NORMAL, PRIMARY_ONLY and SECONDARY_ONLY `mid` is now the last good price, unless that is of newer data;
+    /// `recorded`: it was written to the ring.
     event Poked(FeedId indexed feed, PriceState state, uint8 gates, uint256 mid, bool recorded);
     /// The breaker is latched. `c` and `p` are 0 when their source is BROKEN, `twap` when the ring is unfit.
     event Tripped(FeedId indexed feed, TripReason reason, uint256 c, uint256 p, uint256 twap);
@@ -197,7 +204,7 @@ interface IPriceOracle {
     /// @return mid what the price is.
     /// @return lo lower bound of the band.
     /// @return hi upper bound of the band.
-    /// @return updatedAt time of the data behind `mid`.
+    /// @return updatedAt time of the data behind `mid`; never in the future.
     /// @return state what the sources are worth. Warning: look at it and at the gates before using a price.
     /// @return gates GATE_ bits.
     /// @dev Never reverts for a source's fault: only UnknownFeed, InsufficientGas.
@@ -215,10 +222,11 @@ interface IPriceOracle {
     /// @dev Keepers poke at least every 150 s, or the ring is not fit and SECONDARY_ONLY and TWAP_ONLY do not exist. In this order:
     /// latch (a greater reason replaces a lesser one and starts the evidence anew), else evidence while latched (below), last good
     /// price, ring, event.
-    /// Evidence while latched. DEVIATION, both OK: not apart(c, p, resetDev): + 1, once for each timestamp; apart: back to 0. JUMP,
-    /// Chainlink OK and updatedAt later than the last round seen: + 1 if not apart(c, price of that round, jump(seconds between the
-    /// two)), else back to 0, and rounds are counted from this one. (The round of the trip is the first one seen; if Chainlink was not
-    /// OK then, the next is.)
+    /// Evidence while latched, whatever the reason. `pokes`, both OK: not apart(c, p, resetDev): + 1, once for each timestamp (told
+    /// apart by its low 24 bits); apart: back to 0. `rounds`, Chainlink OK and updatedAt later than the last round seen: + 1 if not
+    /// apart(c, price of that round, jump(seconds between the two)), else back to 0, and rounds are counted from this one. (The round
+    /// of the trip is the first one seen; if Chainlink was not OK then, the next is.) WALKED := Chainlink OK, rounds 3 or more over
+    /// 300 s or more, from the round counted from to the last one.
     /// Reverts: UnknownFeed, InsufficientGas.
     function poke(FeedId feed) external;
 
@@ -233,12 +241,12 @@ interface IPriceOracle {
     function updateFee(bytes[] calldata data) external view returns (uint256 fee);
 
     /// @notice Take the latch off. Pokes first, so what that poke sees counts.
-    /// @dev DEVIATION: cooldown over; both OK and not apart(c, p, resetDev), now and at 2 earlier pokes of other timestamps (evidence
-    /// 3).
-    /// JUMP: both OK and not apart(c, p, resetDev); or Chainlink OK, evidence 3 or more over 300 s or more (from the round counted from
-    /// to the last one), and Pyth not contradicting: not OK, or not apart(c, p, softDev).
+    /// @dev DEVIATION: cooldown over; and both OK and not apart(c, p, resetDev), now and at 2 earlier pokes of other timestamps (pokes 3
+    /// or more), or Pyth not OK now and WALKED: Chainlink alone while Pyth rests.
+    /// JUMP: both OK and not apart(c, p, resetDev); or WALKED, and Pyth not contradicting: not OK, or not apart(c, p, softDev).
     /// SANITY: never. The timelock may reset any latch at any time; a condition that still holds keeps the state TRIPPED.
-    /// Then lastGood = the mid that holds without a jump test, if the state without it is NORMAL, PRIMARY_ONLY or SECONDARY_ONLY.
+    /// Then lastGood = the mid that holds without a jump test, and lastGoodAt = its midAt, however old, if the state without it is NORMAL,
+    /// PRIMARY_ONLY or SECONDARY_ONLY.
     /// Reverts: UnknownFeed, InsufficientGas, NotTripped, ResetNotDue.
     function reset(FeedId feed) external;
 
@@ -267,9 +275,10 @@ interface IPriceOracle {
 
     /// @notice Let a feed's prices come from elsewhere, and poke it.
     /// @dev Self-test: decimals and description are as expected; the new Chainlink is OK and the new sequencer feed answers and says
-    /// up; c is within 500 bps of the present mid.
+    /// up; c is within 500 bps of the present mid. With another pythId both sources must be OK and AGREE.
     /// Where there is no present price (FROZEN, TRIPPED) that mid is the last good price, which may be far from today's: then both
-    /// sources must be OK and AGREE, and c within max(500, jump(now - lastGoodAt)) bps of it. A latch stays, a new one fails the test.
+    /// sources must be OK and AGREE, and c within max(500, jump(max(0, clAt - lastGoodAt))) bps of it. A latch stays, a new one fails the
+    /// test.
     /// Reverts: NotTimelock, UnknownFeed, and as addFeed, PriceMoved.
     function replaceFeed(
         FeedId feed,

@@ -33,6 +33,8 @@ interface IRiskManager {
     error NotLiquidatable(AccountId account, MarketId market, int256 equityWad, uint256 mmWad);
     error OwnLiquidation(AccountId account);
     error TooManyAccounts(uint256 have, uint256 max);
+    /// A batch's account at `index` is not greater than the one before it.
+    error NotAscending(uint256 index);
 
     /* BY ANYONE */
 
@@ -43,6 +45,7 @@ interface IRiskManager {
     function liquidate(AccountId account, MarketId market, AccountId liquidator) external returns (int256 size);
 
     /// @notice The same for many accounts in one market, at most 200; healthy ones are skipped.
+    /// @param accounts strictly ascending, so that none is there twice.
     /// @return done how many lost something.
     function liquidateBatch(
         AccountId[] calldata accounts,

@@ -17,7 +17,13 @@ interface IVaultModule {
     /* EVENTS */
 
     /// A trade against the vault; `quotePico` is what was paid (-) or received.
-    event Traded(AccountId indexed account, MarketId indexed market, int256 sizeLots, int256 quotePico, uint256 feePico);
+    event Traded(
+        AccountId indexed account,
+        MarketId indexed market,
+        int256 sizeLots,
+        int256 quotePico,
+        uint256 feePico
+    );
     event LiquidityAdded(AccountId indexed account, uint256 amountWad, uint256 shares);
     /// `shares` may be claimed from `from` to `until`; 0: the request is withdrawn.
     event ClaimRequested(AccountId indexed account, uint256 shares, uint40 from, uint40 until);

@@ -82,8 +82,8 @@ struct FeedSources {
 /// A feed's limits. In brackets: the bounds in code.
 struct FeedParams {
     uint24 clMaxStale; // greatest age of a Chainlink answer [60 s .. 25 h]
-    uint16 clDeviation; // bps by which the aggregator lets the price move before it answers anew: half-width of its band [1 .. 500]
-    uint16 softDev; // bps up to which the sources agree [1 .. 499]
+    uint16 clDeviation; // bps by which the aggregator lets the price move before it answers anew: half-width of its band [1 .. 499]
+    uint16 softDev; // bps up to which the sources agree [clDeviation .. 499]
     uint16 hardDev; // bps above which the breaker trips [softDev + 1 .. 1,000]
     uint16 resetDev; // bps up to which agreement counts towards a reset [1 .. softDev]
     uint16 pyMaxStale; // greatest age of a Pyth price [1 s .. 1 h]
@@ -91,7 +91,7 @@ struct FeedParams {
     uint8 pyMaxAhead; // greatest lead of a Pyth price over the block [0 .. 60 s]
     uint16 maxConf; // bps of the price, greatest confidence of a Pyth price [1 .. 500]
     uint16 maxConfOpen; // the same for opening [1 .. maxConf]
-    uint16 jumpBase; // bps by which a price may differ from the last good one at once [1 .. 2,500]
+    uint16 jumpBase; // bps by which a price may differ from the last good one at once [clDeviation + softDev .. 2,500]
     uint16 jumpSlope; // bps more for each √second [0 .. 100]
     uint16 jumpCap; // bps at most [jumpBase .. 5,000]
     uint16 twapWindow; // seconds averaged [60 s .. 1 h]
@@ -124,15 +124,15 @@ struct Reading {
     uint256 pyAt; // publish time; 0 if BROKEN
     uint256 twap; // over twapWindow; 0 unless ringFit
     uint256 mid;
-    uint256 midAt; // time of the data behind mid
+    uint256 midAt; // time of the data behind mid; never in the future
     uint256 lo; // the band: CLOSE
     uint256 hi;
     uint256 openLo; // the strict band, contains the band: OPEN and WITHDRAW
     uint256 openHi;
     uint256 liqLo; // the favourable band, contains the band: LIQUIDATE
     uint256 liqHi;
-    uint256 lastGood; // mid at the last poke in NORMAL, PRIMARY_ONLY or SECONDARY_ONLY
-    uint256 lastGoodAt;
+    uint256 lastGood; // the newest mid that a poke saw in NORMAL, PRIMARY_ONLY or SECONDARY_ONLY
+    uint256 lastGoodAt; // time of the data behind it
 }
 
 /// All that a reader of prices needs, from one call. Valuation form: where nobody can price (FROZEN, TRIPPED unless the sources agree)
@@ -155,14 +155,16 @@ struct Quote {
 /// What the contract remembers of a feed.
 struct FeedMemo {
     uint256 lastGood;
-    uint40 lastGoodAt;
+    uint40 lastGoodAt; // time of the data behind lastGood
     uint40 pausedUntil;
     TripReason latch; // NONE unless the breaker is latched
     uint40 trippedAt; // this and what follows up to `lastPrice` is meaningful while latched
-    uint8 evidence; // towards a reset; DEVIATION: agreeing pokes; JUMP: Chainlink rounds in line (255 is 255 or more)
-    uint40 since; // JUMP: updatedAt of the round the rounds are counted from
-    uint40 lastAt; // DEVIATION: time of the last agreeing poke; JUMP: updatedAt of the last round seen
-    uint256 lastPrice; // JUMP: price of that round
+    uint8 pokes; // evidence towards a reset: agreeing pokes (255 is 255 or more)
+    uint24 pokedAt; // low 24 bits of the time of the last one that was counted; for nothing but to count a second once
+    uint8 rounds; // evidence towards a reset: Chainlink rounds in line (255 is 255 or more)
+    uint40 since; // updatedAt of the round the rounds are counted from
+    uint40 lastAt; // updatedAt of the last round seen
+    uint256 lastPrice; // price of that round
     uint8 head; // index of the ring's newest observation
     uint8 count; // observations in the ring, at most 128
     uint40 gapAt; // the ring has no gap since this time

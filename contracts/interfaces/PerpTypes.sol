@@ -33,7 +33,7 @@ struct RiskParams {
     uint32 im; // ppm of notional [10,000 .. 1,000,000]
     uint16 kappa; // bps: maintenance as a share of initial margin [5,000 .. 9,000; 6,000 where slope > 0]
     uint32 slope; // ppm per 1,000,000 USD of notional [0 .. 1,000,000]
-    uint32 imMax; // ppm [im .. 1,000,000]
+    uint32 imMax; // ppm [im .. 1,000,000; where slope > 0 also kappa · (2 · imMax - im) <= 99 %]
     uint32 penalty; // ppm of what is liquidated [1 .. ⅔ of maintenance margin]
     uint32 impactNotional; // USD of trades that count as one whole premium sample [1 ..]
 }
@@ -54,7 +54,7 @@ struct LimitParams {
     uint32 maxRate; // ppm: greatest funding of one interval [1 .. (im - mm) / 4]
     uint16 interval; // s between two fundings [900 .. 28,800]
     uint16 band; // ppm: how far signed prices may be from mid [1 .. 50,000]
-    uint16 minFee; // US cents: what a liquidation pays a keeper at least
+    uint16 minFee; // US cents: what an absorption pays a keeper at least [0 .. half the maintenance margin of minNotional]
     uint72 openCap; // lots of net new open interest in ten minutes while one source prices the market
     uint32 vaultShare; // ppm of the vault's value that it may carry of this market [0 .. 1,000,000]
     uint72 maxOi; // lots of open interest

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from clearing.spec.oracle_types import FeedParams, FeedSources
+from clearing.spec.oracle_types import FeedParams, FeedSources, PriceState, TripReason
 from clearing.spec.units import Address
 from tests.harness.actors import Actors, actors
 from tests.harness.contract import Contract
@@ -15,7 +15,7 @@ from tests.harness.oracle import FEED, PYTH_ID
 from tests.harness.puppet import words
 from tests.harness.revm import Revm
 
-__all__ = ["AMPLE_GAS", "NAME", "Market", "Mode", "market_with_a_feed"]
+__all__ = ["AMPLE_GAS", "NAME", "PRICE_E8", "Market", "Mode", "market_with_a_feed"]
 
 AMPLE_GAS: Final = 20_000_000
 NAME: Final = "ETH / USD"
@@ -59,10 +59,10 @@ class Market:
         """Let Chainlink answer as of now."""
         self.aggregator.send("transmit", price_e8, sender=self.keeper)
 
-    def update(self, price_e8: int = PRICE_E8) -> bytes:
+    def update(self, price_e8: int = PRICE_E8, pyth_id: bytes = PYTH_ID) -> bytes:
         """Return update data with one price as of now."""
         at, conf = self.chain.now, price_e8 // 10_000
-        head = words(32, 1, int.from_bytes(PYTH_ID, "big"))
+        head = words(32, 1, int.from_bytes(pyth_id, "big"))
         return head + words(price_e8, conf, -8, at, at - 1, price_e8, conf)
 
     def hear(self) -> None:
@@ -70,6 +70,16 @@ class Market:
         self.transmit()
         fee = self.pyth.read("getUpdateFee", [self.update()])
         self.pyth.send("updatePriceFeeds", [self.update()], sender=self.keeper, value=fee)
+
+    def deliver(self, data: bytes) -> None:
+        """Let anybody pay for an update and poke, as a keeper does, or an attacker."""
+        fee = self.pyth.read("getUpdateFee", [data])
+        self.oracle.send("updateAndPoke", [data], [FEED], sender=self.keeper, value=fee)
+
+    def state(self) -> tuple[TripReason, PriceState]:
+        """Return what is latched, and the state."""
+        latch = self.oracle.read("memoOf", FEED)[3]
+        return TripReason(latch), PriceState(self.oracle.read("getPrice", FEED)[4])
 
     def memo(self) -> object:
         """What the oracle stores of the feed."""

@@ -111,7 +111,9 @@ def test_replace__at_another_price__is_refused(
 
 
 NEIGHBOURS = {
-    "soft_dev": {"reset_dev": 1, "hard_dev": 1_000},
+    "cl_deviation": {"soft_dev": 499, "hard_dev": 1_000, "jump_base": 2_500, "jump_cap": 5_000},
+    "soft_dev": {"reset_dev": 1, "hard_dev": 1_000, "jump_base": 2_500, "jump_cap": 5_000},
+    "jump_base": {"jump_cap": 5_000},
     "py_max_stale": {"py_open_stale": 0},
     "max_conf": {"max_conf_open": 1},
     "twap_window": {"twap_max_gap": 30, "twap_min_obs": 2},

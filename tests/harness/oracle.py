@@ -185,7 +185,7 @@ def deploy_oracle(chain: Revm | None = None) -> OracleRig:
 
 _READING = attrgetter(*(field.name for field in fields(Reading)))
 _MEMO = attrgetter(*(field.name for field in fields(FeedMemo)))
-_TRIP_WORDS: Final = slice(4 * WORD, 9 * WORD)
+_TRIP_WORDS: Final = slice(4 * WORD, 11 * WORD)
 """trippedAt to lastPrice, which mean nothing while nothing is latched."""
 
 

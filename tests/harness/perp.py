@@ -1,4 +1,4 @@
-"""The perpetual swaps on one embedded chain: real oracle, engine and modules; aggregators are puppets."""
+"""The perpetual swaps on one embedded chain: all contracts are real but the aggregators."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ LIMIT: Final[dict[str, int]] = {
     "maxRate": 10_000,
     "interval": 3_600,
     "band": 50_000,
-    "minFee": 100,
+    "minFee": 25,
     "openCap": 10_000 * LOT,
     "vaultShare": 1_000_000,
     "maxOi": 1_000_000 * LOT,
@@ -120,6 +120,11 @@ class PerpRig:
         update = head + words(e8, conf, -E8, now, now - 1, e8, conf)
         self.pyth.send("updatePriceFeeds", [update], sender=self.roles.outsider)
 
+    def calm(self, market: int) -> None:
+        """Let the timelock take a latch off, if there is one."""
+        if self.oracle.read("memoOf", FEEDS[market])[3]:
+            self.oracle.send("reset", FEEDS[market], sender=self.roles.timelock)
+
     def wait(self, seconds: int) -> None:
         """Let time pass."""
         self.chain.warp(self.chain.now + seconds)
@@ -164,7 +169,9 @@ class PerpRig:
         return (
             tuple(self.engine.read("accountOf", i) for i in range(accounts)),
             tuple(
-                self.engine.read("positionOf", i, m) for i in range(accounts) for m in range(markets)
+                self.engine.read("positionOf", i, m)
+                for i in range(accounts)
+                for m in range(markets)
             ),
             tuple(self.engine.read("peekContext", 0, m)[1:7] for m in range(markets)),
             self.token.read("balanceOf", self.engine.address),
@@ -177,9 +184,7 @@ def deploy_perp(chain: Revm | None = None, *, vault_usd: int = 10_000_000) -> Pe
     roles = actors()
     made = roles.deployer
     pyth = chain.deploy("MockPyth", 0, 0, sender=made)
-    oracle = chain.deploy(
-        "PriceOracle", pyth.address, roles.timelock, roles.guardian, sender=made
-    )
+    oracle = chain.deploy("PriceOracle", pyth.address, roles.timelock, roles.guardian, sender=made)
     token = chain.deploy("MockERC20", "USD Coin", "USDC", 6, sender=made)
     bounds = chain.deploy("MarketBounds", sender=made)
     parties = (bounds.address, oracle.address, roles.timelock, roles.guardian)

@@ -23,7 +23,6 @@ from clearing.spec.perp_doors import (
     withdraw,
 )
 from clearing.spec.perp_ledger import (
-    FIRST_OWNED,
     Account,
     Ledger,
     Market,
@@ -33,22 +32,24 @@ from clearing.spec.perp_ledger import (
     position_of,
     tick,
 )
+from clearing.spec.perp_margin import listed
 from clearing.spec.perp_risk import liquidate
 from clearing.spec.perp_types import (
+    FIRST_OWNED,
     Funding,
     Kind,
     LimitParams,
+    MarketStatus,
     Pause,
     Premium,
     Purpose,
     RiskParams,
-    RiskPhase,
     TradeParams,
 )
 from clearing.spec.perp_units import PICO_TO_WAD
-from clearing.spec.perp_vault import trade
+from clearing.spec.perp_vault import Ask, trade
 from clearing.spec.types import ZERO_ADDRESS
-from clearing.spec.units import Address
+from clearing.spec.units import Address, div_ceil
 from tests.harness.errors import Refused
 from tests.harness.oracle import ACCEPTED, Divergence
 from tests.harness.perp import FAR, FEEDS, LIMIT, RAW, RISK, TRADE, VAULT, PerpRig
@@ -74,14 +75,17 @@ class PerpTwin:
         self.nav = rig.vault.read("navTaken")[0]
         accounts = {i: Account(ZERO_ADDRESS) for i in range(FIRST_OWNED)}
         risk = RiskParams(*RISK.values())
-        market = Market(
-            trade=TradeParams(*TRADE.values()),
-            risk=RiskPhase(risk, risk, 0),
-            limit=LimitParams(*LIMIT.values()),
-            funding=Funding(0, 0, START, 0),
-            premium=Premium(),
-        )
-        self.model = Ledger(accounts, {0: market, 1: market})
+        markets = {
+            market: Market(
+                trade=TradeParams(feed, *TRADE.values()),
+                risk=listed(risk, MarketStatus.LIVE, 0),
+                limit=LimitParams(*LIMIT.values()),
+                funding=Funding(0, 0, START, 0),
+                premium=Premium(0, 0, 0, 0, 0, 0, 0),
+            )
+            for market, feed in enumerate(FEEDS)
+        }
+        self.model = Ledger(accounts, markets)
         held = rig.cash(VAULT)
         self.model, _ = deposit(self.model, rig.roles.outsider, VAULT, held // SCALE, SCALE)
         self.check()
@@ -98,8 +102,8 @@ class PerpTwin:
 
     def quote(self, market: int) -> Quote:
         """Return what the oracle says of one market."""
-        *prices, degraded, state, gates = self.rig.oracle.read("peekQuote", FEEDS[market])
-        return Quote(*prices, degraded, PriceState(state), Gate(gates))
+        said = self.rig.oracle.read("peekQuote", FEEDS[market])
+        return replace(Quote(*said), state=PriceState(said[-2]), gates=Gate(said[-1]))
 
     # CALLS
 
@@ -161,7 +165,9 @@ class PerpTwin:
             after, _, effects = tick(self.model, market, self.quotes, self.now)
             return after, effects
 
-        return self._both(self.rig.engine, "tickFunding", (market,), self.rig.roles.outsider, ticked)
+        return self._both(
+            self.rig.engine, "tickFunding", (market,), self.rig.roles.outsider, ticked
+        )
 
     def collect(self, market: int) -> str:
         """Collect fees."""
@@ -182,11 +188,7 @@ class PerpTwin:
             sender,
             lambda: trade(
                 self.model,
-                sender,
-                account,
-                market,
-                size,
-                limit,
+                Ask(sender, account, market, size, limit),
                 self.nav,
                 self.quotes,
                 self.now,
@@ -241,7 +243,7 @@ class PerpTwin:
         """Set a market's pause mask; the specification has no governance, so it is put in place."""
         self.rig.engine.send("setPause", market, mask, sender=self.rig.roles.timelock)
         after, look, _ = tick(self.model, market, self.quotes, self.now)
-        stored = replace(look.market, pause=Pause(mask))
+        stored = replace(look.market, risk=replace(look.market.risk, pause=Pause(mask)))
         self.model = replace(after, markets={**after.markets, market: stored})
         self.check()
         return ACCEPTED
@@ -255,7 +257,8 @@ class PerpTwin:
         model: Callable[[], tuple[Ledger, Effects]],
     ) -> str:
         expected: SpecError | None = None
-        after, effects = self.model, ()
+        after = self.model
+        effects: Effects = ()
         try:
             after, effects = model()
         except SpecError as refusal:
@@ -271,9 +274,7 @@ class PerpTwin:
         if expected is not None:
             self._fail(f"{name}{args} is accepted, specification: {expected!r}")
 
-        told = [
-            (log.event, log.args) for log in logs if log.emitter != self.rig.token.address
-        ]
+        told = [(log.event, log.args) for log in logs if log.emitter != self.rig.token.address]
         wanted = [(type(event).__name__, astuple(event)) for event in events_of(effects)]
         if told != wanted:
             self._fail(f"{name}{args} told {told}, specification: {wanted}")
@@ -327,8 +328,8 @@ class PerpTwin:
         expected = (
             (mine.funding.f_long, mine.funding.f_short, mine.funding.funded_at),
             mine.funding.rate,
-            mine.open_interest,
-            mine.fees,
+            mine.oi.open_interest,
+            mine.oi.fees,
             look.pi,
             position_of(self.model, VAULT, market).size,
             position_of(self.model, 4, market).size,
@@ -344,11 +345,11 @@ class PerpTwin:
             held = [position_of(model, account, market) for account in model.accounts]
             assert sum(p.size for p in held) == 0, "PERP-01: sizes sum to zero"
             longs = sum(max(0, p.size) for p in held)
-            assert longs == stored.open_interest, "PERP-02: open interest is the sum of longs"
-            owed += stored.fees * PICO_TO_WAD
+            assert longs == stored.oi.open_interest, "PERP-02: open interest is the sum of longs"
+            owed += stored.oi.fees * PICO_TO_WAD
             for p in held:
                 index = stored.funding.f_long if p.size > 0 else stored.funding.f_short
-                owed += p.quote * PICO_TO_WAD + -(p.size * (index - p.index) // 100)
+                owed += p.quote * PICO_TO_WAD - div_ceil(p.size * (index - p.index), 100)
         owed += sum(account.cash for account in model.accounts.values())
         tokens = self.rig.token.read("balanceOf", self.rig.engine.address) * SCALE
         assert owed <= tokens, f"PERP-03: tokens cover what is owed: {tokens} and {owed}"

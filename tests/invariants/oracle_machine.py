@@ -20,6 +20,7 @@ from clearing.spec.oracle_types import (
     Action,
     FeedParams,
     FeedSources,
+    Grade,
     PriceState,
     Purpose,
     TripReason,
@@ -53,6 +54,8 @@ STORMS: Final = 24
 STEPS_IN_STORM: Final = 8
 LONG_STORM: Final = 60
 NAME: Final = "A / USD"
+OTHER_PYTH_ID: Final = b"\x2d" * 32
+"""The puppet of Pyth answers the same, whatever it is asked for."""
 ACTIONS: Final = tuple(Action)
 PURPOSES: Final = tuple(Purpose)
 FULL: Final = 128
@@ -238,9 +241,10 @@ class OracleMachine:
     def _reset(self) -> None:
         roles = self._rig.roles
         sender = roles.timelock if self._rng.random() < 0.2 else roles.outsider
-        reason = self.twin.feed.latch.reason
+        reason, grade = self.twin.feed.latch.reason, self.twin.reading.py_grade
         name = "reset by the timelock" if sender == roles.timelock else "reset"
-        self._count(f"{name} of {reason.name}", self.twin.reset(sender))
+        rests = "" if grade is Grade.OK else " while Pyth rests"
+        self._count(f"{name} of {reason.name}{rests}", self.twin.reset(sender))
 
     def _govern(self) -> None:
         rng, twin, roles = self._rng, self.twin, self._rig.roles
@@ -284,6 +288,7 @@ class OracleMachine:
             cl_feed=aggregator.address,
             sequencer=rng.choice((sequencer.address, sequencer.address, ZERO_ADDRESS)),
             cl_decimals=rng.choice((feed.sources.cl_decimals,) * 9 + (19,)),
+            pyth_id=rng.choice((feed.sources.pyth_id,) * 3 + (PYTH_ID, OTHER_PYTH_ID)),
         )
         report = self._weather.draw_in(rng.choice(CLIMATES), feed, twin.now, twin.reading.twap)
         if rng.random() < 0.6:
@@ -299,6 +304,8 @@ class OracleMachine:
         params = rng.choice((feed.params, feed.params, self._other_params()))
         latched = feed.latch.reason is not TripReason.NONE
         name = "replaceFeed of a latched feed" if latched else "replaceFeed"
+        if sources.pyth_id != feed.sources.pyth_id:
+            name += " with another Pyth id"
         self._count(name, twin.replace_feed(sender, Listing(sources, params, NAME)))
 
     def _count(self, what: str, verdict: str) -> None:

@@ -102,14 +102,16 @@ def draw_params(rng: Random, around: int) -> FeedParams:
             )
         )
 
-    soft, max_conf, base = among(1, 499), among(1, 500), among(1, 2_500)
+    step, max_conf = among(1, 499), among(1, 500)
+    soft = among(step, 499)
+    base = among(step + soft, 2_500)
     window, py_max_stale, grace_open = among(60, 3_600), among(1, 3_600), among(0, 43_200)
     e8 = max(1, around // SANITY_SCALE)
     tight = (max(1, e8 // 2), min(MAX_SANITY_E8, e8 * 2 + 1))
     sanity_min, sanity_max = rng.choice(((1, MAX_SANITY_E8), tight))
     return FeedParams(
         cl_max_stale=among(60, 90_000),
-        cl_deviation=among(1, 500),
+        cl_deviation=step,
         soft_dev=soft,
         hard_dev=among(soft + 1, 1_000),
         reset_dev=among(1, soft),
@@ -180,11 +182,11 @@ class Weather:
                 self._noise_price(now),
                 self._noise_sequencer(now),
             )
-        c, p = self._two_prices(climate, base, feed, now, twap)
-        latest = self._latest(
-            self._chainlink_unit(c), now - self._age(params.cl_max_stale, ok=True)
-        )
-        pyth = self._pyth_ok(p, params, now)
+        round_at = now - self._age(params.cl_max_stale, ok=True)
+        measured_at = now if climate is Climate.SECONDARY else round_at
+        c, p = self._two_prices(climate, base, feed, measured_at, twap)
+        latest = self._latest(self._chainlink_unit(c), round_at)
+        pyth = self._pyth_ok(p, params, now, round_at)
         if climate is Climate.WALK:
             return self._walk(feed, now)
         if climate is Climate.PRIMARY:
@@ -212,7 +214,7 @@ class Weather:
             saying(feed.sources.cl_decimals),
             self._pyth_not_ok(c, feed.params, now)
             if is_out
-            else self._pyth_ok(c, feed.params, now),
+            else self._pyth_ok(c, feed.params, now, now),
             self._up(now, 10**6),
         )
 
@@ -227,10 +229,11 @@ class Weather:
         return self._rng.choice([self.truth, self.truth, feed.last_good or self.truth])
 
     def _two_prices(
-        self, climate: Climate, base: int, feed: Feed, now: int, twap: int
+        self, climate: Climate, base: int, feed: Feed, at: int, twap: int
     ) -> tuple[int, int]:
+        """Return what both say of the time `at`, from which a jump is measured."""
         rng, q = self._rng, feed.params
-        jump = jump_bps(q, max(0, now - feed.last_good_at))
+        jump = jump_bps(q, max(0, at - feed.last_good_at))
         match climate:
             case Climate.AGREED:
                 other = self._apart(base, rng.choice((0, q.reset_dev, q.reset_dev, q.soft_dev)))
@@ -338,19 +341,22 @@ class Weather:
         raw = min(INT64_MAX, wad // 10 ** (WAD_DIGITS + self.shape.expo))
         return price(raw, conf, self.shape.expo, max(0, at))
 
-    def _pyth_ok(self, wad: int, params: FeedParams, now: int) -> Speech:
+    def _pyth_ok(self, wad: int, params: FeedParams, now: int, round_at: int) -> Speech:
+        """Return a price that is as old as allowed, or about as old as may still accuse a round."""
         rng = self._rng
         raw = min(INT64_MAX, wad // 10 ** (WAD_DIGITS + self.shape.expo))
-        at = now + rng.choice(
+        at = rng.choice(
             (
-                0,
-                0,
-                1,
-                params.py_max_ahead,
-                -params.py_open_stale,
-                -params.py_open_stale - 1,
-                -params.py_max_stale,
-                -rng.randint(0, params.py_max_stale),
+                now,
+                now,
+                now + 1,
+                now + params.py_max_ahead,
+                now - params.py_open_stale,
+                now - params.py_open_stale - 1,
+                now - params.py_max_stale,
+                now - rng.randint(0, params.py_max_stale),
+                round_at - params.py_max_ahead,
+                round_at - params.py_max_ahead - 1,
             )
         )
         conf = self._conf(raw, rng.choice((0, 0, params.max_conf_open, params.max_conf)))

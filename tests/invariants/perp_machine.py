@@ -11,8 +11,8 @@ from random import Random
 from typing import Final
 
 from clearing.spec.perp_book import Leg, Sample
-from clearing.spec.perp_ledger import FIRST_OWNED, INSURANCE, VAULT, health_of, position_of
-from clearing.spec.perp_types import Purpose
+from clearing.spec.perp_ledger import health_of, position_of
+from clearing.spec.perp_types import FIRST_OWNED, INSURANCE, VAULT, Purpose
 from clearing.spec.units import WAD, Address
 from tests.harness.actors import key_of
 from tests.harness.perp import LOT, PRICES_E8, PerpRig
@@ -162,6 +162,8 @@ class PerpMachine:
         if self.random.random() < 0.8:
             for market in (0, 1):
                 self.rig.set_price(market, self.prices[market])
+        for market in (0, 1):
+            self.rig.calm(market)
         return self.twin.quote(0).state.name
 
     def deposit(self) -> str:

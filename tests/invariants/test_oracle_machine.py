@@ -11,8 +11,16 @@ import os
 
 import pytest
 
-from clearing.spec import oracle_actions, oracle_bands, oracle_breaker, oracle_ring, oracle_state
+from clearing.spec import (
+    oracle,
+    oracle_actions,
+    oracle_bands,
+    oracle_breaker,
+    oracle_ring,
+    oracle_state,
+)
 from clearing.spec.oracle_math import Band
+from clearing.spec.oracle_types import Grade, Reading
 from tests.invariants.oracle_runner import run, unseen
 
 IS_AUDIT = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
@@ -28,6 +36,10 @@ def test_machine__random_sources_times_and_actions__contract_is_the_specificatio
     assert report.failure is None, report.failure
     if IS_AUDIT:
         assert not unseen(report.seen)
+
+
+def _is_ok(reading: Reading) -> bool:
+    return reading.cl_grade is Grade.OK
 
 
 FAULTS = {
@@ -49,6 +61,14 @@ FAULTS = {
     ),
     "two agreeing pokes are enough": (oracle_breaker, "AGREEING_POKES", 2),
     "two calm rounds are enough": (oracle_breaker, "CALM_ROUNDS", 2),
+    "Pyth alone leads out": (oracle_breaker, "_is_left_alone", lambda _latch, _look: False),
+    "one poke of a second is forgotten": (oracle_breaker, "SECONDS_TOLD_APART", 2**8),
+    "a price of any time accuses": (oracle_state, "is_contemporary", lambda _look: True),
+    "a new Pyth id is not asked for": (
+        oracle,
+        "_can_replace",
+        lambda reading, **_: _is_ok(reading),
+    ),
     "the ring forgets nothing": (oracle_ring, "CAPACITY", 129),
     "a valuation is 9 % away": (oracle_bands, "FALLBACK_BPS", 900),
     "everything is allowed": (oracle_actions, "is_allowed", lambda _reading, _action: True),

@@ -59,8 +59,6 @@ class Judge:
         p = reading.p if reading.py_grade is Grade.OK else None
         if reading.trip > self.reason:
             self.reason, self.tripped_at, self.looks = reading.trip, now, []
-            if self.reason is not TripReason.JUMP:
-                return
         self.looks.append((now, reading.cl_at, c, p))
 
     def is_due(self, now: int) -> bool:
@@ -69,7 +67,9 @@ class Judge:
         is_close = c is not None and p is not None and not is_apart(c, p, LIMITS.reset_dev)
         if self.reason is TripReason.DEVIATION:
             is_over = now - self.tripped_at >= LIMITS.cooldown
-            return is_close and is_over and self.agreed() >= POKES_NEEDED
+            is_agreed = is_close and self.agreed() >= POKES_NEEDED
+            is_left_alone = c is not None and p is None and self.has_walked()
+            return is_over and (is_agreed or is_left_alone)
         if self.reason is TripReason.JUMP:
             is_against = c is not None and p is not None and is_apart(c, p, LIMITS.soft_dev)
             return is_close or (c is not None and not is_against and self.has_walked())
@@ -193,12 +193,14 @@ class Life:
             name = None
         if name is not None:
             assert name == ("ResetNotDue" if is_tripped else "NotTripped"), "ORA-14"
-            assert not (is_tripped and is_due), "ORA-15"
+            is_jump = judge.reason is TripReason.JUMP
+            assert not (is_tripped and is_due), "ORA-15" if is_jump else "ORA-26"
             return
         assert is_tripped, "ORA-14"
         assert is_due, "ORA-14"
         who = "timelock" if sender == TIMELOCK else "anybody"
         self.seen[f"{judge.reason.name} reset by {who}"] += 1
+        self.seen[f"{judge.reason.name} reset by {who}, Pyth resting"] += judge.looks[-1][3] is None
         self.judge = Judge()
 
     def govern(self) -> None:

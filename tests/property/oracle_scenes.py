@@ -44,15 +44,16 @@ def _between(least: int, greatest: int) -> st.SearchStrategy[int]:
 @st.composite
 def drawn_limits(draw: st.DrawFn) -> FeedParams:
     """Draw limits within their bounds in code; sanity bounds stay out of the way."""
-    soft = draw(_between(1, 499))
+    step = draw(_between(1, 499))
+    soft = draw(_between(step, 499))
     stale = draw(_between(1, HOUR_S))
     conf = draw(_between(1, 500))
-    base = draw(_between(1, 2_500))
+    base = draw(_between(step + soft, 2_500))
     window = draw(_between(60, HOUR_S))
     grace = draw(_between(0, 12 * HOUR_S))
     return FeedParams(
         cl_max_stale=draw(_between(60, 25 * HOUR_S)),
-        cl_deviation=draw(_between(1, 500)),
+        cl_deviation=step,
         soft_dev=soft,
         hard_dev=draw(_between(soft + 1, 1_000)),
         reset_dev=draw(_between(1, soft)),
@@ -140,18 +141,17 @@ def sequencers(params: FeedParams) -> st.SearchStrategy[SequencerAnswer | None]:
 
 @st.composite
 def latches(draw: st.DrawFn, price_wad: int) -> Latch:
-    """Draw no latch three times of four."""
-    reason = draw(st.sampled_from((TripReason.NONE,) * 9 + tuple(TripReason)[1:]))
+    """Draw no latch half of the time."""
+    reason = draw(st.sampled_from((TripReason.NONE,) * 3 + tuple(TripReason)[1:]))
     if reason is TripReason.NONE:
         return NOT_LATCHED
     tripped = NOW - draw(_between(1, 10_000))
-    fresh = Latch(reason, tripped, evidence=draw(_between(0, 5)))
-    if reason is TripReason.JUMP:
-        since = tripped - draw(_between(0, 1_000))
-        return replace(fresh, since=since, last_at=tripped, last_price=price_wad)
-    if reason is TripReason.DEVIATION and fresh.evidence:
-        return replace(fresh, last_at=NOW - 1)
-    return replace(fresh, evidence=0)
+    pokes, rounds = draw(_between(0, 5)), draw(_between(0, 5))
+    fresh = Latch(reason, tripped, pokes, (NOW - 1) % 2**24 if pokes else 0)
+    if draw(st.booleans()):
+        return fresh  # no round was seen
+    since = tripped - draw(_between(0, 1_000))
+    return replace(fresh, rounds=rounds, since=since, last_at=tripped, last_price=price_wad)
 
 
 @st.composite
@@ -200,7 +200,7 @@ def grades(aim: PriceState) -> st.SearchStrategy[tuple[Grade, Grade]]:
         case PriceState.TWAP_ONLY:
             return st.just((Grade.STALE, Grade.STALE))
         case PriceState.TRIPPED:
-            return st.tuples(st.just(Grade.OK), st.sampled_from(Grade))
+            return st.tuples(st.just(Grade.OK), st.sampled_from((Grade.OK,) * 5 + tuple(Grade)))
         case PriceState.FROZEN:
             return st.tuples(st.sampled_from((Grade.STALE, Grade.BROKEN)), doubtful)
 

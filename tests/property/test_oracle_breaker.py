@@ -39,7 +39,7 @@ def test_life__short__opens_as_its_reason_allows(rng, actions):
 
 
 def test_life__long__opens_as_its_reason_allows():
-    """[ORA-13] [ORA-14] [ORA-15] Each kind of reset and refusal is seen."""
+    """[ORA-13] [ORA-14] [ORA-15] [ORA-26] Each kind of reset and refusal is seen."""
     seen = live(range(FIRST_SEED, FIRST_SEED + LIVES))
 
     assert (
@@ -47,7 +47,9 @@ def test_life__long__opens_as_its_reason_allows():
             seen[each]
             for each in (
                 "DEVIATION reset by anybody",
+                "DEVIATION reset by anybody, Pyth resting",
                 "JUMP reset by anybody",
+                "JUMP reset by anybody, Pyth resting",
                 "SANITY reset by timelock",
                 "NotTripped",
                 "ResetNotDue",
@@ -59,7 +61,11 @@ def test_life__long__opens_as_its_reason_allows():
 
 
 def _no_count(latch, look):
-    return replace(latch, evidence=latch.evidence + 1, last_at=look.now)
+    return replace(latch, pokes=latch.pokes + 1)
+
+
+def _never(latch, look):
+    return False
 
 
 def _always_calm(look):
@@ -81,6 +87,9 @@ def _soft_is_calm(look):
         ("CALM_S", 200),
         ("CALM_S", 400),
         ("_with_agreement", _no_count),
+        ("_with_round", lambda latch, _: latch),
+        ("_is_left_alone", _never),
+        ("_is_left_alone", oracle_breaker._is_walked),
         ("_is_calm", _always_calm),
         ("_is_calm", _soft_is_calm),
         ("_is_contradicted", lambda _: False),
@@ -91,5 +100,5 @@ def test_life__rule_broken__is_noticed(monkeypatch, name, fault):
     """The judge is no copy: whatever rule is broken, it sees it."""
     monkeypatch.setattr(oracle_breaker, name, fault)
 
-    with pytest.raises(AssertionError, match=r"ORA-1[345]"):
+    with pytest.raises(AssertionError, match=r"ORA-(1[345]|26)"):
         live(range(2_000))

@@ -10,10 +10,11 @@ from clearing.spec.errors import SpecError
 from clearing.spec.oracle import Heard, Listing, Oracle, pause, poke_feed, replace_feed, reset
 from clearing.spec.oracle_actions import is_allowed, price_for, valuation_of
 from clearing.spec.oracle_events import Poked, Tripped
-from clearing.spec.oracle_feed import Feed, Latch, reading_of
+from clearing.spec.oracle_feed import NOT_LATCHED, Feed, Latch, reading_of
 from clearing.spec.oracle_math import is_apart, jump_bps
 from clearing.spec.oracle_sources import grade_chainlink, grade_pyth
 from clearing.spec.oracle_types import (
+    BPS,
     Action,
     ChainlinkAnswer,
     FeedParams,
@@ -172,6 +173,41 @@ def test_poke__again_in_the_same_second__changes_nothing(scene):
     assert not effects[0].recorded, "ORA-11"
 
 
+@given(scenes(), st.sampled_from((0, 1)))
+def test_poke__any_scene__leaves_the_ring_as_fit_as_it_was_within_the_second(scene, lacking):
+    """With just enough observations, or one too few, before it."""
+    feed = scene.feed
+    window = range(NOW - feed.params.twap_window, NOW)
+    least = max(2, sum(each.at in window for each in feed.ring.observations) + lacking)
+    feed = replace(feed, params=replace(feed.params, twap_min_obs=least))
+
+    after, _ = poke_feed(feed, FEED, scene.answers, NOW)
+
+    before, now = (reading_of(each, scene.answers, NOW) for each in (feed, after))
+    event(f"fit: {before.ring_fit}, written: {after.ring != feed.ring}")
+
+    assert (now.ring_fit, now.twap) == (before.ring_fit, before.twap), "ORA-11"
+
+
+@given(scenes(), st.integers(1, 100), st.integers(1, 3_000), booleans)
+def test_poke__pyth_from_before_chainlinks_round__latches_no_deviation(scene, older_s, more, is_up):
+    """However far it is off, and whoever delivers it."""
+    params = scene.feed.params
+    off = scene.price * (params.hard_dev + more) // BPS + 1
+    price = scene.price + off if is_up else scene.price * BPS // (BPS + params.hard_dev + more)
+    assume(price > 0)
+    pyth = PythAnswer(price, 0, -8, NOW - params.py_max_ahead - older_s)
+    said = replace(scene.answers, chainlink=ChainlinkAnswer(8, 7, scene.price, NOW), pyth=pyth)
+    reading = reading_of(scene.feed, said, NOW)
+    event(reading.state.name)
+
+    after, _ = poke_feed(scene.feed, FEED, said, NOW)
+
+    if scene.feed.latch.reason < TripReason.DEVIATION:
+        assert reading.trip < TripReason.DEVIATION, "ORA-24"
+        assert after.latch.reason < TripReason.DEVIATION, "ORA-24"
+
+
 @given(scenes())
 def test_poke__any_scene__latches_what_the_view_says(scene):
     reading = read(scene)
@@ -193,36 +229,112 @@ def test_poke__price_that_is_not_good__is_not_remembered(scene):
 
     after, _ = poke_feed(scene.feed, FEED, scene.answers, NOW)
 
-    if reading.state in good:
-        assert (after.last_good, after.last_good_at) == (reading.mid, NOW)
-    else:
-        assert after.last_good == scene.feed.last_good
+    held = (scene.feed.last_good, scene.feed.last_good_at)
+    is_newer = reading.mid_at >= scene.feed.last_good_at
+    accepted = (reading.mid, reading.mid_at) if reading.state in good and is_newer else held
+    assert (after.last_good, after.last_good_at) == accepted
+    assert reading.mid_at <= NOW
+    assert held[1] <= after.last_good_at <= NOW
     if not is_allowed(reading, Action.TWAP_RECORD):
         assert after.ring == scene.feed.ring
 
 
-@given(limits, prices_e8, prices_e8, st.lists(st.integers(60, 120), min_size=8, max_size=8))
-def test_jump__any_latched__an_honest_chainlink_alone_leads_out(params, price, before, gaps):
-    """It speaks at least every two minutes and walks by half of what is no jump."""
-    feed = Feed(
-        SOURCES,
-        params,
-        latch=Latch(TripReason.JUMP, NOW - 1),
-        last_good=before * 10**10,
-        last_good_at=NOW - 1,
-    )
+walks = st.lists(st.integers(60, 120), min_size=8, max_size=8)
+
+
+def walked_out(feed, price, gaps):
+    """Let Chainlink alone speak after each gap, then anybody reset; return the refusal or reading.
+
+    It speaks at least every two minutes and walks by half of what is no jump.
+    """
     now = NOW
     for gap in gaps:
         now += gap
-        price += price * params.jump_base // 20_000
+        price += price * feed.params.jump_base // 20_000
         answers = SourceAnswers(ChainlinkAnswer(8, 1, price, now), None, UP)
         feed, _ = poke_feed(feed, FEED, answers, now)
+    try:
+        after, _ = reset(oracle_of(feed), STRANGER, FEED, answers, now)
+    except SpecError as refused:
+        return refused.name
+    return reading_of(after.feeds[FEED], answers, now)
 
-    after, _ = reset(oracle_of(feed), STRANGER, FEED, answers, now)
 
-    reading = reading_of(after.feeds[FEED], answers, now)
+@given(limits, prices_e8, prices_e8, walks)
+def test_jump__any_latched__an_honest_chainlink_alone_leads_out(params, price, before, gaps):
+    latch = Latch(TripReason.JUMP, NOW - 1)
+    wad = before * 10**10
+    feed = Feed(SOURCES, params, latch=latch, last_good=wad, last_good_at=NOW - 1)
+
+    reading = walked_out(feed, price, gaps)
+
+    assert reading != "ResetNotDue", "ORA-15"
     assert reading.state is PriceState.PRIMARY_ONLY, "ORA-15"
     assert is_allowed(reading, Action.LIQUIDATE), "ORA-15"
+
+
+@given(limits, prices_e8, prices_e8, walks, booleans)
+def test_deviation__any_latched__an_honest_chainlink_alone_leads_out(
+    params, price, before, gaps, was_jump
+):
+    """Whether it began as a jump or not; its cooldown is over, and Pyth rests again."""
+    tripped_at = NOW - params.cooldown
+    first = Latch(TripReason.JUMP, tripped_at - 9) if was_jump else NOT_LATCHED
+    feed = Feed(
+        SOURCES, params, latch=first, last_good=before * 10**10, last_good_at=tripped_at - 9
+    )
+    accused = SourceAnswers(
+        ChainlinkAnswer(8, 1, price, tripped_at), PythAnswer(3 * price, 0, -8, tripped_at), UP
+    )
+    feed, _ = poke_feed(feed, FEED, accused, tripped_at)
+    assert feed.latch.reason is TripReason.DEVIATION
+
+    reading = walked_out(feed, price, gaps)
+
+    assert reading != "ResetNotDue", "ORA-26"
+    assert reading.state is PriceState.PRIMARY_ONLY, "ORA-26"
+    assert is_allowed(reading, Action.LIQUIDATE), "ORA-26"
+
+
+later_pokes = st.lists(st.integers(0, 59), min_size=1, max_size=3)
+rounds = st.lists(
+    st.tuples(st.integers(60, 4_000), st.sampled_from((0, 0, 1, 9)), booleans, later_pokes),
+    min_size=1,
+    max_size=5,
+)
+
+
+def first_jump(feed, moments):
+    """Poke each (round, delay) until one latches; return which, None if none."""
+    for answer, delay in moments:
+        answers = SourceAnswers(answer, None, UP)
+        feed, _ = poke_feed(feed, FEED, answers, answer.updated_at + delay)
+        if feed.latch.reason is not TripReason.NONE:
+            return answer
+    return None
+
+
+@given(limits, prices_e8, rounds, st.integers(0, 59), st.lists(st.integers(0, 59), max_size=3))
+def test_jump__whenever_somebody_pokes__the_same_round_is_one(params, price, steps, age, before):
+    """Nor does it matter how often, or whether an older round was seen in between.
+
+    Each round is as far from the one before as is no jump, or a little further.
+    """
+    feed = Feed(SOURCES, params, last_good=price * 10**10, last_good_at=NOW)
+    old = ChainlinkAnswer(8, 1, price, NOW - age)
+    at, told = NOW, []
+    for gap, beyond_bps, is_up, delays in steps:
+        at += gap
+        far = BPS + jump_bps(params, gap) + beyond_bps
+        price = max(1, price * far // BPS if is_up else -(-price * BPS // far))
+        told.append((ChainlinkAnswer(8, 1, price, at), sorted(delays)))
+    patient = [(old, age + delay) for delay in sorted(before)]
+    patient += [(answer, delay) for answer, delays in told for delay in delays]
+
+    prompt = first_jump(feed, [(answer, 0) for answer, _ in told])
+    event(f"jumps: {prompt is not None}")
+
+    assert first_jump(feed, patient) == prompt, "ORA-25"
 
 
 @given(scenes(), st.integers(0, 2**40 - 1))

@@ -113,7 +113,7 @@ abstract contract FeedAdmin is FeedKeeper {
         _apply(feed, f, m, r);
         // a latch may stay, a new one may not come
         if (r.state == TRIPPED && m.latch() == NONE) revert SelfTestFailed(PriceState(r.state), uint8(r.gates));
-        _requireSamePrice(feed, before, r);
+        _requireSamePrice(feed, before, r, sources.pythId != oldSources.pythId);
         _requireWorking(feed, r);
     }
 
@@ -150,17 +150,18 @@ abstract contract FeedAdmin is FeedKeeper {
         if (keccak256(bytes(have)) != keccak256(bytes(want))) revert WrongDescription(have, want);
     }
 
-    /// @dev The new Chainlink says what was said before; where nothing is said now, Pyth must confirm what has changed since then.
-    function _requireSamePrice(FeedId feed, Look memory before, Look memory r) private view {
+    /// @dev The new Chainlink says what was said before; where nothing is said now, Pyth must confirm what has changed since then. A new
+    /// Pyth id must confirm in any case: of an id that nobody knows nothing would be heard until somebody delivers it.
+    function _requireSamePrice(FeedId feed, Look memory before, Look memory r, bool newPyth) private view {
         uint256 want = before.mid;
         uint256 maxDev = REPLACE_DEV;
-        bool tested = r.clGrade == OK;
-        if (before.state == FROZEN || before.state == TRIPPED) {
+        bool blind = before.state == FROZEN || before.state == TRIPPED;
+        if (blind) {
             want = before.lastGood;
-            uint256 allowed = JumpRule.allowance(_slotOf(feed).rules, block.timestamp - before.lastGoodAt);
+            uint256 allowed = JumpRule.allowance(_slotOf(feed).rules, before.lastGoodAt, r.clAt);
             if (allowed > maxDev) maxDev = allowed;
-            tested = tested && r.agree && r.pyGrade == OK;
         }
+        bool tested = blind || newPyth ? r.agree && r.pyGrade == OK : r.clGrade == OK;
         if (!tested) revert SelfTestFailed(PriceState(r.state), uint8(r.gates));
         if (JumpRule.apart(r.c, want, maxDev)) revert PriceMoved(r.c, want, maxDev);
     }

@@ -71,13 +71,13 @@ abstract contract FeedBook is IPriceOracle {
         bool ringRead = PriceRules.needsRing(r);
         if (ringRead) _lookAtRing(r, f, m, rules);
         uint256 candidate = PriceRules.candidate(r, rules);
-        uint256 condition = PriceRules.tripCondition(r, candidate, bothOut, primary, rules, block.timestamp);
+        uint256 condition = PriceRules.tripCondition(r, candidate, bothOut, primary, guard, rules, block.timestamp);
         r.trip = condition > m.latch() ? condition : m.latch();
         uint256 state = PriceRules.state(r, candidate);
         r.state = state;
         if (!ringRead && (state == DIVERGED || state == TRIPPED)) _lookAtRing(r, f, m, rules);
 
-        PriceBounds.fill(r, primary, state == TWAP_ONLY ? f.ring.newestAt(m) : 0);
+        PriceBounds.fill(r, primary, state == TWAP_ONLY ? f.ring.newestAt(m) : 0, block.timestamp);
     }
 
     /// @dev Whether the price is out of its bounds.

@@ -71,15 +71,15 @@ abstract contract FeedKeeper is FeedBook {
         uint256 latch = m.latch();
         if (r.trip > latch) {
             m = m.latched(r.trip);
-            f.trip = TripEvidence.start(r, r.trip, block.timestamp);
+            f.trip = TripEvidence.start(r, block.timestamp);
             emit Tripped(feed, TripReason(r.trip), r.c, r.p, r.twap);
         } else if (latch != NONE) {
-            f.trip = f.trip.gather(latch, r, f.guard, f.rules, block.timestamp);
+            f.trip = f.trip.gather(r, f.guard, f.rules, block.timestamp);
         }
 
-        if (r.isGood()) {
-            m = m.accepted(r.mid, block.timestamp);
-            (r.lastGood, r.lastGoodAt) = (r.mid, block.timestamp);
+        if (r.replacesLastGood()) {
+            m = m.accepted(r.mid, r.midAt);
+            (r.lastGood, r.lastGoodAt) = (r.mid, r.midAt);
         }
         bool recorded = false;
         if (ActionTable.allows(TWAP_RECORD, r.state, r.gates, r.agree)) {
@@ -107,7 +107,8 @@ abstract contract FeedKeeper is FeedBook {
 
         m = m.latched(NONE);
         Look memory afresh = _look(feed, f, m.forgotten());
-        if (afresh.isGood()) m = m.accepted(afresh.mid, block.timestamp);
+        // whatever its time: what was good before the trip is given up
+        if (afresh.isGood()) m = m.accepted(afresh.mid, afresh.midAt);
         f.memo = m;
         PriceCache.forget(feed);
         emit TripReset(feed, TripReason(latch), m.lastGood());

@@ -23,17 +23,24 @@ library JumpRule {
         }
     }
 
-    /// @dev min(jumpCap, jumpBase + jumpSlope * floor(sqrt(elapsed))), in bps.
-    function allowance(RuleWord rules, uint256 elapsed) internal pure returns (uint256) {
+    /// @dev min(jumpCap, jumpBase + jumpSlope * floor(sqrt(seconds from `since` to `at`, none if `at` is earlier))), in bps.
+    function allowance(RuleWord rules, uint256 since, uint256 at) internal pure returns (uint256) {
         unchecked {
-            // elapsed < 2^40, so its root is below 2^20 and the sum below 2^37
+            // times are below 2^40, so the root is below 2^20 and the sum below 2^37
+            uint256 elapsed = at > since ? at - since : 0;
             return Math.min(rules.jumpCap(), rules.jumpBase() + rules.jumpSlope() * Math.sqrt(elapsed));
         }
     }
 
-    /// @dev Whether `price` is further from `before` than `elapsed` seconds allow.
-    function isJump(RuleWord rules, uint256 price, uint256 before, uint256 elapsed) internal pure returns (bool) {
+    /// @dev Whether `price`, of the time `at`, is further from `before` than the time since then allows.
+    function isJump(
+        RuleWord rules,
+        uint256 price,
+        uint256 at,
+        uint256 before,
+        uint256 since
+    ) internal pure returns (bool) {
         // the root is only taken for the few prices that the base alone does not settle
-        return apart(price, before, rules.jumpBase()) && apart(price, before, allowance(rules, elapsed));
+        return apart(price, before, rules.jumpBase()) && apart(price, before, allowance(rules, since, at));
     }
 }

@@ -91,6 +91,16 @@ library LookLib {
         return look.clGrade == OK && look.pyGrade == OK;
     }
 
+    /// @dev Time of Pyth's price; one that is ahead counts as of the present.
+    function pyTime(Look memory look, uint256 now_) internal pure returns (uint256) {
+        return look.pyAt < now_ ? look.pyAt : now_;
+    }
+
+    /// @dev Whether mid becomes the last good price: the state is a good one, and the data is not older than what is remembered.
+    function replacesLastGood(Look memory look) internal pure returns (bool) {
+        return look.isGood() && look.midAt >= look.lastGoodAt;
+    }
+
     /// @dev Whether the state is one whose mid becomes the last good price.
     function isGood(Look memory look) internal pure returns (bool) {
         return look.state >= NORMAL && look.state <= SECONDARY_ONLY;

@@ -55,7 +55,7 @@ library MemoLib {
 
     /* MOVE */
 
-    /// @dev `price` is the last good one from `at` on.
+    /// @dev `price`, of the time `at`, is the last good one.
     function accepted(Memo m, uint256 price, uint256 at) internal pure returns (Memo) {
         return Memo.wrap((Memo.unwrap(m) & ~GOOD_MASK) | price | (at << AT_AT));
     }

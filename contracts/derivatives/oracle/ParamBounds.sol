@@ -11,6 +11,8 @@ library ParamBounds {
     uint256 private constant MAX_DECIMALS = 18;
     /// @dev 70 billion USD in 1e-8 USD; times 1e10 it is below 2^96.
     uint256 private constant MAX_PRICE_E8 = 7e18;
+    /// @dev Beyond it sources do not agree, bps; so no aggregator that speaks more seldom is of use.
+    uint256 private constant MAX_SOFT_DEV = 499;
 
     /// @dev Reverts with BadParameter and the name of the first field that is out of its bounds (OracleTypes.sol lists them).
     function requireSources(FeedSources memory s) internal pure {
@@ -21,8 +23,8 @@ library ParamBounds {
 
     function requireParams(FeedParams memory q) internal pure {
         _within(q.clMaxStale, 1 minutes, 25 hours, "clMaxStale");
-        _within(q.clDeviation, 1, 500, "clDeviation");
-        _within(q.softDev, 1, 499, "softDev");
+        _within(q.clDeviation, 1, MAX_SOFT_DEV, "clDeviation");
+        _within(q.softDev, q.clDeviation, MAX_SOFT_DEV, "softDev");
         _within(q.hardDev, uint256(q.softDev) + 1, 1_000, "hardDev");
         _within(q.resetDev, 1, q.softDev, "resetDev");
         _within(q.pyMaxStale, 1, 1 hours, "pyMaxStale");
@@ -30,7 +32,7 @@ library ParamBounds {
         _within(q.pyMaxAhead, 0, 1 minutes, "pyMaxAhead");
         _within(q.maxConf, 1, 500, "maxConf");
         _within(q.maxConfOpen, 1, q.maxConf, "maxConfOpen");
-        _within(q.jumpBase, 1, 2_500, "jumpBase");
+        _within(q.jumpBase, uint256(q.clDeviation) + q.softDev, 2_500, "jumpBase");
         _within(q.jumpSlope, 0, 100, "jumpSlope");
         _within(q.jumpCap, q.jumpBase, 5_000, "jumpCap");
         _within(q.twapWindow, 1 minutes, TwapRing.MAX_WINDOW, "twapWindow");

@@ -14,15 +14,15 @@ library PriceBounds {
     /// @dev Half-width of the band around the last good price when nothing better is known, bps.
     uint256 private constant LAST_GOOD_WIDTH = 1_000;
 
-    /// @dev Set mid, midAt and the three bands. `ringAt`: time of the newest observation, for TWAP_ONLY.
-    function fill(Look memory r, PrimaryWord primary, uint256 ringAt) internal pure {
+    /// @dev Set mid, midAt (never after `now_`) and the three bands. `ringAt`: time of the newest observation, for TWAP_ONLY.
+    function fill(Look memory r, PrimaryWord primary, uint256 ringAt, uint256 now_) internal pure {
         uint256 state = r.state;
-        if (state == NORMAL) _normal(r, primary);
+        if (state == NORMAL) _normal(r, primary, now_);
         else if (state == PRIMARY_ONLY) _primaryOnly(r, primary);
-        else if (state == SECONDARY_ONLY) _secondaryOnly(r, primary);
+        else if (state == SECONDARY_ONLY) _secondaryOnly(r, primary, now_);
         else if (state == TWAP_ONLY) _single(r, r.twap, ringAt, TWAP_WIDTH);
         else if (state == FROZEN) _single(r, r.lastGood, r.lastGoodAt, LAST_GOOD_WIDTH);
-        else _contested(r, primary);
+        else _contested(r, primary, now_);
     }
 
     /// @dev lastGood -/+ 10 %: what a market counts at that nobody can price.
@@ -30,8 +30,8 @@ library PriceBounds {
         return _around(lastGood, JumpRule.part(lastGood, LAST_GOOD_WIDTH));
     }
 
-    function _normal(Look memory r, PrimaryWord primary) private pure {
-        _setAgreed(r);
+    function _normal(Look memory r, PrimaryWord primary, uint256 now_) private pure {
+        _setAgreed(r, now_);
         (uint256 lo, uint256 hi) = _around(r.p, r.conf);
         _setBand(r, _min(r.c, lo), _max(r.c, hi));
         if (!r.pythOpens) {
@@ -52,8 +52,8 @@ library PriceBounds {
         }
     }
 
-    function _secondaryOnly(Look memory r, PrimaryWord primary) private pure {
-        (r.mid, r.midAt) = (r.p, r.pyAt);
+    function _secondaryOnly(Look memory r, PrimaryWord primary, uint256 now_) private pure {
+        (r.mid, r.midAt) = (r.p, r.pyTime(now_));
         (uint256 lo, uint256 hi) = _around(r.p, _max(r.conf, JumpRule.part(r.p, primary.softDev())));
         _setBand(r, lo, hi);
         (r.openLo, r.openHi) = (_min(lo, r.twap), _max(hi, r.twap));
@@ -67,9 +67,9 @@ library PriceBounds {
     }
 
     /// @dev DIVERGED and TRIPPED: all that is live or was accepted.
-    function _contested(Look memory r, PrimaryWord primary) private pure {
+    function _contested(Look memory r, PrimaryWord primary, uint256 now_) private pure {
         if (r.state == DIVERGED) (r.mid, r.midAt) = (r.c, r.clAt);
-        else if (r.agree) _setAgreed(r);
+        else if (r.agree) _setAgreed(r, now_);
         else (r.mid, r.midAt) = (r.lastGood, r.lastGoodAt);
 
         (uint256 lo, uint256 hi) = (r.mid, r.mid);
@@ -87,8 +87,8 @@ library PriceBounds {
     }
 
     /// @dev Chainlink, or Pyth where that is newer.
-    function _setAgreed(Look memory r) private pure {
-        if (r.pyGrade == OK && r.pyAt > r.clAt) (r.mid, r.midAt) = (r.p, r.pyAt);
+    function _setAgreed(Look memory r, uint256 now_) private pure {
+        if (r.pyGrade == OK && r.pyAt > r.clAt) (r.mid, r.midAt) = (r.p, r.pyTime(now_));
         else (r.mid, r.midAt) = (r.c, r.clAt);
     }
 

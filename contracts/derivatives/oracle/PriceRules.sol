@@ -52,6 +52,13 @@ library PriceRules {
         return r.clGrade == OK && r.pyGrade >= UNCERTAIN && !JumpRule.apart(r.c, r.p, primary.softDev());
     }
 
+    /// @dev Whether Pyth's price is not from before Chainlink's round: only then can it accuse Chainlink. Anybody may deliver an old one.
+    function isContemporary(Look memory r, GuardWord guard) internal pure returns (bool) {
+        unchecked {
+            return r.pyAt + guard.pyMaxAhead() >= r.clAt; // below 2^64 + 2^8
+        }
+    }
+
     /// @dev Whether the state depends on the ring even without a trip: Chainlink is out.
     function needsRing(Look memory r) internal pure returns (bool) {
         return r.clGrade != OK && (r.pyGrade == OK || (r.clGrade == STALE && r.pyGrade == STALE));
@@ -70,14 +77,17 @@ library PriceRules {
         uint256 candidate_,
         bool bothOutOfBounds,
         PrimaryWord primary,
+        GuardWord guard,
         RuleWord rules,
         uint256 now_
     ) internal pure returns (uint256) {
         if (bothOutOfBounds) return SANITY;
         if (r.agree) return NONE; // softDev < hardDev
-        if (r.bothOk() && JumpRule.apart(r.c, r.p, primary.hardDev())) return DEVIATION;
+        if (isContemporary(r, guard) && r.bothOk() && JumpRule.apart(r.c, r.p, primary.hardDev())) return DEVIATION;
         if (candidate_ == 0 || r.lastGood == 0) return NONE;
-        return JumpRule.isJump(rules, candidate_, r.lastGood, now_ - r.lastGoodAt) ? JUMP : NONE;
+        // measured by the times of the prices, so that it does not matter when somebody pokes
+        uint256 at = r.clGrade == OK ? r.clAt : r.pyTime(now_);
+        return JumpRule.isJump(rules, candidate_, at, r.lastGood, r.lastGoodAt) ? JUMP : NONE;
     }
 
     /// @dev The first state that applies; r.trip and r.agree are known.

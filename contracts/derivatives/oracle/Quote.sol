@@ -101,12 +101,7 @@ library QuoteLib {
     /* ANSWER */
 
     /// @dev IPriceOracle.quote, from the head and the three bands.
-    function asQuote(
-        QuoteHead q,
-        Band plain,
-        Band strict,
-        Band favourable
-    ) internal pure returns (Quote memory r) {
+    function asQuote(QuoteHead q, Band plain, Band strict, Band favourable) internal pure returns (Quote memory r) {
         (r.mid, r.state, r.gates) = (q.mid(), PriceState(q.state()), q.gates());
         r.allowed = ActionTable.allowed(q.state(), q.gates(), q.isAgreed());
         r.funding = (r.allowed >> FUNDING) & 1 == 0 ? q.lastGood() : r.mid;

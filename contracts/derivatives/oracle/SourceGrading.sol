@@ -19,7 +19,8 @@ library SourceGrading {
         return roundId != 0 && answer > 0 && updatedAt != 0 && updatedAt <= now_;
     }
 
-    /// @dev Of a round that `isRound`, with the right decimals. Exact: decimals are at most 18. Price 0 unless within the bounds.
+    /// @dev Of a round that `isRound`, with the right decimals. Exact: decimals are at most 18. Price 0 unless within the bounds; only a
+    /// round that is not too old is out of them for the breaker.
     function chainlink(
         int256 answer,
         uint256 updatedAt,
@@ -30,16 +31,17 @@ library SourceGrading {
         unchecked {
             // answer > 0; decimals <= 18; 1e30 * 1e18 is far below 2^256; updatedAt <= now_
             uint256 raw = uint256(answer);
-            if (raw > MAX_ANSWER) return (BROKEN, 0, true);
+            bool fresh = now_ - updatedAt <= primary.clMaxStale();
+            if (raw > MAX_ANSWER) return (BROKEN, 0, fresh);
             price = raw * 10 ** (PRICE_DECIMALS - primary.clDecimals());
-            if (price < rules.sanityMin() || price > rules.sanityMax()) return (BROKEN, 0, true);
-            grade = now_ - updatedAt > primary.clMaxStale() ? STALE : OK;
+            if (price < rules.sanityMin() || price > rules.sanityMax()) return (BROKEN, 0, fresh);
+            grade = fresh ? OK : STALE;
         }
     }
 
     /* PYTH */
 
-    /// @dev Exact: exponents are -18 to 0. Price and confidence 0 if BROKEN.
+    /// @dev Exact: exponents are -18 to 0. Price and confidence 0 if BROKEN. Only a price of the present is out of bounds for the breaker.
     function pyth(
         int256 rawPrice,
         uint256 rawConf,
@@ -55,12 +57,12 @@ library SourceGrading {
             // prices and confidences are below 2^64, the scale is at most 1e18; times are below 2^64
             uint256 scale = 10 ** uint256(int256(PRICE_DECIMALS) + expo);
             price = uint256(rawPrice) * scale;
-            if (price < rules.sanityMin() || price > rules.sanityMax()) return (BROKEN, 0, 0, true);
-            conf = rawConf * scale;
             if (publishTime > now_ + guard.pyMaxAhead()) grade = AHEAD;
             else if (publishTime + guard.pyMaxStale() < now_) grade = STALE;
-            else if (rawConf * JumpRule.BPS > primary.maxConf() * uint256(rawPrice)) grade = UNCERTAIN;
             else grade = OK;
+            if (price < rules.sanityMin() || price > rules.sanityMax()) return (BROKEN, 0, 0, grade == OK);
+            conf = rawConf * scale;
+            if (grade == OK && rawConf * JumpRule.BPS > primary.maxConf() * uint256(rawPrice)) grade = UNCERTAIN;
         }
     }
 

@@ -6,18 +6,24 @@ import {JumpRule} from "./JumpRule.sol";
 import {DEVIATION, JUMP, Look, OK} from "./Look.sol";
 
 /// What a latched feed has seen since its trip, in one word (low bits on the right):
-/// `| 32 unused | lastAt 40 | since 40 | evidence 8 | trippedAt 40 | lastPrice 96 |`. IPriceOracle.poke says what counts as evidence.
+/// `| pokedAt 24 | pokes 8 | lastAt 40 | since 40 | rounds 8 | trippedAt 40 | lastPrice 96 |`. IPriceOracle.poke says what counts.
 type TripRecord is uint256;
 
 using TripEvidence for TripRecord global;
 
 /// @title How a trip is remembered, and when it is over
+/// @dev Both kinds of evidence are gathered whatever the latch: agreeing pokes and Chainlink's rounds in line.
 library TripEvidence {
     uint256 private constant TRIPPED_AT = 96;
-    uint256 private constant EVIDENCE_AT = 136;
+    uint256 private constant ROUNDS_AT = 136;
     uint256 private constant SINCE_AT = 144;
     uint256 private constant LAST_AT = 184;
-    uint256 private constant MAX_EVIDENCE = type(uint8).max;
+    uint256 private constant POKES_AT = 224;
+    uint256 private constant POKED_AT = 232;
+
+    uint256 private constant POKES_MASK = type(uint256).max << POKES_AT; // pokes, pokedAt
+    uint256 private constant TRIPPED_MASK = uint256(type(uint40).max) << TRIPPED_AT;
+    uint256 private constant MAX_COUNT = type(uint8).max;
 
     /// @dev This poke and two earlier ones.
     uint256 private constant POKES_NEEDED = 3;
@@ -35,8 +41,8 @@ library TripEvidence {
         return uint40(TripRecord.unwrap(t) >> TRIPPED_AT);
     }
 
-    function evidence(TripRecord t) internal pure returns (uint256) {
-        return uint8(TripRecord.unwrap(t) >> EVIDENCE_AT);
+    function rounds(TripRecord t) internal pure returns (uint256) {
+        return uint8(TripRecord.unwrap(t) >> ROUNDS_AT);
     }
 
     function since(TripRecord t) internal pure returns (uint256) {
@@ -47,26 +53,32 @@ library TripEvidence {
         return uint40(TripRecord.unwrap(t) >> LAST_AT);
     }
 
-    /* MOVE */
-
-    /// @dev A trip at `now_`; a jump's rounds are counted from Chainlink's present one if that is OK.
-    function start(Look memory r, uint256 reason, uint256 now_) internal pure returns (TripRecord) {
-        if (reason == JUMP && r.clGrade == OK) return _pack(r.c, now_, 0, r.clAt, r.clAt);
-        return _pack(0, now_, 0, 0, 0);
+    function pokes(TripRecord t) internal pure returns (uint256) {
+        return uint8(TripRecord.unwrap(t) >> POKES_AT);
     }
 
-    /// @dev What a poke adds to the evidence for the reset of `latch`.
+    /// @dev Low 24 bits of a time: enough to tell a poke from one of another second, but for every 194 days.
+    function pokedAt(TripRecord t) internal pure returns (uint256) {
+        return TripRecord.unwrap(t) >> POKED_AT;
+    }
+
+    /* MOVE */
+
+    /// @dev A trip at `now_`; rounds are counted from Chainlink's present one if that is OK.
+    function start(Look memory r, uint256 now_) internal pure returns (TripRecord t) {
+        t = TripRecord.wrap(now_ << TRIPPED_AT);
+        if (r.clGrade == OK) t = _withRounds(t, r.c, 0, r.clAt, r.clAt);
+    }
+
+    /// @dev What a poke adds to the evidence for a reset.
     function gather(
         TripRecord t,
-        uint256 latch,
         Look memory r,
         GuardWord guard,
         RuleWord rules,
         uint256 now_
     ) internal pure returns (TripRecord) {
-        if (latch == DEVIATION) return _gatherPoke(t, r, guard, now_);
-        if (latch == JUMP) return _gatherRound(t, r, rules);
-        return t;
+        return _gatherRound(_gatherPoke(t, r, guard, now_), r, rules);
     }
 
     /// @dev Both sources OK and close.
@@ -85,49 +97,53 @@ library TripEvidence {
         uint256 now_
     ) internal pure returns (bool) {
         if (latch == DEVIATION) {
-            return isClose(r, guard) && t.evidence() >= POKES_NEEDED && now_ >= t.trippedAt() + rules.cooldown();
+            if (now_ < t.trippedAt() + rules.cooldown()) return false;
+            // Pyth has accused: while it speaks it must agree, but its rest must not keep the latch
+            return r.pyGrade == OK ? isClose(r, guard) && t.pokes() >= POKES_NEEDED : _isWalked(t, r);
         }
-        return latch == JUMP && (isClose(r, guard) || _hasRounds(t, r, primary));
+        if (latch != JUMP) return false;
+        bool contradicted = r.pyGrade == OK && JumpRule.apart(r.c, r.p, primary.softDev());
+        return isClose(r, guard) || (_isWalked(t, r) && !contradicted);
     }
 
     /// @dev Absence of a source neither adds nor takes away; only disagreement starts the count anew.
     function _gatherPoke(TripRecord t, Look memory r, GuardWord guard, uint256 now_) private pure returns (TripRecord) {
         if (!r.bothOk()) return t;
-        if (!isClose(r, guard)) return _pack(0, t.trippedAt(), 0, 0, t.lastAt());
-        if (t.lastAt() == now_) return t;
-        return _pack(0, t.trippedAt(), t.evidence() + 1, 0, now_);
+        if (!isClose(r, guard)) return _withPokes(t, 0, t.pokedAt());
+        uint256 second = uint24(now_); // no more than its low bits is kept
+        return t.pokedAt() == second ? t : _withPokes(t, t.pokes() + 1, second);
     }
 
     function _gatherRound(TripRecord t, Look memory r, RuleWord rules) private pure returns (TripRecord) {
         uint256 before = t.lastAt();
         if (r.clGrade != OK || r.clAt <= before) return t;
-        if (before == 0 || JumpRule.isJump(rules, r.c, t.lastPrice(), r.clAt - before)) {
-            return _pack(r.c, t.trippedAt(), 0, r.clAt, r.clAt);
+        if (before == 0 || JumpRule.isJump(rules, r.c, r.clAt, t.lastPrice(), before)) {
+            return _withRounds(t, r.c, 0, r.clAt, r.clAt);
         }
-        return _pack(r.c, t.trippedAt(), t.evidence() + 1, t.since(), r.clAt);
+        return _withRounds(t, r.c, t.rounds() + 1, t.since(), r.clAt);
     }
 
-    /// @dev Chainlink has stayed in line and Pyth does not contradict.
-    function _hasRounds(TripRecord t, Look memory r, PrimaryWord primary) private pure returns (bool) {
-        return
-            r.clGrade == OK &&
-            t.evidence() >= ROUNDS_NEEDED &&
-            t.lastAt() - t.since() >= ROUNDS_SPAN &&
-            (r.pyGrade != OK || !JumpRule.apart(r.c, r.p, primary.softDev()));
+    /// @dev Chainlink alone has stayed in line for long enough.
+    function _isWalked(TripRecord t, Look memory r) private pure returns (bool) {
+        return r.clGrade == OK && t.rounds() >= ROUNDS_NEEDED && t.lastAt() - t.since() >= ROUNDS_SPAN;
+    }
+
+    /// @dev `second` is below 2^24.
+    function _withPokes(TripRecord t, uint256 pokes_, uint256 second) private pure returns (TripRecord) {
+        if (pokes_ > MAX_COUNT) pokes_ = MAX_COUNT;
+        return TripRecord.wrap((TripRecord.unwrap(t) & ~POKES_MASK) | (pokes_ << POKES_AT) | (second << POKED_AT));
     }
 
     /// @dev Times are below 2^40, prices below 2^96.
-    function _pack(
+    function _withRounds(
+        TripRecord t,
         uint256 price,
-        uint256 tripped,
-        uint256 evidence_,
+        uint256 rounds_,
         uint256 since_,
         uint256 last
     ) private pure returns (TripRecord) {
-        if (evidence_ > MAX_EVIDENCE) evidence_ = MAX_EVIDENCE;
-        return
-            TripRecord.wrap(
-                price | (tripped << TRIPPED_AT) | (evidence_ << EVIDENCE_AT) | (since_ << SINCE_AT) | (last << LAST_AT)
-            );
+        if (rounds_ > MAX_COUNT) rounds_ = MAX_COUNT;
+        uint256 kept = TripRecord.unwrap(t) & (POKES_MASK | TRIPPED_MASK);
+        return TripRecord.wrap(kept | price | (rounds_ << ROUNDS_AT) | (since_ << SINCE_AT) | (last << LAST_AT));
     }
 }

@@ -49,8 +49,8 @@ library TwapRing {
         }
     }
 
-    /// @dev floor(Σ price · seconds / window) over the last `window` seconds, and how many observations lie in it (both ends included).
-    /// (0, 0) if the ring does not reach back so far. `window` > 0.
+    /// @dev floor(Σ price · seconds / window) over the last `window` seconds, and how many observations lie in it: its first second
+    /// counts, the present one does not. (0, 0) if the ring does not reach back so far. `window` > 0.
     function average(
         uint256[RING_SIZE] storage ring,
         Memo m,
@@ -76,6 +76,8 @@ library TwapRing {
 
             inside = count - after_;
             if (uint40(found) == start) ++inside;
+            // one that is written now counts from the next second on; it is later than `start`, so it was counted
+            if (uint40(newest) == now_) --inside;
             price = ((_integral(newest, now_) - _integral(found, start)) & CUMULATIVE_MASK) / window;
         }
     }

@@ -22,7 +22,10 @@ library AccountWordLib {
 
     /// @dev Reverts with SafeCast's error beyond 128 bits.
     function withCash(AccountWord w, int256 cashWad) internal pure returns (AccountWord) {
-        return AccountWord.wrap(((AccountWord.unwrap(w) >> MARKETS_AT) << MARKETS_AT) | uint128(SafeCast.toInt128(cashWad)));
+        return
+            AccountWord.wrap(
+                ((AccountWord.unwrap(w) >> MARKETS_AT) << MARKETS_AT) | uint128(SafeCast.toInt128(cashWad))
+            );
     }
 
     function plus(AccountWord w, int256 deltaWad) internal pure returns (AccountWord) {

@@ -87,7 +87,9 @@ abstract contract Booking is PerpBook {
         if (leg.judged) {
             if (b.reduced) sum.closed = true;
             else sum.opened = true;
-            _requireFits(id, leg.account, word, size, c.quote.mid, c.trade.minNotional());
+            // who takes over a small position, or a part of one, may be left with as little
+            uint256 least = kind == Kind.LIQUIDATION ? 0 : c.trade.minNotional();
+            _requireFits(id, leg.account, word, size, c.quote.mid, least);
         }
 
         _positions[key] = position;

@@ -118,12 +118,17 @@ library LiquidationMath {
         return spare + PerpUnits.value(t.size, price) >= int256(mm);
     }
 
-    /// @dev Wad: px - (E · MM_m / ΣMM) / s, long rounded up, short down; 0 where it would be below.
+    /// @dev Wad: px - (E · MM_m / ΣMM) / s, in favour of the account (long up, short down), so that nothing is missing after a trade at it;
+    /// 0 where it would be below.
     function bankruptcyPrice(Target memory t) internal pure returns (uint256) {
         (, uint256 mm) = Margin.requirement(PerpUnits.notional(t.size, t.price), t.risk);
-        uint256 share = Math.mulDiv(Rounding.abs(t.equity), mm, t.mm);
-        int256 shift = int256(Math.mulDiv(share, PerpUnits.LOTS, Rounding.abs(t.size)));
-        int256 price = (t.equity < 0) == (t.size > 0) ? int256(t.price) + shift : int256(t.price) - shift;
+        int256 share = Rounding.floorDiv(t.equity * int256(mm), int256(t.mm));
+        int256 size = int256(Rounding.abs(t.size));
+        int256 worth = int256(t.price) * size;
+        int256 price =
+            t.size > 0
+                ? Rounding.ceilDiv(worth - share * int256(PerpUnits.LOTS), size)
+                : Rounding.floorDiv(worth + share * int256(PerpUnits.LOTS), size);
         return price > 0 ? uint256(price) : 0;
     }
 

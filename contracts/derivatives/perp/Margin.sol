@@ -69,19 +69,9 @@ library Margin {
     /* SUM */
 
     /// @dev Adds a position that counts at `priceWad`.
-    function add(
-        Health memory h,
-        Position p,
-        FundingWord f,
-        uint256 priceWad,
-        RiskNow memory r
-    ) internal pure {
+    function add(Health memory h, Position p, FundingWord f, uint256 priceWad, RiskNow memory r) internal pure {
         int256 lots = p.size();
-        h.equity +=
-            p.quote() *
-            int256(PerpUnits.PICO_TO_WAD) -
-            p.owed(f) +
-            PerpUnits.value(lots, priceWad);
+        h.equity += p.quote() * int256(PerpUnits.PICO_TO_WAD) - p.owed(f) + PerpUnits.value(lots, priceWad);
         uint256 notional = PerpUnits.notional(lots, priceWad);
         (uint256 im, uint256 mm) = requirement(notional, r);
         h.notional += notional;

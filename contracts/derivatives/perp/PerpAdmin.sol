@@ -22,7 +22,7 @@ import {FundingWordLib} from "./FundingWord.sol";
 import {LimitWordLib} from "./LimitWord.sol";
 import {OiWordLib} from "./OiWord.sol";
 import {PerpBook} from "./PerpBook.sol";
-import {RiskWordLib} from "./RiskWord.sol";
+import {RiskNow, RiskWord, RiskWordLib} from "./RiskWord.sol";
 import {SystemLock} from "./SystemLock.sol";
 import {TradeWordLib} from "./TradeWord.sol";
 
@@ -99,18 +99,35 @@ abstract contract PerpAdmin is PerpBook {
     ) external onlyTimelock {
         Context memory c = _tick(market);
         _requireBounds(c.trade.feed(), risk, trade, limit);
+        RiskWord phased = c.risk.phased(risk, block.timestamp);
+        // what is bounded by margin is so by the margin of today too, not only by tomorrow's greater one
+        _requireBounds(c.trade.feed(), _inForce(phased, risk), trade, limit);
 
         Market storage m = _markets[MarketId.unwrap(market)];
         m.trade = TradeWordLib.pack(c.trade.feed(), trade);
-        m.risk = c.risk.phased(risk, block.timestamp);
+        m.risk = phased;
         m.oi = OiWordLib.pack(c.oi.openInterest(), c.oi.fees(), limit.maxOi, limit.vaultShare);
         m.limit = LimitWordLib.pack(limit);
         emit MarketChanged(market, risk, trade, limit);
     }
 
+    /// @dev `next` with the margin that is in force now. Each fits: it is one of two that fitted, or between them.
+    function _inForce(RiskWord w, RiskParams memory next) private view returns (RiskParams memory) {
+        RiskNow memory r = w.inForce(block.timestamp);
+        return
+            RiskParams({
+                im: uint32(r.im),
+                kappa: uint16(r.kappa),
+                slope: uint32(r.slope),
+                imMax: uint32(r.imMax),
+                penalty: next.penalty,
+                impactNotional: next.impactNotional
+            });
+    }
+
     function _requireBounds(
         FeedId feed,
-        RiskParams calldata risk,
+        RiskParams memory risk,
         TradeParams calldata trade,
         LimitParams calldata limit
     ) private view {
@@ -131,6 +148,7 @@ abstract contract PerpAdmin is PerpBook {
     /// @inheritdoc IDerivativesEngine
     function pauseAll(uint8 mask, uint40 until) external {
         if (msg.sender != GUARDIAN) revert NotGuardian(msg.sender);
+        SystemLock.requireFree();
         if (mask == 0 || mask & ~GUARDIAN_MASK != 0) revert BadParameter("mask");
         uint256 notBefore = _core.until() + PAUSE_GAP;
         if (block.timestamp < notBefore) revert PauseTooSoon(notBefore);
@@ -166,6 +184,7 @@ abstract contract PerpAdmin is PerpBook {
     /// @inheritdoc IDerivativesEngine
     /// @dev The new oracle must know the feed of every market.
     function setOracle(address oracle) external onlyTimelock {
+        if (oracle == address(0)) revert ZeroAddress();
         for (uint16 i = 0; i < _marketCount; ++i) {
             _tick(MarketId.wrap(i));
             IPriceOracle(oracle).configOf(feedOf(MarketId.wrap(i)));
@@ -183,6 +202,7 @@ abstract contract PerpAdmin is PerpBook {
     /// @inheritdoc IDerivativesEngine
     function acceptTimelock() external {
         if (msg.sender != _nextTimelock) revert NotTimelock(msg.sender);
+        SystemLock.requireFree();
         emit TimelockChanged(_timelock, msg.sender);
         (_timelock, _nextTimelock) = (msg.sender, address(0));
     }

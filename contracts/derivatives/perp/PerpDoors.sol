@@ -54,6 +54,7 @@ abstract contract PerpDoors is PerpBook {
 
     /// @inheritdoc IDerivativesEngine
     function createAccount() external returns (AccountId account) {
+        SystemLock.requireFree();
         account = AccountId.wrap(SafeCast.toUint32(_accountCount++));
         _accounts[AccountId.unwrap(account)].owner = msg.sender;
         emit AccountCreated(account, msg.sender);
@@ -72,6 +73,7 @@ abstract contract PerpDoors is PerpBook {
     }
 
     function _setSession(AccountId account, address key, uint40 expiry) private {
+        SystemLock.requireFree();
         _sessions[AccountId.unwrap(account)][key] = expiry;
         emit SessionSet(account, key, expiry);
     }

@@ -97,12 +97,7 @@ library PremiumWordLib {
     }
 
     /// @dev Of a folded word: one more sample (pico) of weight 1e-6 at `now_`.
-    function sampled(
-        PremiumWord w,
-        int256 sample,
-        uint256 weight,
-        uint256 now_
-    ) internal pure returns (PremiumWord) {
+    function sampled(PremiumWord w, int256 sample, uint256 weight, uint256 now_) internal pure returns (PremiumWord) {
         Parts memory p = w.unpack();
         unchecked {
             // weights are below 2^32, a sample is clamped below 2^38

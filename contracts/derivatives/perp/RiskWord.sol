@@ -101,7 +101,8 @@ library RiskWordLib {
     }
 
     function withPause(RiskWord w, uint8 mask) internal pure returns (RiskWord) {
-        return RiskWord.wrap((RiskWord.unwrap(w) & ~(uint256(type(uint8).max) << PAUSE_AT)) | (uint256(mask) << PAUSE_AT));
+        return
+            RiskWord.wrap((RiskWord.unwrap(w) & ~(uint256(type(uint8).max) << PAUSE_AT)) | (uint256(mask) << PAUSE_AT));
     }
 
     function withStatus(RiskWord w, MarketStatus status_) internal pure returns (RiskWord) {

@@ -12,25 +12,22 @@ import {TradeWord} from "./TradeWord.sol";
 library VaultPrice {
     uint256 private constant SKEW_SHARE = 10;
 
-    /// @dev Pico, absolute: a buyer pays it rounded up, a seller receives it rounded down. |K| and |K + d| are far below S, or the vault
-    /// would sell below nothing: then it is 0.
+    /// @dev Pico, absolute: a buyer pays it rounded up, a seller receives it rounded down. Where K is beyond its limit, because the scale was
+    /// lowered, the price is that of the limit.
     function quoteOf(int256 d, int256 net, uint256 lo, uint256 hi, TradeWord t) internal pure returns (uint256) {
-        uint256 price = d > 0
-            ? Math.mulDiv(hi, PerpUnits.PPM + t.vaultSpread(), PerpUnits.PPM, Math.Rounding.Ceil)
-            : Math.mulDiv(lo, PerpUnits.PPM - t.vaultSpread(), PerpUnits.PPM);
+        uint256 price =
+            d > 0
+                ? Math.mulDiv(hi, PerpUnits.PPM + t.vaultSpread(), PerpUnits.PPM, Math.Rounding.Ceil)
+                : Math.mulDiv(lo, PerpUnits.PPM - t.vaultSpread(), PerpUnits.PPM);
         int256 scale = int256(2 * t.skewScale());
-        int256 factor = scale + 2 * net + d;
-        if (factor <= 0) return 0;
+        int256 most = int256(2 * maxNet(t));
+        int256 tilt = 2 * net + d;
+        if (tilt > most) tilt = most;
+        if (tilt < -most) tilt = -most;
 
-        // lots · wad / 1e14 is pico
+        // lots · wad / 1e14 is pico; |tilt| is at most a tenth of the scale
         Math.Rounding rounding = d > 0 ? Math.Rounding.Ceil : Math.Rounding.Floor;
-        return
-            Math.mulDiv(
-                Rounding.abs(d) * price,
-                uint256(factor),
-                uint256(scale) * PerpUnits.TICK,
-                rounding
-            );
+        return Math.mulDiv(Rounding.abs(d) * price, uint256(scale + tilt), uint256(scale) * PerpUnits.TICK, rounding);
     }
 
     /// @dev Lots: how much the traders may be net long or short against the vault.

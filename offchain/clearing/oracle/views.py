@@ -162,7 +162,8 @@ def _remarks(feed: FeedStatus, now: int) -> list[str]:
     lines = [f"{feed.name}: {reading.state.name}: {why(reading, now)}"]
     if memo.latch is not TripReason.NONE:
         since = f"{age_text(now - memo.tripped_at)} ago"
-        lines.append(f"  latched by {memo.latch.name} {since}, evidence {memo.evidence}")
+        evidence = f"{memo.pokes} agreeing pokes, {memo.rounds} rounds in line"
+        lines.append(f"  latched by {memo.latch.name} {since}; {evidence}")
     for action in Action:
         found = blockers(reading, feed.params, memo, action, now)
         if found:

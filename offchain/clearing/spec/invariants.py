@@ -269,6 +269,20 @@ INVARIANTS = (
         "ORA-22", "A pause ends within 72 hours; the next one starts a week after its end or later."
     ),
     Invariant("ORA-23", "No limit can be set out of its bounds in code."),
+    Invariant(
+        "ORA-24",
+        "No Pyth price from before Chainlink's round, by more than pyMaxAhead, latches DEVIATION.",
+    ),
+    Invariant(
+        "ORA-25",
+        "Whether a round of Chainlink is a jump depends on what was accepted before, not on when "
+        "anybody pokes.",
+    ),
+    Invariant(
+        "ORA-26",
+        "From any latched deviation, once a jump or not, an honest Chainlink alone leads out when "
+        "the cooldown is over.",
+    ),
 )
 
 

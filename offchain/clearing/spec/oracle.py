@@ -72,7 +72,7 @@ MAX_FEE_WEI: Final = 10**16
 NO_FEED: Final = bytes(16)
 
 GOOD: Final = frozenset({PriceState.NORMAL, PriceState.PRIMARY_ONLY, PriceState.SECONDARY_ONLY})
-"""States whose mid becomes the last good price."""
+"""States whose mid becomes the last good price, unless that is of newer data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +151,14 @@ def poke_feed(
     reading = reading_from(look, feed.paused_until)
     effects: Effects = ()
 
-    latch = latched(feed.latch, reading, now)
+    latch = latched(feed.latch, look, reading)
     if latch is not feed.latch:
         effects = (Tripped(feed_id, latch.reason, reading.c, reading.p, reading.twap),)
     else:
-        latch = with_evidence(latch, look, reading)
+        latch = with_evidence(latch, look)
     feed = replace(feed, latch=latch)
-    if reading.state in GOOD:
-        feed = replace(feed, last_good=reading.mid, last_good_at=now)
+    if reading.state in GOOD and reading.mid_at >= feed.last_good_at:
+        feed = replace(feed, last_good=reading.mid, last_good_at=reading.mid_at)
     recorded = False
     if is_allowed(reading, Action.TWAP_RECORD):
         ring, recorded = record(feed.ring, now, reading.mid, feed.params.twap_max_gap)
@@ -181,7 +181,7 @@ def reset(
     feed = replace(feed, latch=NOT_LATCHED)
     untested = reading_of(replace(feed, last_good=0, last_good_at=0), answers, now)
     if untested.state in GOOD:
-        feed = replace(feed, last_good=untested.mid, last_good_at=now)
+        feed = replace(feed, last_good=untested.mid, last_good_at=untested.mid_at)
     event = TripReset(feed_id, reason, feed.last_good)
     return _put(oracle, feed_id, feed), (*effects, event)
 
@@ -277,10 +277,12 @@ def replace_feed(
     reading = reading_of(new, heard.answers, now)
     is_blind = present.state in {PriceState.FROZEN, PriceState.TRIPPED}
     would_trip = reading.state is PriceState.TRIPPED and old.latch.reason is TripReason.NONE
-    if would_trip or not _can_replace(reading, must_agree=is_blind):
+    is_new_pyth = listing.sources.pyth_id != old.sources.pyth_id
+    if would_trip or not _can_replace(reading, must_agree=is_blind or is_new_pyth):
         raise SpecError("SelfTestFailed", reading.state, reading.gates)
     want = old.last_good if is_blind else present.mid
-    jump = jump_bps(listing.params, now - old.last_good_at) if is_blind else 0
+    elapsed_s = max(0, reading.cl_at - old.last_good_at)
+    jump = jump_bps(listing.params, elapsed_s) if is_blind else 0
     max_dev = max(REPLACE_MAX_DEV_BPS, jump)
     if is_apart(reading.c, want, max_dev):
         raise SpecError("PriceMoved", reading.c, want, max_dev)
@@ -295,7 +297,7 @@ def replace_feed(
 
 
 def _can_replace(reading: Reading, *, must_agree: bool) -> bool:
-    """Return whether Chainlink answers and, for a feed without a price, Pyth confirms it."""
+    """Return whether Chainlink answers and, without a price or with a new id, Pyth confirms it."""
     if reading.cl_grade is not Grade.OK:
         return False
     return not must_agree or (reading.agree and reading.py_grade is Grade.OK)

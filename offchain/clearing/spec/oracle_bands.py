@@ -22,7 +22,7 @@ TWAP_BAND_BPS: Final = 200
 class Bands:
     """`plain` for closing, `strict` for opening and withdrawing, `favourable` for liquidating.
 
-    `mid_at` is the time of the data behind `mid`.
+    `mid_at` is the time of the data behind `mid`, never in the future.
     """
 
     mid: int
@@ -76,7 +76,7 @@ def _secondary_only(look: Look) -> Bands:
     pyth = look.sources.pyth
     plain = around(pyth.price, max(pyth.conf, part(pyth.price, look.params.soft_dev)))
     with_twap = hull(plain, *_twap_point(look))
-    return Bands(pyth.price, pyth.at, plain, with_twap, with_twap)
+    return Bands(pyth.price, look.sources.pyth_time(look.now), plain, with_twap, with_twap)
 
 
 def _twap_only(look: Look) -> Bands:
@@ -106,7 +106,7 @@ def _newer_of_both(look: Look) -> tuple[int, int]:
     """Return Pyth's price if it is OK and newer, else Chainlink's, with its time."""
     chainlink, pyth = look.sources.chainlink, look.sources.pyth
     if pyth.grade is Grade.OK and pyth.at > chainlink.at:
-        return pyth.price, pyth.at
+        return pyth.price, look.sources.pyth_time(look.now)
     return chainlink.price, chainlink.at
 
 

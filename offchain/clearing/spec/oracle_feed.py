@@ -26,7 +26,9 @@ class Latch:
 
     reason: TripReason = TripReason.NONE
     tripped_at: int = 0
-    evidence: int = 0
+    pokes: int = 0
+    poked_at: int = 0
+    rounds: int = 0
     since: int = 0
     last_at: int = 0
     last_price: int = 0
@@ -111,7 +113,9 @@ def memo_of(feed: Feed) -> FeedMemo:
         paused_until=feed.paused_until,
         latch=feed.latch.reason,
         tripped_at=feed.latch.tripped_at,
-        evidence=feed.latch.evidence,
+        pokes=feed.latch.pokes,
+        poked_at=feed.latch.poked_at,
+        rounds=feed.latch.rounds,
         since=feed.latch.since,
         last_at=feed.latch.last_at,
         last_price=feed.latch.last_price,

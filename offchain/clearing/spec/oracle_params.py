@@ -13,6 +13,8 @@ from clearing.spec.units import mul_div_down
 __all__ = ["MAX_SANITY_E8", "bounds_of", "require_params", "require_sources"]
 
 HOUR_S: Final = 3_600
+MAX_SOFT_DEV_BPS: Final = 499
+"""Beyond it sources do not agree; so no aggregator that speaks more seldom is of use."""
 MAX_SANITY_E8: Final = 7 * 10**18
 """70 billion USD: in WAD it still fits the 96 bits of an observation."""
 
@@ -25,8 +27,8 @@ def bounds_of(params: FeedParams) -> tuple[Bounds, ...]:
     p = params
     return (
         ("clMaxStale", p.cl_max_stale, 60, 25 * HOUR_S),
-        ("clDeviation", p.cl_deviation, 1, 500),
-        ("softDev", p.soft_dev, 1, 499),
+        ("clDeviation", p.cl_deviation, 1, MAX_SOFT_DEV_BPS),
+        ("softDev", p.soft_dev, p.cl_deviation, MAX_SOFT_DEV_BPS),
         ("hardDev", p.hard_dev, p.soft_dev + 1, 1_000),
         ("resetDev", p.reset_dev, 1, p.soft_dev),
         ("pyMaxStale", p.py_max_stale, 1, HOUR_S),
@@ -34,7 +36,7 @@ def bounds_of(params: FeedParams) -> tuple[Bounds, ...]:
         ("pyMaxAhead", p.py_max_ahead, 0, 60),
         ("maxConf", p.max_conf, 1, 500),
         ("maxConfOpen", p.max_conf_open, 1, p.max_conf),
-        ("jumpBase", p.jump_base, 1, 2_500),
+        ("jumpBase", p.jump_base, p.cl_deviation + p.soft_dev, 2_500),
         ("jumpSlope", p.jump_slope, 0, 100),
         ("jumpCap", p.jump_cap, p.jump_base, 5_000),
         ("twapWindow", p.twap_window, 60, MAX_WINDOW_S),

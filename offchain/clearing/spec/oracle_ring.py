@@ -104,11 +104,11 @@ def twap(ring: Ring, now: int, window_s: int) -> int | None:
 
 
 def is_fit(ring: Ring, params: FeedParams, sequencer: Sequencer, now: int) -> bool:
-    """Return whether the ring may stand in for a source."""
+    """Return whether the ring may stand in for a source; what is written now does not count yet."""
     if not ring.observations:
         return False
     start = now - params.twap_window
-    inside = sum(observation.at >= start for observation in ring.observations)
+    inside = sum(start <= observation.at < now for observation in ring.observations)
     is_undisturbed = sequencer.status is not SequencerStatus.DOWN and sequencer.since < start
     return (
         now - ring.observations[-1].at <= params.twap_max_gap

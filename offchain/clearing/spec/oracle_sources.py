@@ -38,7 +38,10 @@ IS_DOWN = 1
 
 @dataclass(frozen=True, slots=True)
 class Chainlink:
-    """The primary source, graded; `price` (WAD) and `at` are 0 if it is BROKEN."""
+    """The primary source, graded; `price` (WAD) and `at` are 0 if it is BROKEN.
+
+    What rests, too old, is out of no bounds.
+    """
 
     grade: Grade
     price: int = 0
@@ -48,7 +51,10 @@ class Chainlink:
 
 @dataclass(frozen=True, slots=True)
 class Pyth:
-    """The secondary source, graded; `price`, `conf` (WAD) and `at` are 0 if it is BROKEN."""
+    """The secondary source, graded; `price`, `conf` (WAD) and `at` are 0 if it is BROKEN.
+
+    What is not of the present, too old or ahead, is out of no bounds.
+    """
 
     grade: Grade
     price: int = 0
@@ -79,6 +85,10 @@ class Sources:
         """Whether both sources can be used."""
         return self.chainlink.grade is Grade.OK and self.pyth.grade is Grade.OK
 
+    def pyth_time(self, now: int) -> int:
+        """Return the time of Pyth's price; one that is ahead counts as of the present."""
+        return min(self.pyth.at, now)
+
 
 def grade(sources: FeedSources, params: FeedParams, answers: SourceAnswers, now: int) -> Sources:
     """Grade all sources of a feed."""
@@ -105,9 +115,9 @@ def grade_chainlink(
         return Chainlink(Grade.BROKEN)
     scale: int = 10 ** (MAX_DECIMALS - decimals)
     price = answer.answer * scale
-    if not _is_sane(price, params):
-        return Chainlink(Grade.BROKEN, is_out_of_bounds=True)
     is_stale = now - answer.updated_at > params.cl_max_stale
+    if not _is_sane(price, params):
+        return Chainlink(Grade.BROKEN, is_out_of_bounds=not is_stale)
     return Chainlink(Grade.STALE if is_stale else Grade.OK, price, answer.updated_at)
 
 
@@ -122,11 +132,12 @@ def grade_pyth(answer: PythAnswer | None, params: FeedParams, now: int) -> Pyth:
         return Pyth(Grade.BROKEN)
     scale: int = 10 ** (MAX_DECIMALS + answer.expo)
     price, conf, at = answer.price * scale, answer.conf * scale, answer.publish_time
+    is_ahead, is_stale = at > now + params.py_max_ahead, at + params.py_max_stale < now
     if not _is_sane(price, params):
-        return Pyth(Grade.BROKEN, is_out_of_bounds=True)
-    if at > now + params.py_max_ahead:
+        return Pyth(Grade.BROKEN, is_out_of_bounds=not (is_ahead or is_stale))
+    if is_ahead:
         return Pyth(Grade.AHEAD, price, conf, at)
-    if at + params.py_max_stale < now:
+    if is_stale:
         return Pyth(Grade.STALE, price, conf, at)
     if conf * BPS > params.max_conf * price:
         return Pyth(Grade.UNCERTAIN, price, conf, at)

@@ -15,7 +15,15 @@ from clearing.spec.oracle_types import (
     TripReason,
 )
 
-__all__ = ["Look", "agree", "candidate", "gates_of", "state_of", "trip_condition"]
+__all__ = [
+    "Look",
+    "agree",
+    "candidate",
+    "gates_of",
+    "is_contemporary",
+    "state_of",
+    "trip_condition",
+]
 
 TRUSTED_FOR_AGREEMENT = frozenset({Grade.OK, Grade.UNCERTAIN})
 
@@ -62,12 +70,20 @@ def agree(look: Look) -> bool:
     )
 
 
-def candidate(look: Look) -> int | None:
-    """Return the price that would be accepted if it is no jump: Chainlink's, else Pyth's."""
+def is_contemporary(look: Look) -> bool:
+    """Return whether Pyth's price is not from before Chainlink's round: only then can it accuse."""
+    return look.sources.pyth.at + look.params.py_max_ahead >= look.sources.chainlink.at
+
+
+def candidate(look: Look) -> tuple[int, int] | None:
+    """Return the price that would be accepted if it is no jump, and its time.
+
+    Chainlink's, else Pyth's.
+    """
     chainlink, pyth = look.sources.chainlink, look.sources.pyth
     if chainlink.grade is Grade.OK:
-        return chainlink.price
-    return pyth.price if _is_pyth_near_twap(look) else None
+        return chainlink.price, chainlink.at
+    return (pyth.price, look.sources.pyth_time(look.now)) if _is_pyth_near_twap(look) else None
 
 
 def trip_condition(look: Look) -> TripReason:
@@ -75,12 +91,14 @@ def trip_condition(look: Look) -> TripReason:
     chainlink, pyth = look.sources.chainlink, look.sources.pyth
     if chainlink.is_out_of_bounds and pyth.is_out_of_bounds:
         return TripReason.SANITY
-    if look.sources.both_ok and is_apart(chainlink.price, pyth.price, look.params.hard_dev):
+    is_apart_by_much = is_apart(chainlink.price, pyth.price, look.params.hard_dev)
+    if look.sources.both_ok and is_apart_by_much and is_contemporary(look):
         return TripReason.DEVIATION
-    price = candidate(look)
-    if price is None or look.last_good == 0 or agree(look):
+    found = candidate(look)
+    if found is None or look.last_good == 0 or agree(look):
         return TripReason.NONE
-    limit_bps = jump_bps(look.params, look.now - look.last_good_at)
+    price, at = found
+    limit_bps = jump_bps(look.params, max(0, at - look.last_good_at))
     return TripReason.JUMP if is_apart(price, look.last_good, limit_bps) else TripReason.NONE
 
 

@@ -261,7 +261,9 @@ class FeedMemo:
     paused_until: int = 0
     latch: TripReason = TripReason.NONE
     tripped_at: int = 0
-    evidence: int = 0
+    pokes: int = 0
+    poked_at: int = 0
+    rounds: int = 0
     since: int = 0
     last_at: int = 0
     last_price: int = 0

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 from clearing.spec.errors import SpecError
 from clearing.spec.events import Effects, Event
 from clearing.spec.oracle_types import Action
-from clearing.spec.perp_funding import clamped, sampled, weight_of
+from clearing.spec.perp_funding import capped, sampled, weight_of
 from clearing.spec.perp_ledger import (
-    FIRST_OWNED,
     Ledger,
     Look,
     Quotes,
@@ -26,15 +24,22 @@ from clearing.spec.perp_ledger import (
     put_position,
     tick,
 )
-from clearing.spec.perp_margin import passes_reduce
-from clearing.spec.perp_trade import cap_after, filled, owed
-from clearing.spec.perp_types import Kind, MarketStatus, Pause, Position, Purpose
-from clearing.spec.perp_units import PICO_TO_WAD, notional_of, value_of_lots
+from clearing.spec.perp_margin import owed_by, passes_reduce
+from clearing.spec.perp_trade import cap_after, filled
+from clearing.spec.perp_types import (
+    FIRST_OWNED,
+    MAX_MARKETS_PER_ACCOUNT,
+    Kind,
+    MarketStatus,
+    OpenInterest,
+    Pause,
+    Position,
+    Purpose,
+)
+from clearing.spec.perp_units import PICO_TO_WAD, notional, value
 from clearing.spec.units import WAD
 
-__all__ = ["MAX_MARKETS_OF_ACCOUNT", "Booked", "Leg", "PremiumSampled", "Sample", "book"]
-
-MAX_MARKETS_OF_ACCOUNT: Final = 8
+__all__ = ["Booked", "Leg", "PremiumSampled", "Sample", "book"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,7 @@ def book(
     """
     ledger, look, effects = tick(ledger, market, quotes, now)
     judged: list[_Before] = []
-    open_interest = look.market.open_interest
+    open_interest = look.market.oi.open_interest
     for leg in legs:
         size_before = position_of(ledger, leg.account, market).size
         before = _before(ledger, market, leg)
@@ -122,10 +127,10 @@ def book(
     opened = any(not before.reduced for before in judged)
     closed = any(before.reduced for before in judged)
     _require_allowed(ledger, market, look, kind, now, opened=opened, closed=closed)
-    ledger, event = _move_market(ledger, market, look, legs, open_interest, sample, now)
-    effects = (*effects, *event)
+    ledger, sampled_ = _move_market(ledger, market, look, legs, open_interest, sample, now)
+    effects = (*effects, *sampled_)
     for before in judged:
-        _judge(ledger, market, look, before, quotes, now)
+        _judge(ledger, look, before, quotes, now)
     return ledger, effects
 
 
@@ -149,15 +154,16 @@ def _book_leg(
     position = position_of(ledger, leg.account, market)
     funding = look.market.funding
     after, realised = filled(position, funding, leg.size, leg.quote)
-    cash = realised + leg.cash - owed(position, funding) - leg.fee * PICO_TO_WAD
+    cash = realised + leg.cash - owed_by(position, funding) - leg.fee * PICO_TO_WAD
     ledger = put_position(ledger, leg.account, market, after)
     ledger = put_account(ledger, leg.account, replace(account, cash=account.cash + cash))
     if leg.judged and after.size:
-        notional = notional_of(after.size, look.quote.mid)
-        if notional < look.market.trade.min_notional * WAD:
-            raise SpecError("BelowMinNotional", market, leg.account, notional)
+        worth = notional(after.size, look.quote.mid)
+        # who takes over a small position, or a part of one, may be left with as little
+        if kind is not Kind.LIQUIDATION and worth < look.market.trade.min_notional * WAD:
+            raise SpecError("BelowMinNotional", market, leg.account, worth)
         is_owned = leg.account >= FIRST_OWNED
-        if is_owned and len(ledger.markets_of(leg.account)) > MAX_MARKETS_OF_ACCOUNT:
+        if is_owned and len(ledger.markets_of(leg.account)) > MAX_MARKETS_PER_ACCOUNT:
             raise SpecError("TooManyMarkets", leg.account)
     return ledger, Booked(market, leg.account, leg.size, leg.quote, leg.fee, cash, kind)
 
@@ -168,15 +174,15 @@ def _require_allowed(
     """Refuse what pauses, the market's status and the feed forbid."""
     if kind is Kind.RESOLUTION:
         return
-    mask = look.market.pause
+    mask = look.market.risk.pause
     if now < ledger.guardian_until:
         mask |= ledger.guardian_mask
-    stops, wants = Pause(0), set[Action]()
+    stops, wants = Pause.NOTHING, set[Action]()
     match kind:
         case Kind.LIQUIDATION:
             stops, wants = Pause.LIQUIDATE, {Action.LIQUIDATE}
         case Kind.VAULT | Kind.MATCH:
-            stops |= Pause.SETTLE if kind is Kind.MATCH else Pause(0)
+            stops |= Pause.SETTLE if kind is Kind.MATCH else Pause.NOTHING
             if opened:
                 stops |= Pause.OPEN
                 wants.add(Action.OPEN)
@@ -185,7 +191,7 @@ def _require_allowed(
                 wants.add(Action.SIGNED_REDUCE if kind is Kind.MATCH else Action.CLOSE)
     if mask & stops:
         raise SpecError("Paused", market, mask)
-    status = look.market.status
+    status = look.market.risk.status
     if opened and kind is not Kind.LIQUIDATION and status is not MarketStatus.LIVE:
         raise SpecError("MarketNotLive", market, status)
     if not all(look.allows(action) for action in wants):
@@ -202,9 +208,9 @@ def _move_market(
     now: int,
 ) -> tuple[Ledger, Effects]:
     """Write open interest, fees, the cap's window and the premium sample."""
-    before, mid = look.market.open_interest, look.quote.mid
-    fees = look.market.fees + sum(leg.fee for leg in legs)
-    stored = replace(ledger.markets[market], open_interest=open_interest, fees=fees)
+    before, mid = look.market.oi.open_interest, look.quote.mid
+    fees = look.market.oi.fees + sum(leg.fee for leg in legs)
+    stored = replace(ledger.markets[market], oi=OpenInterest(open_interest, fees))
     if open_interest > before:
         if open_interest > stored.limit.max_oi:
             raise SpecError("OpenInterestTooHigh", market, open_interest, stored.limit.max_oi)
@@ -217,24 +223,20 @@ def _move_market(
     if sample.notional < stored.trade.min_notional * WAD or not look.allows(Action.FUNDING):
         return put_market(ledger, market, stored), ()
 
-    weight = weight_of(
-        sample.notional, notional_of(before, mid), stored.trade, stored.risk.new.impact_notional
-    )
-    premium = clamped(sample.premium, stored.trade.prem_cap)
+    weight = weight_of(sample.notional, notional(before, mid), stored.trade, stored.risk)
+    premium = capped(sample.premium, stored.trade.prem_cap)
     stored = replace(stored, premium=sampled(look.market.premium, premium, weight, now))
     return put_market(ledger, market, stored), (PremiumSampled(market, premium, weight),)
 
 
-def _judge(
-    ledger: Ledger, market: int, look: Look, before: _Before, quotes: Quotes, now: int
-) -> None:
-    """Refuse an account below initial margin that has not only reduced, and one that is bankrupt."""
+def _judge(ledger: Ledger, look: Look, before: _Before, quotes: Quotes, now: int) -> None:
+    """Refuse who is below initial margin and has not only reduced, and who was bankrupt."""
     leg = before.leg
     cash = account_of(ledger, leg.account).cash
     held = {m: position_of(ledger, leg.account, m) for m in ledger.markets_of(leg.account)}
     strict = health_with(ledger, cash, held, Purpose.OPEN, quotes, now)
     is_covered = strict.equity >= strict.im
-    gain = leg.quote * PICO_TO_WAD + leg.cash - value_of_lots(-leg.size, look.quote.mid)
+    gain = leg.quote * PICO_TO_WAD + leg.cash - value(-leg.size, look.quote.mid)
     if is_covered and strict.equity >= gain:
         return
 

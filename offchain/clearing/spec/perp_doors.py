@@ -11,8 +11,6 @@ from clearing.spec.errors import SpecError
 from clearing.spec.events import Effects, Event
 from clearing.spec.oracle_types import Action
 from clearing.spec.perp_ledger import (
-    FEES,
-    FIRST_OWNED,
     Account,
     Ledger,
     Quotes,
@@ -22,7 +20,7 @@ from clearing.spec.perp_ledger import (
     put_account,
     put_market,
 )
-from clearing.spec.perp_types import Pause, Purpose, Role
+from clearing.spec.perp_types import FEES, FIRST_OWNED, OpenInterest, Pause, Purpose, Role
 from clearing.spec.perp_units import PICO_TO_WAD
 from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import Address
@@ -186,9 +184,11 @@ def require_trader(ledger: Ledger, account: int, actor: Address, now: int) -> No
 def collect_fees(ledger: Ledger, market: int) -> tuple[Ledger, Effects]:
     """Move a market's fees to account 3. Raises UnknownMarket."""
     stored = market_of(ledger, market)
-    ledger = put_market(ledger, market, replace(stored, fees=0))
-    ledger = _credit(ledger, FEES, stored.fees * PICO_TO_WAD)
-    return ledger, (FeesCollected(market, stored.fees),)
+    ledger = put_market(
+        ledger, market, replace(stored, oi=OpenInterest(stored.oi.open_interest, 0))
+    )
+    ledger = _credit(ledger, FEES, stored.oi.fees * PICO_TO_WAD)
+    return ledger, (FeesCollected(market, stored.oi.fees),)
 
 
 def _require_owner(ledger: Ledger, account: int, sender: Address) -> None:
@@ -210,8 +210,8 @@ def _take_out(ledger: Ledger, account: int, amount: int, quotes: Quotes, now: in
     ledger = _credit(ledger, account, -amount)
     for market in ledger.markets_of(account):
         quote = quotes[market]
-        if ledger.markets[market].pause & Pause.WITHDRAW:
-            raise SpecError("Paused", market, ledger.markets[market].pause)
+        if ledger.markets[market].risk.pause & Pause.WITHDRAW:
+            raise SpecError("Paused", market, ledger.markets[market].risk.pause)
         if not quote.allowed >> Action.WITHDRAW & 1:
             raise SpecError("FeedForbids", market, quote.state, quote.gates)
     if ledger.markets_of(account):

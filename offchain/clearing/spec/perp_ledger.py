@@ -8,43 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 from clearing.spec.errors import SpecError
 from clearing.spec.events import Effects, Event
 from clearing.spec.oracle_types import Action, Quote
-from clearing.spec.perp_funding import FundingTerms, folded, premium_at, ticked
-from clearing.spec.perp_margin import (
-    add_position,
-    in_force,
-    target_of,
-    value_liquidate,
-    value_open,
-)
+from clearing.spec.perp_funding import FundingTerms, folded, ticked
+from clearing.spec.perp_funding import premium as premium_at
+from clearing.spec.perp_liquidation import target
+from clearing.spec.perp_margin import Holding, in_force, value_liquidate, value_open
+from clearing.spec.perp_margin import health_of as sum_of
 from clearing.spec.perp_types import (
+    NO_INTEREST,
+    NO_POSITION,
     Funding,
-    Health,
-    HealthView,
     LimitParams,
-    MarketStatus,
+    OpenInterest,
     Pause,
     Position,
     Premium,
     Purpose,
-    RiskPhase,
+    Risk,
     TradeParams,
 )
 from clearing.spec.units import Address
 
 __all__ = [
-    "BACKSTOP",
-    "FEES",
-    "FIRST_OWNED",
-    "INSURANCE",
-    "NO_POSITION",
-    "VAULT",
     "Account",
     "FundingTicked",
+    "HealthView",
     "Ledger",
     "Look",
     "Market",
@@ -62,13 +53,6 @@ __all__ = [
     "value_of",
 ]
 
-VAULT: Final = 0
-BACKSTOP: Final = 1
-INSURANCE: Final = 2
-FEES: Final = 3
-FIRST_OWNED: Final = 4
-NO_POSITION: Final = Position(0, 0, 0)
-
 Quotes = Mapping[int, Quote]
 
 
@@ -85,14 +69,11 @@ class Market:
     """What is stored of a market."""
 
     trade: TradeParams
-    risk: RiskPhase
+    risk: Risk
     limit: LimitParams
     funding: Funding
     premium: Premium
-    status: MarketStatus = MarketStatus.LIVE
-    pause: Pause = Pause(0)
-    open_interest: int = 0
-    fees: int = 0
+    oi: OpenInterest = NO_INTEREST
     cap_started_at: int = 0
     cap_opened: int = 0
 
@@ -105,12 +86,14 @@ class Ledger:
     markets: Mapping[int, Market] = field(default_factory=dict)
     positions: Mapping[tuple[int, int], Position] = field(default_factory=dict)
     sessions: Mapping[tuple[int, Address], int] = field(default_factory=dict)
-    guardian_mask: Pause = Pause(0)
+    guardian_mask: Pause = Pause.NOTHING
     guardian_until: int = 0
 
     def markets_of(self, account: int) -> tuple[int, ...]:
         """Return the markets in which an account holds a position, ascending."""
-        return tuple(market for market in sorted(self.markets) if (account, market) in self.positions)
+        return tuple(
+            market for market in sorted(self.markets) if (account, market) in self.positions
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +172,9 @@ def look_at(ledger: Ledger, market: int, quote: Quote, now: int) -> Look:
     terms = FundingTerms(
         index=quote.funding,
         live=bool(quote.allowed >> Action.FUNDING & 1),
-        paused=bool(stored.pause & Pause.FUNDING),
+        paused=bool(stored.risk.pause & Pause.FUNDING),
         coefficient_inverse=stored.trade.coefficient_inverse,
-        max_rate=stored.limit.max_rate,
+        max_rate_ppm=stored.limit.max_rate,
         interval=stored.limit.interval,
     )
     premium = folded(stored.premium, now)
@@ -223,6 +206,22 @@ def value_of(look: Look, purpose: Purpose, *, is_long: bool) -> int:
             return quote.mid
 
 
+@dataclass(frozen=True, slots=True)
+class HealthView:
+    """What an account is worth, wad; `target` is where a partial liquidation leaves it.
+
+    `liquid_mm` is the part of `mm` in markets whose feed allows liquidation.
+    """
+
+    equity: int
+    notional: int
+    im: int
+    mm: int
+    penalty: int
+    target: int
+    liquid_mm: int
+
+
 def health_with(
     ledger: Ledger,
     cash: int,
@@ -232,24 +231,25 @@ def health_with(
     now: int,
 ) -> HealthView:
     """Return what cash and these positions are worth together."""
-    total = Health(equity=cash)
-    target = liquid = 0
+    holdings: list[Holding] = []
+    targets = liquid = 0
     for market, position in sorted(positions.items()):
         look = look_at(ledger, market, quotes[market], now)
-        risk = in_force(look.market.risk, now)
         price = value_of(look, purpose, is_long=position.size > 0)
-        after = add_position(total, position, look.market.funding, price, risk)
-        mm = after.mm - total.mm
-        target += target_of(after.notional - total.notional, mm, risk)
-        liquid += mm if look.allows(Action.LIQUIDATE) else 0
-        total = after
+        risk = in_force(look.market.risk, now)
+        holding = Holding(position, look.market.funding, price, risk)
+        holdings.append(holding)
+        alone = sum_of(0, [holding])
+        targets += target(alone.notional, alone.mm, risk)
+        liquid += alone.mm if look.allows(Action.LIQUIDATE) else 0
+    total = sum_of(cash, holdings)
     return HealthView(
         equity=total.equity,
         notional=total.notional,
         im=total.im,
         mm=total.mm,
         penalty=total.penalty,
-        target=target,
+        target=targets,
         liquid_mm=liquid,
     )
 

@@ -11,8 +11,7 @@ from clearing.spec.errors import SpecError
 from clearing.spec.events import Effects, Event
 from clearing.spec.perp_book import Leg, Sample, book
 from clearing.spec.perp_ledger import (
-    FIRST_OWNED,
-    INSURANCE,
+    HealthView,
     Ledger,
     Look,
     Quotes,
@@ -22,9 +21,10 @@ from clearing.spec.perp_ledger import (
     tick,
     value_of,
 )
-from clearing.spec.perp_liquidation import Takeover, Target, is_liquidatable, takeover
-from clearing.spec.perp_margin import in_force
-from clearing.spec.perp_types import HealthView, Kind, Purpose
+from clearing.spec.perp_liquidation import amount, penalty_of
+from clearing.spec.perp_margin import Health, in_force, is_liquidatable, requirement
+from clearing.spec.perp_types import FIRST_OWNED, INSURANCE, Kind, Purpose
+from clearing.spec.perp_units import TICK, notional
 from clearing.spec.units import WAD, Address, mul_div_down
 
 __all__ = ["Liquidated", "liquidate"]
@@ -77,20 +77,33 @@ def liquidate(
     return ledger, (*ticked, event, *effects)
 
 
+@dataclass(frozen=True, slots=True)
+class _Takeover:
+    """Lots signed as the position, what the account receives for them (pico), price, penalty."""
+
+    size: int
+    quote: int
+    price: int
+    penalty: int
+
+
 def _takeover(
-    ledger: Ledger, account: int, market: int, look: Look, health: HealthView, now: int
-) -> Takeover | None:
+    ledger: Ledger, account: int, market: int, look: Look, view: HealthView, now: int
+) -> _Takeover | None:
     size = position_of(ledger, account, market).size
-    if account < FIRST_OWNED or size == 0 or not is_liquidatable(health.equity, health.mm):
+    health = Health(view.equity, view.notional, view.im, view.mm, view.penalty)
+    if account < FIRST_OWNED or size == 0 or not is_liquidatable(health):
         return None
-    return takeover(
-        Target(
-            size=size,
-            price=value_of(look, Purpose.LIQUIDATE, is_long=size > 0),
-            equity=health.equity,
-            mm=health.mm,
-            target=health.target,
-            min_notional=look.market.trade.min_notional * WAD,
-            risk=in_force(look.market.risk, now),
-        )
+    risk = in_force(look.market.risk, now)
+    price = value_of(look, Purpose.LIQUIDATE, is_long=size > 0)
+    least = look.market.trade.min_notional * WAD
+    lots = amount(abs(size), price, view.target, health, risk, least)
+    whole = notional(size, price)
+    _, mm = requirement(whole, risk)
+    sign = 1 if size > 0 else -1
+    return _Takeover(
+        size=sign * lots,
+        quote=sign * mul_div_down(lots, price, TICK),
+        price=price,
+        penalty=penalty_of(notional(lots, price), whole, mm, health, risk),
     )

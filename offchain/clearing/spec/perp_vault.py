@@ -11,15 +11,13 @@ from clearing.spec.errors import SpecError
 from clearing.spec.events import Effects, Event
 from clearing.spec.perp_book import Leg, Sample, book
 from clearing.spec.perp_doors import require_trader
-from clearing.spec.perp_ledger import VAULT, Ledger, Look, Quotes, position_of, tick
-from clearing.spec.perp_trade import vault_quote
-from clearing.spec.perp_types import Kind
-from clearing.spec.perp_units import LOTS, PICO, PICO_TO_WAD, TICK, notional_of
+from clearing.spec.perp_ledger import Ledger, Look, Quotes, position_of, tick
+from clearing.spec.perp_trade import quote_of, require_skew
+from clearing.spec.perp_types import VAULT, Kind
+from clearing.spec.perp_units import PICO, PICO_TO_WAD, TICK, notional
 from clearing.spec.units import PPM, Address, div_trunc, mul_div_down, mul_div_up
 
-__all__ = ["Deal", "Traded", "price_deal", "trade"]
-
-SKEW_SHARE = 10
+__all__ = ["Ask", "Deal", "Traded", "price_deal", "trade"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,34 +60,36 @@ def price_deal(ledger: Ledger, account: int, market: int, look: Look, size: int)
     reduces = held * size < 0 and abs(size) <= abs(held)
     quote = look.quote
     band = (quote.lo, quote.hi) if reduces else (quote.open_lo, quote.open_hi)
-    worth = vault_quote(size, net, *band, look.market.trade)
+    worth = quote_of(size, net, *band, look.market.trade)
     fee = mul_div_up(worth, look.market.trade.taker_fee, PPM)
     return Deal(size, -worth if size > 0 else worth, fee, net)
 
 
-def trade(
-    ledger: Ledger,
-    sender: Address,
-    account: int,
-    market: int,
-    size: int,
-    limit_price: int,
-    nav: int,
-    quotes: Quotes,
-    now: int,
-) -> tuple[Ledger, Effects]:
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Who wants to trade what: size in lots, the worst average price in wad."""
+
+    sender: Address
+    account: int
+    market: int
+    size: int
+    limit_price: int
+
+
+def trade(ledger: Ledger, ask: Ask, nav: int, quotes: Quotes, now: int) -> tuple[Ledger, Effects]:
     """Buy or sell against the vault; `nav` is the value that its caps are measured by, wad.
 
     Raises UnknownAccount, NotTrader, UnknownMarket, ZeroSize, PriceLimit, SkewTooHigh,
     VaultCapReached, and what `book` raises.
     """
-    require_trader(ledger, account, sender, now)
+    account, market, size = ask.account, ask.market, ask.size
+    require_trader(ledger, account, ask.sender, now)
     ledger, look, ticked = tick(ledger, market, quotes, now)
     deal = price_deal(ledger, account, market, look, size)
-    _require_limit(deal, limit_price)
+    _require_limit(deal, ask.limit_price)
     _require_room(market, look, deal, nav)
 
-    scale = look.market.trade.skew_scale * LOTS
+    scale = look.market.trade.skew_lots
     sample = Sample(div_trunc(deal.net_after * PICO, scale), abs(deal.quote) * PICO_TO_WAD)
     legs = (
         Leg(account, size, deal.quote, deal.fee, judged=True),
@@ -114,12 +114,10 @@ def _require_limit(deal: Deal, limit_price: int) -> None:
 
 def _require_room(market: int, look: Look, deal: Deal, nav: int) -> None:
     """Refuse what would load the vault beyond its skew or its share, unless it unloads."""
+    require_skew(deal.size, deal.net, look.market.trade)
     if deal.is_less:
         return
-    greatest = mul_div_down(look.market.trade.skew_scale * LOTS, 1, SKEW_SHARE)
-    if abs(deal.net_after) > greatest:
-        raise SpecError("SkewTooHigh", deal.net_after, greatest)
     cap = mul_div_down(nav, look.market.limit.vault_share, PPM)
-    notional = notional_of(deal.net_after, look.quote.mid)
-    if notional > cap:
-        raise SpecError("VaultCapReached", market, notional, cap)
+    carried = notional(deal.net_after, look.quote.mid)
+    if carried > cap:
+        raise SpecError("VaultCapReached", market, carried, cap)

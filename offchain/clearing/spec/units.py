@@ -20,7 +20,9 @@ __all__ = [
     "Seconds",
     "Timestamp",
     "Wad",
+    "div_ceil",
     "div_down",
+    "div_floor",
     "div_trunc",
     "div_up",
     "mul_div_down",
@@ -91,6 +93,16 @@ def div_up(a_wad: int, b_wad: int) -> int:
 def div_trunc(a: int, divisor: int) -> int:
     """Return a / divisor, rounded towards zero as the EVM does. The divisor is positive."""
     return a // divisor if a >= 0 else -(-a // divisor)
+
+
+def div_floor(a: int, divisor: int) -> int:
+    """Return a / divisor, rounded towards minus infinity. The divisor is positive."""
+    return a // divisor
+
+
+def div_ceil(a: int, divisor: int) -> int:
+    """Return a / divisor, rounded towards plus infinity. The divisor is positive."""
+    return -(-a // divisor)
 
 
 def _require_natural(a: int, b: int, divisor: int) -> None:

@@ -148,9 +148,12 @@ def test_set_params__wrong_caller_or_feed__is_refused():
 def test_set_params__limit_out_of_its_bounds__is_refused_by_name(index):
     """[ORA-23] Both ends are inside, one beyond each is not."""
     roomy = replace(PARAMS, hard_dev=1_000, py_open_stale=0, max_conf_open=1, reset_dev=1)
-    roomy = replace(roomy, jump_cap=5_000, twap_min_obs=2, twap_max_gap=30, seq_grace_liquidate=0)
-    name, _, least, greatest = bounds_of(roomy)[index]
+    roomy = replace(roomy, cl_deviation=1, jump_base=2_500, jump_cap=5_000)
+    roomy = replace(roomy, twap_min_obs=2, twap_max_gap=30, seq_grace_liquidate=0)
     field = fields(FeedParams)[index].name
+    if field == "cl_deviation":
+        roomy = replace(roomy, soft_dev=499)  # never below it
+    name, _, least, greatest = bounds_of(roomy)[index]
     if name == "sanityMinE8":
         greatest -= 1  # the greatest sane price lies above it
 
@@ -160,6 +163,25 @@ def test_set_params__limit_out_of_its_bounds__is_refused_by_name(index):
         changed = replace(roomy, **{field: value})
         refused = assert_refused("BadParameter", set_params, LISTED, TIMELOCK, FEED, changed, NOW)
         assert refused == (name,)
+
+
+def test_set_params__calm_weather__is_within_what_is_no_jump():
+    """One step of Chainlink and a change of source, 15 and 50 bps, are no jump."""
+    assert set_params(LISTED, TIMELOCK, FEED, replace(PARAMS, jump_base=65), NOW)
+
+    tight = replace(PARAMS, jump_base=64)
+    refused = assert_refused("BadParameter", set_params, LISTED, TIMELOCK, FEED, tight, NOW)
+    assert refused == ("jumpBase",)
+
+
+def test_set_params__one_step_of_chainlink__is_within_agreement():
+    """15 bps."""
+    close = replace(PARAMS, soft_dev=15, reset_dev=14)
+    assert set_params(LISTED, TIMELOCK, FEED, close, NOW)
+
+    closer = replace(close, soft_dev=14)
+    refused = assert_refused("BadParameter", set_params, LISTED, TIMELOCK, FEED, closer, NOW)
+    assert refused == ("softDev",)
 
 
 # ADD
@@ -268,17 +290,35 @@ def test_replace_feed__thousand_times_or_a_thousandth__is_refused(cents, confirm
 def test_replace_feed__frozen_feed__needs_both_sources_near_the_last_good_price():
     nothing = answers()
     assert replaced(3_000_00, pyth(3_003_00), present=nothing)
-    old = replace(feed(), last_good_at=NOW - 10_000)
+    old = replace(feed(), last_good_at=NOW - 10_600)
 
     for bad in (None, pyth(3_003_00, 61), pyth(3_020_00)):
         with pytest.raises(SpecError) as refused:
             replaced(3_000_00, bad, present=nothing)
         assert refused.value.name == "SelfTestFailed"
-    # 300 + 10·√10,000 = 1,300 bps of 2,990 are 388.70
+    # the new round is of NOW - 600: 300 + 10·√10,000 = 1,300 bps of 2,990 are 388.70
     assert replaced(3_378_70, pyth(3_378_70), of=old, present=nothing)
     with pytest.raises(SpecError) as refused:
         replaced(3_378_71, pyth(3_378_71), of=old, present=nothing)
     assert refused.value.args_ == (usd("3378.71"), usd("2990"), 1_300)
+
+
+@pytest.mark.parametrize("bad", [None, pyth(3_003_00, 61), pyth(3_015_01)])
+def test_replace_feed__other_pyth_id__needs_an_agreeing_price_of_it(bad):
+    """An id that nobody has delivered, or a price of something else, is refused."""
+    other = replace(LISTING, sources=replace(SOURCES, pyth_id=b"\xf1" * 32))
+
+    def heard(second):
+        return replace(HEARD, answers=answers(chainlink(3_000_00), second))
+
+    def swap(listing, second):
+        return replace_feed(LISTED, TIMELOCK, FEED, listing, GOOD, heard(second), NOW)
+
+    assert swap(other, pyth(3_015_00))
+    assert swap(LISTING, bad)
+    with pytest.raises(SpecError) as refused:
+        swap(other, bad)
+    assert refused.value.name == "SelfTestFailed"
 
 
 def test_replace_feed__latched__stays_latched():

@@ -79,6 +79,17 @@ def test_grade_chainlink__sanity_bounds__are_inside_and_beyond_is_out_of_bounds(
     assert not graded_chainlink(None, **inside).is_out_of_bounds
 
 
+def test_grade_chainlink__out_of_bounds_and_too_old__is_broken_but_accuses_nobody():
+    bound = {"sanity_max_e8": 2_999 * E8}
+
+    assert graded_chainlink(chainlink(3_000_00, 1_500), **bound).is_out_of_bounds
+    old = graded_chainlink(chainlink(3_000_00, 1_501), **bound)
+    far = graded_chainlink(replace(chainlink(0, 1_501), answer=2**255 - 1), **bound)
+
+    for graded in (old, far):
+        assert (graded.grade, graded.price, graded.is_out_of_bounds) == (Grade.BROKEN, 0, False)
+
+
 def test_grade_pyth__good_answer__is_ok_and_opens():
     graded = graded_pyth(OK_PYTH)
 
@@ -139,6 +150,16 @@ def test_grade_pyth__out_of_bounds__is_broken():
     graded = graded_pyth(OK_PYTH, sanity_max_e8=2_999 * E8)
 
     assert (graded.grade, graded.is_out_of_bounds) == (Grade.BROKEN, True)
+
+
+@pytest.mark.parametrize(
+    ("age_s", "is_present"), [(60, True), (61, False), (-10, True), (-11, False)]
+)
+def test_grade_pyth__out_of_bounds_at_another_time__is_broken_but_accuses_nobody(age_s, is_present):
+    graded = graded_pyth(pyth(3_000_00, age_s), sanity_max_e8=2_999 * E8)
+
+    assert (graded.grade, graded.price, graded.conf) == (Grade.BROKEN, 0, 0)
+    assert graded.is_out_of_bounds is is_present
 
 
 @pytest.mark.parametrize(

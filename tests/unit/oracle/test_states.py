@@ -181,21 +181,85 @@ def test_state__confidence_beyond_the_price__leaves_a_price_above_zero():
     assert (reading.open_lo, reading.open_hi) == (1, usd("12003"))
 
 
+def test_state__pyth_from_before_chainlinks_round__accuses_nobody():
+    """Signed before the crash, delivered after it: at most 10 s before the round is of its time."""
+    assert read(chainlink(3_000_00, 30), pyth(3_150_00, 40)).trip is TripReason.DEVIATION
+
+    old = read(chainlink(3_000_00, 30), pyth(3_150_00, 41))
+
+    assert (old.state, old.trip, old.py_grade) == (PriceState.DIVERGED, TripReason.NONE, Grade.OK)
+    assert old.mid == usd("3000")
+
+
+def test_state__old_pyth__confirms_no_jump_either():
+    """Nor does it hide one: without agreement a jump is one."""
+    read_alone = read(chainlink(3_200_00, 0), None)
+    read_beside = read(chainlink(3_200_00, 0), pyth(3_000_00, 50))
+
+    assert read_alone.trip is read_beside.trip is TripReason.JUMP
+
+
 # JUMPS
 
 
 def test_trip__jump__is_measured_from_the_last_good_price():
-    """A minute later: 300 + 10·⌊√60⌋ = 370 bps of 2,990 are 110.63."""
-    assert read(chainlink(3_100_63), None).state is PriceState.PRIMARY_ONLY
-    jumped = read(chainlink(3_100_64), None)
+    """A minute younger: 300 + 10·⌊√60⌋ = 370 bps of 2,990 are 110.63."""
+    assert read(chainlink(3_100_63, 0), None).state is PriceState.PRIMARY_ONLY
+    jumped = read(chainlink(3_100_64, 0), None)
 
     assert (jumped.state, jumped.trip) == (PriceState.TRIPPED, TripReason.JUMP)
 
 
 def test_trip__jump_downwards__is_measured_by_the_lower_price():
     """370 bps of 2,883.31 are 106.68…: 2,990 is that far above, and no further."""
-    assert read(chainlink(2_883_32), None).state is PriceState.PRIMARY_ONLY
-    assert read(chainlink(2_883_31), None).state is PriceState.TRIPPED
+    assert read(chainlink(2_883_32, 0), None).state is PriceState.PRIMARY_ONLY
+    assert read(chainlink(2_883_31, 0), None).state is PriceState.TRIPPED
+
+
+@pytest.mark.parametrize("wait_s", [0, 1, 899])
+def test_trip__jump__is_of_a_round_whenever_it_is_seen(wait_s):
+    """[ORA-25] From the time of one price to that of the other, however late somebody looks."""
+    now = NOW + wait_s
+
+    def trip(cents):
+        said = answers(chainlink(cents, wait_s, now=now))
+        return reading_of(feed(), said, now).trip
+
+    assert trip(3_100_63) is TripReason.NONE, "ORA-25"
+    assert trip(3_100_64) is TripReason.JUMP, "ORA-25"
+
+
+def test_trip__jump_of_older_data__is_allowed_the_base_alone():
+    """300 bps of 2,990 are 89.70, for a round of the last good price's time or before it."""
+    for age_s in (60, 61, 600):
+        assert read(chainlink(3_079_70, age_s), None).trip is TripReason.NONE
+        assert read(chainlink(3_079_71, age_s), None).trip is TripReason.JUMP
+
+
+def test_trip__jump_of_pyth_alone__is_measured_by_its_time():
+    """From 2,700, 20 s after it: 340 bps are 91.80. A price ahead is of now: 370 are 99.90."""
+    near = feed(last_good=usd("2700"), twap=usd("2700"))
+
+    def trip(cents, age_s):
+        return read(None, pyth(cents, age_s), of=near).trip
+
+    assert trip(2_791_80, 40) is TripReason.NONE
+    assert trip(2_791_81, 40) is TripReason.JUMP
+    assert trip(2_799_90, -10) is TripReason.NONE
+    assert trip(2_799_91, -10) is TripReason.JUMP
+
+
+def test_state__price_ahead_of_the_block__is_of_now():
+    """Whoever subtracts the time of the data from the block's never falls below 0."""
+    latched = replace(feed(), latch=Latch(TripReason.DEVIATION, NOW - 10))
+    ahead = pyth(3_003_00, -10)
+
+    for reading in (
+        read(chainlink(3_000_00), ahead),
+        read(None, ahead),
+        read(chainlink(3_000_00), ahead, of=latched),
+    ):
+        assert (reading.mid, reading.mid_at, reading.py_at) == (usd("3003"), NOW, NOW + 10)
 
 
 @pytest.mark.parametrize("conf_cents", [1_50, 100_00])
@@ -242,6 +306,25 @@ def test_trip__both_insane__is_sanity_and_outranks_the_latch():
     assert one.trip is TripReason.NONE
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (STALE_CHAINLINK, pyth(3_000_00)),
+        (chainlink(3_000_00), STALE_PYTH),
+        (chainlink(3_000_00), pyth(3_000_00, -11)),
+    ],
+)
+def test_trip__insane_but_not_of_the_present__is_no_sanity(first, second):
+    """What rests at an old price says nothing of today's."""
+    insane = feed(params=replace(PARAMS, sanity_max_e8=2_000 * E8))
+    assert read(chainlink(3_000_00), pyth(3_000_00), of=insane).trip is TripReason.SANITY
+
+    reading = read(first, second, of=insane)
+
+    assert (reading.state, reading.trip) == (PriceState.FROZEN, TripReason.NONE)
+    assert reading.cl_grade is reading.py_grade is Grade.BROKEN
+
+
 # THE RING AS A SOURCE
 
 
@@ -268,6 +351,22 @@ def test_ring__just_enough__is_fit():
     just = replace(PARAMS, twap_min_obs=15, twap_max_gap=60)
 
     assert read(STALE_CHAINLINK, STALE_PYTH, of=feed(params=just)).ring_fit
+
+
+def test_ring__written_now__counts_from_the_next_second_on():
+    """Of the 16 observations from NOW - 900 to NOW the last is of this second."""
+
+    def fit(least, now):
+        present = replace(
+            feed(params=replace(PARAMS, twap_min_obs=least)), ring=ring_at(usd("2985"), NOW)
+        )
+        return reading_of(present, answers(), now).ring_fit
+
+    assert fit(15, NOW)
+    assert not fit(16, NOW)
+    # a second later the first of the 16 is out of the window, and the last is in
+    assert fit(15, NOW + 1)
+    assert not fit(16, NOW + 1)
 
 
 def test_ring__window__is_the_feeds():

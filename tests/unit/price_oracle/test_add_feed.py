@@ -7,7 +7,17 @@ import pytest
 from clearing.spec.oracle_types import Gate, PriceState
 from clearing.spec.types import ZERO_ADDRESS, ZERO_WORD
 from tests.unit.adjudicator.scene import refusal
-from tests.unit.price_oracle.scene import FEED, NAME, NOW, OTHER, PARAMS, REJECT, event, usd
+from tests.unit.price_oracle.scene import (
+    FEED,
+    NAME,
+    NOW,
+    OTHER,
+    PARAMS,
+    REJECT,
+    SECOND_AT,
+    event,
+    usd,
+)
 
 NO_FEED = bytes(16)
 
@@ -26,7 +36,7 @@ def test_add_feed__good_sources__lists_and_pokes_it(empty):
         "sources": astuple(empty.sources),
         "params": astuple(PARAMS),
         "last_good": usd(3_003),
-        "last_good_at": NOW,
+        "last_good_at": SECOND_AT,
         "count": 1,
         "gap_at": NOW,
     } | {key: 0 for key in new if key not in KEPT}

@@ -10,6 +10,7 @@ from tests.unit.adjudicator.scene import refusal
 from tests.unit.price_oracle.scene import (
     E8,
     FEED,
+    FIRST_AT,
     NOW,
     OTHER,
     PARAMS,
@@ -55,11 +56,31 @@ def test_poke__normal__emits_poked(scene):
     assert scene.events_of(poke(scene)) == (poked(PriceState.NORMAL, 3_003, recorded=True),)
 
 
+def test_poke__price_ahead_of_the_block__is_good_as_of_now(scene):
+    scene.wait(30)
+    scene.pyth_says(3_001, age=-10)
+
+    changed = scene.changes_of(poke(scene))
+
+    assert (changed["last_good"], changed["last_good_at"]) == (usd(3_001), NOW + 30)
+    assert scene.read("getPrice", FEED)[3] == NOW + 30
+
+
+def test_poke__older_data__leaves_the_last_good_price(scene):
+    """Pyth's 3,003 is of NOW - 2, Chainlink's round of 600 s before."""
+    scene.wait(100)
+
+    changed = scene.changes_of(poke(scene))
+
+    assert scene.read("getPrice", FEED)[:1] == (usd(3_000),)
+    assert set(changed) == {"head", "count", "ring[1]"}
+
+
 def test_poke__29_s_after_an_observation__writes_none(scene):
     scene.wait(29)
 
     assert scene.events_of(poke(scene)) == (poked(PriceState.NORMAL, 3_003, recorded=False),)
-    assert scene.read("memoOf", FEED)[9:11] == (0, 1)
+    assert scene.read("memoOf", FEED)[11:13] == (0, 1)
 
 
 def test_poke__after_a_gap__starts_the_ring_anew(scene):
@@ -67,6 +88,20 @@ def test_poke__after_a_gap__starts_the_ring_anew(scene):
     scene.wait(gap)
 
     assert scene.changes_of(poke(scene))["gap_at"] == NOW + gap
+
+
+def test_poke__observation_of_this_second__does_not_make_the_ring_fit(scene):
+    """[ORA-11] Seven lie in the window, six of them before now."""
+
+    def is_fit(least):
+        limits = replace(PARAMS, twap_min_obs=least)
+        scene.send(scene.act("setParams", FEED, limits, by=scene.roles.timelock))
+        return scene.read("readingOf", FEED)[5]
+
+    scene.warm()
+
+    assert is_fit(6)
+    assert not is_fit(7), "ORA-11"
 
 
 def test_poke__diverged__changes_nothing(scene):
@@ -97,13 +132,17 @@ def test_poke__sequencer_just_up__accepts_but_writes_no_observation(scene):
 
 
 def test_poke__sources_too_far_apart__latches(scene):
-    """What was seen before the trip is kept."""
+    """What was good before the trip is kept; rounds are counted from Chainlink's."""
     scene.wait(30)
     scene.pyth_says(3_100)
 
-    changed = scene.changes_of(poke(scene))
-
-    assert changed == {"latch": TripReason.DEVIATION, "tripped_at": NOW + 30}
+    assert scene.changes_of(poke(scene)) == {
+        "latch": TripReason.DEVIATION,
+        "tripped_at": NOW + 30,
+        "since": FIRST_AT,
+        "last_at": FIRST_AT,
+        "last_price": usd(3_000),
+    }
 
 
 def test_poke__sources_too_far_apart__emits_tripped_then_poked(scene):
@@ -114,6 +153,21 @@ def test_poke__sources_too_far_apart__emits_tripped_then_poked(scene):
         tripped(TripReason.DEVIATION, 3_000, 3_100),
         poked(PriceState.TRIPPED, 3_003, recorded=False),
     )
+
+
+def test_poke__pyth_from_before_chainlinks_round__latches_nothing(scene):
+    """[ORA-24] Up to 10 s before it is of the same time."""
+
+    def reason_at(age):
+        with scene.chain.isolated():
+            scene.wait(30)
+            scene.chainlink(3_000)
+            scene.pyth_says(3_100, age=age)
+            scene.send(poke(scene))
+            return scene.read("memoOf", FEED)[3], scene.read("getPrice", FEED)[4]
+
+    assert reason_at(10) == (TripReason.DEVIATION, PriceState.TRIPPED)
+    assert reason_at(11) == (TripReason.NONE, PriceState.DIVERGED), "ORA-24"
 
 
 def test_poke__unconfirmed_jump__latches_and_counts_rounds_from_here(scene):
@@ -150,18 +204,34 @@ def test_poke__both_out_of_their_bounds__emits_tripped_without_prices(scene):
     )
 
 
+def test_poke__out_of_bounds_but_resting__latches_nothing(scene):
+    """Chainlink's round is 600 s old at first, Pyth's price 2 s."""
+    bounded = replace(PARAMS, sanity_max_e8=2_000 * E8)
+    scene.send(scene.act("setParams", FEED, bounded, by=scene.roles.timelock))
+    with scene.chain.isolated():
+        scene.send(poke(scene))
+        assert scene.read("memoOf", FEED)[3] == TripReason.SANITY
+
+    scene.wait(59)
+    scene.send(poke(scene))
+
+    assert scene.read("memoOf", FEED)[3] == TripReason.NONE
+    assert scene.read("getPrice", FEED)[4] == PriceState.FROZEN
+
+
 def test_poke__greater_reason__replaces_the_latch(jumped):
     jumped.wait(30)
     jumped.pyth_says(3_400)
+    jumped.chainlink(3_210)
 
     changed = jumped.changes_of(poke(jumped))
 
     assert changed == {
         "latch": TripReason.DEVIATION,
         "tripped_at": NOW + 130,
-        "since": 0,
-        "last_at": 0,
-        "last_price": 0,
+        "since": NOW + 130,
+        "last_at": NOW + 130,
+        "last_price": usd(3_210),
     }
 
 
@@ -180,7 +250,7 @@ def test_poke__agreement_while_latched__counts_once_a_timestamp(deviated):
 
     deviated.send(poke(deviated), poke(deviated))
 
-    assert deviated.read("memoOf", FEED)[5:8] == (1, 0, NOW + 31)
+    assert deviated.read("memoOf", FEED)[5:8] == (1, (NOW + 31) % 2**24, 0)
 
 
 def test_poke__apart_again_while_latched__starts_the_count_anew(deviated):
@@ -190,7 +260,24 @@ def test_poke__apart_again_while_latched__starts_the_count_anew(deviated):
     deviated.wait(1)
     deviated.pyth_says(3_008)
 
-    assert deviated.changes_of(poke(deviated)) == {"evidence": 0}
+    assert deviated.changes_of(poke(deviated)) == {"pokes": 0}
+
+
+def test_poke__deviated__counts_rounds_as_well(deviated):
+    """Chainlink alone may have to lead out."""
+    for dollars in (3_001, 3_002):
+        deviated.wait(100)
+        deviated.chainlink(dollars)
+        deviated.send(poke(deviated))
+
+    assert deviated.read("memoOf", FEED)[5:11] == (0, 0, 2, FIRST_AT, NOW + 230, usd(3_002))
+
+
+def test_poke__jumped__counts_agreement_as_well(jumped):
+    jumped.wait(1)
+    jumped.pyth_says(3_200)
+
+    assert jumped.changes_of(poke(jumped))["pokes"] == 1
 
 
 def test_poke__rounds_in_line_after_a_jump__are_counted(jumped):
@@ -199,7 +286,7 @@ def test_poke__rounds_in_line_after_a_jump__are_counted(jumped):
         jumped.chainlink(3_210)
         jumped.send(poke(jumped))
 
-    assert jumped.read("memoOf", FEED)[5:9] == (2, NOW + 100, NOW + 400, usd(3_210))
+    assert jumped.read("memoOf", FEED)[7:11] == (2, NOW + 100, NOW + 400, usd(3_210))
 
 
 # REFUSALS

@@ -7,8 +7,20 @@ import pytest
 from clearing.spec.oracle_types import Gate, PriceState, TripReason
 from clearing.spec.types import ZERO_WORD
 from tests.unit.adjudicator.scene import refusal
-from tests.unit.price_oracle.scene import FEED, NAME, NOW, OTHER, PARAMS, REJECT, event, usd
+from tests.unit.price_oracle.scene import (
+    FEED,
+    NAME,
+    NOW,
+    OTHER,
+    PARAMS,
+    REJECT,
+    event,
+    update,
+    usd,
+)
 
+KNOWN = b"\xfd" * 32
+"""A Pyth id that is not the feed's."""
 OTHER_PARAMS = replace(PARAMS, cl_max_stale=2_000, twap_dev=500)
 
 
@@ -77,7 +89,7 @@ def test_replace_feed__latched__stays_latched(deviated):
 def test_replace_feed__smaller_gap__starts_the_ring_anew(ready):
     ready.send(swap(ready, params=replace(PARAMS, twap_max_gap=599)))
 
-    assert ready.read("memoOf", FEED)[11] == NOW + 100
+    assert ready.read("memoOf", FEED)[13] == NOW + 100
 
 
 # REFUSALS
@@ -137,6 +149,39 @@ def test_replace_feed__aggregator_of_something_else__is_refused(ready):
         broken="BTC / USD",
         fixed=NAME,
         error=refusal("WrongDescription", have=NAME, want="BTC / USD"),
+    )
+
+
+def test_replace_feed__other_pyth_id_that_nobody_delivered__is_refused(ready):
+    """The old id may be silent, as it is most of the time."""
+    ready.send(ready.act("poke", FEED))
+
+    def with_id(pyth_id):
+        data = update(ready.now, 3_002, pyth_id=KNOWN)
+        ready.pyth.send("updatePriceFeeds", [data], sender=ready.roles.outsider, value=1)
+        return swap(ready, pyth_id=pyth_id)
+
+    ready.assert_only_fails_for(
+        with_id,
+        broken=b"\xfe" * 32,
+        fixed=KNOWN,
+        error=refusal("SelfTestFailed", state=PriceState.PRIMARY_ONLY, gates=0),
+    )
+
+
+def test_replace_feed__other_pyth_id_that_does_not_agree__is_refused(ready):
+    """50 bps of 3,001 are 15.005."""
+
+    def at(dollars):
+        data = update(ready.now, dollars, pyth_id=KNOWN)
+        ready.pyth.send("updatePriceFeeds", [data], sender=ready.roles.outsider, value=1)
+        return swap(ready, pyth_id=KNOWN)
+
+    ready.assert_only_fails_for(
+        at,
+        broken=3_016.01,
+        fixed=3_016,
+        error=refusal("SelfTestFailed", state=PriceState.DIVERGED, gates=0),
     )
 
 

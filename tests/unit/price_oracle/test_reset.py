@@ -4,7 +4,16 @@ from dataclasses import replace
 
 from clearing.spec.oracle_types import PriceState, TripReason
 from tests.unit.adjudicator.scene import refusal
-from tests.unit.price_oracle.scene import E8, FEED, NOW, OTHER, PARAMS, event, usd
+from tests.unit.price_oracle.scene import (
+    E8,
+    FEED,
+    NOW,
+    OTHER,
+    PARAMS,
+    SECOND_AT,
+    event,
+    usd,
+)
 
 
 def reset(scene, feed=FEED):
@@ -73,6 +82,24 @@ def test_reset__jump_that_chainlink_repeats__takes_the_latch_off(jumped):
     assert jumped.read("memoOf", FEED)[:4] == (usd(3_210), NOW + 400, 0, TripReason.NONE)
 
 
+def alone(scene, rounds, until):
+    """Let Chainlink alone speak so many times, the last time at `until`; poke each."""
+    for left in reversed(range(rounds)):
+        scene.wait(until - 10 * left - scene.now)
+        scene.chainlink(3_001)
+        scene.send(scene.act("poke", FEED))
+
+
+def test_reset__deviation_while_pyth_rests__takes_the_latch_off(deviated):
+    """[ORA-26] Three rounds after that of the trip, and the cooldown."""
+    alone(deviated, 3, COOLED)
+
+    deviated.send(reset(deviated))
+
+    assert deviated.read("memoOf", FEED)[:4] == (usd(3_001), COOLED, 0, TripReason.NONE)
+    assert deviated.read("getPrice", FEED)[4] == PriceState.PRIMARY_ONLY, "ORA-26"
+
+
 def test_reset__by_the_timelock__needs_no_evidence(deviated):
     deviated.wait(1)
     deviated.pyth_says(3_001)
@@ -85,7 +112,7 @@ def test_reset__by_the_timelock__needs_no_evidence(deviated):
 def test_reset__condition_that_still_holds__keeps_the_state_and_the_price(deviated):
     deviated.send(reset(deviated).by(deviated.roles.timelock))
 
-    assert deviated.read("memoOf", FEED)[:4] == (usd(3_003), NOW, 0, TripReason.NONE)
+    assert deviated.read("memoOf", FEED)[:4] == (usd(3_003), SECOND_AT, 0, TripReason.NONE)
     assert deviated.read("getPrice", FEED)[4] == PriceState.TRIPPED
 
 
@@ -160,6 +187,49 @@ def test_reset__deviation_and_apart_now__is_refused(deviated):
         at,
         broken=3_007.51,
         fixed=3_007.50,
+        error=refusal("ResetNotDue", feed=FEED, reason=TripReason.DEVIATION),
+    )
+
+
+def test_reset__deviation_with_two_rounds__is_refused(deviated):
+    def after(rounds):
+        alone(deviated, rounds, COOLED)
+        return reset(deviated)
+
+    deviated.assert_only_fails_for(
+        after,
+        broken=2,
+        fixed=3,
+        error=refusal("ResetNotDue", feed=FEED, reason=TripReason.DEVIATION),
+    )
+
+
+def test_reset__deviation_with_rounds_before_its_cooldown__is_refused(deviated):
+    def until(second):
+        alone(deviated, 3, second)
+        return reset(deviated)
+
+    deviated.assert_only_fails_for(
+        until,
+        broken=COOLED - 1,
+        fixed=COOLED,
+        error=refusal("ResetNotDue", feed=FEED, reason=TripReason.DEVIATION),
+    )
+
+
+def test_reset__deviation_with_rounds_while_pyth_speaks__is_refused(deviated):
+    """It has accused, and is 30 bps off still; after 60 s it rests."""
+    deviated.wait(COOLED - 60 - deviated.now)
+    deviated.pyth_says(3_010)
+
+    def until(second):
+        alone(deviated, 3, second)
+        return reset(deviated)
+
+    deviated.assert_only_fails_for(
+        until,
+        broken=COOLED,
+        fixed=COOLED + 1,
         error=refusal("ResetNotDue", feed=FEED, reason=TripReason.DEVIATION),
     )
 

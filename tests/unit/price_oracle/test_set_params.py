@@ -10,8 +10,8 @@ from tests.unit.price_oracle.scene import FEED, NOW, OTHER, PARAMS, event
 
 BOUNDS = {
     "clMaxStale": (60, 90_000),
-    "clDeviation": (1, 500),
-    "softDev": (25, 299),
+    "clDeviation": (1, 50),
+    "softDev": (25, 285),
     "hardDev": (51, 1_000),
     "resetDev": (1, 50),
     "pyMaxStale": (4, 3_600),
@@ -19,7 +19,7 @@ BOUNDS = {
     "pyMaxAhead": (0, 60),
     "maxConf": (30, 500),
     "maxConfOpen": (1, 100),
-    "jumpBase": (1, 2_500),
+    "jumpBase": (65, 2_500),
     "jumpSlope": (0, 100),
     "jumpCap": (300, 5_000),
     "twapWindow": (600, 3_600),
@@ -34,8 +34,9 @@ BOUNDS = {
 }
 """Least and greatest value while the other limits are PARAMS'."""
 BLAMES = {
+    ("clDeviation", 51): "softDev",
     ("softDev", 24): "resetDev",
-    ("softDev", 300): "hardDev",
+    ("softDev", 286): "jumpBase",
     ("pyMaxStale", 3): "pyOpenStale",
     ("maxConf", 29): "maxConfOpen",
     ("jumpBase", 2_501): "jumpBase",

@@ -241,7 +241,7 @@ def test_reading_of__normal__tells_all(scene):
         SECOND_AT,
         *(usd(3_000), usd(3_004.5)) * 3,
         usd(3_003),
-        NOW,
+        SECOND_AT,
     )
 
 
@@ -257,7 +257,8 @@ def test_reading_of__warm_ring__tells_the_average_in_any_state(scene):
 def test_memo_of__new_feed__tells_its_first_poke(scene):
     memo = scene.read("memoOf", FEED)
 
-    assert memo == (usd(3_003), NOW, 0, TripReason.NONE, 0, 0, 0, 0, 0, 0, 1, NOW)
+    unlatched = (TripReason.NONE, *[0] * 7)
+    assert memo == (usd(3_003), SECOND_AT, 0, *unlatched, 0, 1, NOW)
 
 
 def test_config_of__new_feed__is_what_it_was_added_with(scene):
