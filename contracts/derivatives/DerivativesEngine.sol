@@ -94,7 +94,8 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin {
     /// @inheritdoc IDerivativesEngine
     function context(MarketId market) external returns (Context memory c) {
         SystemLock.requireHeld();
-        return _context(market);
+        c = _context(market);
+        c.limit = _markets[MarketId.unwrap(market)].limit;
     }
 
     function _context(MarketId market) private returns (Context memory c) {

@@ -1,4 +1,4 @@
-"""Hash the structs of a channel as EIP-712 says: what is signed, named and stored on chain.
+"""Hash structs as EIP-712 says: what is signed, named and stored on chain.
 
 Every function raises CodecError, with the field's path, for a value outside its Solidity type.
 """
@@ -11,8 +11,9 @@ from operator import attrgetter
 from typing import Any
 
 from clearing.channel.keccak import keccak256
-from clearing.channel.typed_data import STRUCTS, Struct, encode_type, item_type, struct_of
+from clearing.channel.typed_data import ORDER, STRUCTS, Struct, encode_type, item_type, struct_of
 from clearing.channel.words import Encoder, list_encoder, row_encoder, word_encoder
+from clearing.spec.perp_orders import Order
 from clearing.spec.types import (
     ChallengeIntent,
     ChannelDef,
@@ -23,6 +24,7 @@ from clearing.spec.types import (
 from clearing.spec.units import Address
 
 __all__ = [
+    "DERIVATIVES_NAME",
     "DOMAIN_NAME",
     "DOMAIN_VERSION",
     "channel_id",
@@ -30,12 +32,14 @@ __all__ = [
     "hash_auth",
     "hash_intent",
     "hash_order",
+    "hash_perp_order",
     "hash_state",
     "signing_digest",
     "type_hash",
 ]
 
 DOMAIN_NAME = "Smart Clearing Adjudicator"
+DERIVATIVES_NAME = "Smart Clearing Derivatives"
 DOMAIN_VERSION = "1"
 DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 
@@ -72,12 +76,12 @@ _hash_state = _hasher(struct_of(ClearingState))
 _hash_order = _hasher(struct_of(SettlementOrder))
 _hash_intent = _hasher(struct_of(ChallengeIntent))
 _hash_auth = _hasher(struct_of(WithdrawAuth))
+_hash_perp_order = _hasher(ORDER)
 _domain = row_encoder(
     ("chainId", "verifyingContract"),
     ("uint256", "address"),
     (word_encoder("uint256"), word_encoder("address")),
 )
-_DOMAIN_PREFIX = b"".join(keccak256(t.encode()) for t in (DOMAIN_TYPE, DOMAIN_NAME, DOMAIN_VERSION))
 
 
 def channel_id(definition: ChannelDef) -> bytes:
@@ -105,10 +109,16 @@ def hash_auth(auth: WithdrawAuth) -> bytes:
     return _hash_auth(auth)
 
 
+def hash_perp_order(order: Order) -> bytes:
+    """Return hashStruct(Order): what a trader of the perpetual swaps signs."""
+    return _hash_perp_order(order)
+
+
 @lru_cache(maxsize=64)
-def domain_separator(chain_id: int, adjudicator: Address) -> bytes:
-    """Return the domain separator of one Adjudicator on one chain."""
-    return keccak256(_DOMAIN_PREFIX + _domain((chain_id, adjudicator)))
+def domain_separator(chain_id: int, contract: Address, name: str = DOMAIN_NAME) -> bytes:
+    """Return the domain separator of one contract, by default an Adjudicator, on one chain."""
+    prefix = b"".join(keccak256(text.encode()) for text in (DOMAIN_TYPE, name, DOMAIN_VERSION))
+    return keccak256(prefix + _domain((chain_id, contract)))
 
 
 def signing_digest(separator: bytes, struct_hash: bytes) -> bytes:

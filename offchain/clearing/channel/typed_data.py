@@ -1,7 +1,7 @@
-"""The EIP-712 structs of a channel, each written once, as the text that its type hash covers.
+"""The EIP-712 structs that are signed, each written once, as the text that its type hash covers.
 
 Type hashes, struct hashes, the JSON that wallets show and that logs store: all of it is derived
-from this table. A member is kept by its dataclass under its name in snake case.
+from these tables. A member is kept by its dataclass under its name in snake case.
 """
 
 from __future__ import annotations
@@ -12,9 +12,24 @@ from types import MappingProxyType
 
 from clearing.channel.words import snake_case
 from clearing.spec import types as spec
+from clearing.spec.perp_orders import Order
 
-__all__ = ["STRUCTS", "Member", "Struct", "encode_type", "item_type", "referred_by", "struct_of"]
+__all__ = [
+    "ORDER",
+    "STRUCTS",
+    "Member",
+    "Struct",
+    "encode_type",
+    "item_type",
+    "referred_by",
+    "struct_of",
+]
 
+ORDER_DECLARATION = (
+    "Order(uint32 account,uint16 market,int128 size,uint128 limitPrice,uint32 maxFeePpm,"
+    "uint64 expiry,uint40 nonce,uint8 flags,uint128 triggerPrice)"
+)
+"""What a trader of the perpetual swaps signs, for the MatchSettler's domain."""
 DECLARATIONS = MappingProxyType(
     {
         spec.ChannelDef: "ChannelDef(uint256 chainId,address adjudicator,address brokerLow,"
@@ -74,7 +89,9 @@ STRUCTS = MappingProxyType(
         for struct in (_parse(python, text) for python, text in DECLARATIONS.items())
     }
 )
-_BY_CLASS = MappingProxyType({struct.python: struct for struct in STRUCTS.values()})
+"""What a channel signs or hashes, for the Adjudicator's domain."""
+ORDER = _parse(Order, ORDER_DECLARATION)
+_BY_CLASS = MappingProxyType({struct.python: struct for struct in (*STRUCTS.values(), ORDER)})
 
 
 def struct_of(python: type) -> Struct:

@@ -12,9 +12,17 @@ from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from clearing.channel.codec import DOMAIN_NAME, DOMAIN_VERSION
+from clearing.channel.codec import DERIVATIVES_NAME, DOMAIN_NAME, DOMAIN_VERSION
 from clearing.channel.errors import CodecError
-from clearing.channel.typed_data import STRUCTS, Member, Struct, item_type, referred_by, struct_of
+from clearing.channel.typed_data import (
+    ORDER,
+    STRUCTS,
+    Member,
+    Struct,
+    item_type,
+    referred_by,
+    struct_of,
+)
 from clearing.channel.words import MISFIT, word_encoder
 from clearing.spec.units import Address
 
@@ -51,8 +59,11 @@ def from_json(python: type[T], document: object) -> T:
     return value
 
 
-def to_typed_data(chain_id: int, adjudicator: Address, value: object) -> Json:
-    """Return the EIP-712 document with which a wallet (eth_signTypedData_v4) signs a struct."""
+def to_typed_data(chain_id: int, contract: Address, value: object) -> Json:
+    """Return the EIP-712 document with which a wallet (eth_signTypedData_v4) signs a struct.
+
+    `contract` is the Adjudicator; for an order of the perpetual swaps the MatchSettler.
+    """
     struct = struct_of(type(value))
     return {
         "types": {
@@ -62,10 +73,10 @@ def to_typed_data(chain_id: int, adjudicator: Address, value: object) -> Json:
         },
         "primaryType": struct.name,
         "domain": {
-            "name": DOMAIN_NAME,
+            "name": DERIVATIVES_NAME if struct is ORDER else DOMAIN_NAME,
             "version": DOMAIN_VERSION,
             "chainId": chain_id,
-            "verifyingContract": "0x" + adjudicator.hex(),
+            "verifyingContract": "0x" + contract.hex(),
         },
         "message": to_json(value),
     }

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {Context, Kind, Leg} from "../interfaces/EngineTypes.sol";
+import {IDerivativesEngine} from "../interfaces/IDerivativesEngine.sol";
+import {Group, IMatchSettler, IOC, Order, REDUCE_ONLY, SignedOrder, Terms} from "../interfaces/IMatchSettler.sol";
+import {Action} from "../interfaces/OracleTypes.sol";
+import {AccountId, MarketId} from "../interfaces/PerpTypes.sol";
+import {FillRules} from "./match/FillRules.sol";
+import {GroupSum, GroupSums} from "./match/GroupSum.sol";
+import {NonceRing, Nonces, RingSlot} from "./match/NonceRing.sol";
+import {OrderHash, OrderList} from "./match/OrderHash.sol";
+import {OrderSigner} from "./match/OrderSigner.sol";
+import {PackedGroup, PackedHead, PackedLayout, PackedOrders} from "./match/PackedOrders.sol";
+
+/// @title Signed orders between traders of the Smart Clearing Protocol
+/// @notice Checks what the settler matched against what traders signed, remembers what is filled, and books it in the engine.
+/// @custom:halt The SETTLE bit of a market stops its settlements, the guardian's those of all; without a settler nothing is settled.
+/// Cancelling always works, and closing against the vault needs nothing from here.
+/// @custom:security-contact See SECURITY.md
+contract MatchSettler is IMatchSettler, EIP712 {
+    using SafeCast for uint256;
+
+    uint256 private constant MAX_FILLS = 100;
+
+    IDerivativesEngine public immutable ENGINE;
+
+    address public settler;
+    uint48 public lastBatch;
+    mapping(AccountId account => Nonces) private _nonces;
+
+    /// @param engine the ledger, in which this contract is the module of the role SETTLER.
+    /// @param settler_ who brings batches; the engine's timelock names another.
+    constructor(IDerivativesEngine engine, address settler_) EIP712("Smart Clearing Derivatives", "1") {
+        ENGINE = engine;
+        settler = settler_;
+        emit SettlerChanged(address(0), settler_);
+    }
+
+    modifier onlySelf() {
+        if (msg.sender != address(this)) revert OnlySelf(msg.sender);
+        _;
+    }
+
+    modifier onlyTrader(AccountId account) {
+        if (!ENGINE.isTrader(account, msg.sender)) revert NotTrader(account, msg.sender);
+        _;
+    }
+
+    /* SETTLE */
+
+    /// @inheritdoc IMatchSettler
+    function settle(uint48 batchId, Group[] calldata groups) external {
+        _open(batchId);
+        Terms memory known;
+        uint256 fills;
+        uint256 skipped;
+        for (uint256 i = 0; i < groups.length; ++i) {
+            fills += groups[i].fills.length;
+            try this.applyGroup(known, groups[i]) returns (Terms memory terms) {
+                known = terms;
+            } catch (bytes memory reason) {
+                _skip(batchId, i, reason);
+                ++skipped;
+            }
+        }
+        _close(batchId, groups.length, fills, skipped);
+    }
+
+    /// @inheritdoc IMatchSettler
+    function settlePacked(bytes calldata batch) external {
+        PackedHead head = PackedHead.wrap(uint256(bytes32(batch)));
+        if (batch.length < PackedOrders.HEAD_BYTES || !head.isSound()) revert BadPacking(0);
+        _open(head.batchId());
+
+        Terms memory known;
+        PackedGroup memory g;
+        g.to = PackedOrders.HEAD_BYTES;
+        uint256 groups;
+        uint256 fills;
+        uint256 skipped;
+        while (g.to < batch.length) {
+            g = head.groupAt(batch, g.to, g.market);
+            fills += g.count;
+            try this.applyPacked(known, head, g.flags, g.market, batch[g.from:g.to]) returns (Terms memory terms) {
+                known = terms;
+            } catch (bytes memory reason) {
+                _skip(head.batchId(), groups, reason);
+                ++skipped;
+            }
+            ++groups;
+        }
+        _close(head.batchId(), groups, fills, skipped);
+    }
+
+    function _open(uint48 batchId) private {
+        if (msg.sender != settler) revert NotSettler(msg.sender);
+        uint256 expected = uint256(lastBatch) + 1;
+        if (batchId != expected) revert BatchOutOfOrder(batchId, expected);
+        lastBatch = batchId;
+        ENGINE.enter();
+    }
+
+    function _close(uint48 batchId, uint256 groups, uint256 fills, uint256 skipped) private {
+        if (groups == 0) revert EmptyBatch();
+        if (fills > MAX_FILLS) revert TooManyFills(fills);
+        ENGINE.exit();
+        emit BatchSettled(batchId, groups, skipped);
+    }
+
+    /// @dev Only running out of gas gives no reason, or the one that the guards of callers' gas give.
+    function _skip(uint48 batchId, uint256 group, bytes memory reason) private {
+        if (reason.length == 0) revert InsufficientGas(gasleft(), 0);
+        if (bytes4(reason) == InsufficientGas.selector) {
+            assembly ("memory-safe") {
+                revert(add(reason, 0x20), mload(reason))
+            }
+        }
+        emit FillSkipped(batchId, group, reason);
+    }
+
+    /* GROUP */
+
+    /// @inheritdoc IMatchSettler
+    function applyGroup(Terms calldata known, Group calldata group) external onlySelf returns (Terms memory) {
+        uint256 count = group.fills.length + 1;
+        OrderList orders = OrderHash.make(count);
+        uint256[] memory lots = new uint256[](count);
+        address[] memory owners = new address[](count);
+        for (uint256 i = 0; i < count; ++i) {
+            SignedOrder calldata signed = i == 0 ? group.taker : group.fills[i - 1].maker;
+            if (i != 0) lots[i] = group.fills[i - 1].lots;
+            _copy(orders.at(i), signed.order);
+            owners[i] = _ownerOf(signed, _hashTypedDataV4(orders.hashAt(i)));
+        }
+        return _apply(known, orders, lots, owners);
+    }
+
+    /// @inheritdoc IMatchSettler
+    function applyPacked(
+        Terms calldata known,
+        PackedHead head,
+        uint256 flags,
+        MarketId market,
+        bytes calldata data
+    ) external onlySelf returns (Terms memory) {
+        PackedLayout memory form = head.layout(flags);
+        (OrderList orders, uint256[] memory lots) = head.unpack(form, market, data);
+        address[] memory owners = new address[](lots.length);
+        for (uint256 i = 0; i < owners.length; ++i) {
+            (bytes32 r, bytes32 vs) = form.signatureAt(data, i);
+            address signer = OrderSigner.recover(_hashTypedDataV4(orders.hashAt(i)), r, vs);
+            Order memory order = orders.at(i);
+            bool signed;
+            (owners[i], signed) = _check(order.account, signer);
+            if (!signed) revert InvalidSignature(order.account, order.nonce);
+        }
+        return _apply(known, orders, lots, owners);
+    }
+
+    /// @dev The owner of an order's account, if the order is signed.
+    function _ownerOf(SignedOrder calldata s, bytes32 digest) private view returns (address owner) {
+        bool signed;
+        (owner, signed) = _check(s.order.account, OrderSigner.recover(digest, s.signature));
+        if (!signed && !OrderSigner.vouches(owner, digest, s.signature)) {
+            revert InvalidSignature(s.order.account, s.order.nonce);
+        }
+    }
+
+    function _copy(Order memory to, Order calldata from) private pure {
+        (to.account, to.market, to.size) = (from.account, from.market, from.size);
+        (to.limitPrice, to.maxFeePpm, to.expiry) = (from.limitPrice, from.maxFeePpm, from.expiry);
+        (to.nonce, to.flags, to.triggerPrice) = (from.nonce, from.flags, from.triggerPrice);
+    }
+
+    /// @dev Owner or session key; zero is neither, not even of the protocol's accounts.
+    function _check(AccountId account, address signer) private view returns (address owner, bool signed) {
+        owner = ENGINE.accountOf(account).owner;
+        signed = signer != address(0) && (signer == owner || ENGINE.isTrader(account, signer));
+    }
+
+    /// @dev Orders and lots from index 1 on are the makers'; all are signed.
+    function _apply(
+        Terms memory t,
+        OrderList orders,
+        uint256[] memory lots,
+        address[] memory owners
+    ) private returns (Terms memory) {
+        if (lots.length == 1) revert EmptyGroup();
+        Order memory taker = orders.at(0);
+        if (t.mid == 0 || MarketId.unwrap(t.market) != MarketId.unwrap(taker.market)) t = _termsOf(taker.market);
+        FillRules.requireLive(taker, t.trade.takerFee(), t.mid, block.timestamp);
+        FillRules.requireTaker(taker);
+
+        GroupSum memory sum = GroupSums.start(lots.length - 1);
+        AccountId before;
+        for (uint256 i = 1; i < lots.length; ++i) {
+            Order memory maker = orders.at(i);
+            FillRules.requireMaker(maker, taker, before, owners[i], owners[0]);
+            before = maker.account;
+            _applyMaker(maker, taker, lots[i], t, sum);
+        }
+        _fill(taker, sum.lots, sum.quote, 0);
+
+        Leg[] memory legs = sum.close(taker.account, taker.size > 0, t.trade.takerFee());
+        ENGINE.book(taker.market, legs, sum.sample(), Kind.MATCH);
+        return t;
+    }
+
+    function _applyMaker(
+        Order memory maker,
+        Order memory taker,
+        uint256 lots,
+        Terms memory t,
+        GroupSum memory sum
+    ) private {
+        FillRules.requireLive(maker, t.trade.makerFee(), t.mid, block.timestamp);
+        FillRules.requirePrice(maker.limitPrice, taker, t);
+        int256 traded = sum.tradedBy(maker.account);
+        uint256 quote = sum.add(maker.account, _signed(lots, maker.size > 0), maker.limitPrice, t);
+        _fill(maker, lots, quote, traded);
+    }
+
+    /// @dev Take `lots` of an order off its ring. `traded` is what its account traded in this group before.
+    function _fill(Order memory o, uint256 lots, uint256 quote, int256 traded) private {
+        if (lots == 0) revert ZeroFill(o.account, o.nonce);
+        int256 signed = _signed(lots, o.size > 0);
+        if (o.flags & REDUCE_ONLY != 0) {
+            FillRules.requireReducing(o.account, ENGINE.sizeOf(o.account, o.market) + traded, signed);
+        }
+
+        Nonces storage n = _nonces[o.account];
+        uint256 index = NonceRing.index(o.nonce);
+        RingSlot slot = n.slots[index].fill(o.account, o.nonce, n.least, lots, _abs(o.size));
+        if (o.flags & IOC != 0) slot = NonceRing.cancelled(o.nonce);
+        n.slots[index] = slot;
+        emit OrderFilled(o.account, slot, signed, quote);
+    }
+
+    /// @dev Ticks the market.
+    function _termsOf(MarketId market) private returns (Terms memory) {
+        Context memory c = ENGINE.context(market);
+        bool samples = (c.quote.allowed >> uint256(Action.FUNDING)) & 1 != 0;
+        return Terms(market, c.quote.mid, c.limit.band(), c.trade, samples);
+    }
+
+    function _signed(uint256 lots, bool buys) private pure returns (int256) {
+        return buys ? lots.toInt256() : -lots.toInt256();
+    }
+
+    function _abs(int256 size) private pure returns (uint256) {
+        return uint256(size < 0 ? -size : size); // from 128 bits
+    }
+
+    /* CANCEL */
+
+    /// @inheritdoc IMatchSettler
+    function cancel(AccountId account, uint40[] calldata nonces) external onlyTrader(account) {
+        Nonces storage n = _nonces[account];
+        for (uint256 i = 0; i < nonces.length; ++i) {
+            uint40 nonce = nonces[i];
+            // one far ahead would take its slot from every order to come
+            if (nonce > n.least + NonceRing.REACH) revert NonceOutOfReach(account, nonce, n.least);
+            RingSlot slot = n.slots[NonceRing.index(nonce)];
+            if (nonce < n.least || nonce < slot.nonce() || slot.filledOf(nonce) == NonceRing.FILLED_MAX) continue;
+
+            n.slots[NonceRing.index(nonce)] = NonceRing.cancelled(nonce);
+            emit OrderCancelled(account, nonce);
+        }
+    }
+
+    /// @inheritdoc IMatchSettler
+    function cancelUpTo(AccountId account, uint40 minNonce) external onlyTrader(account) {
+        Nonces storage n = _nonces[account];
+        uint256 least = n.least;
+        if (minNonce <= least || minNonce > least + NonceRing.REACH) revert NonceOutOfReach(account, minNonce, least);
+        n.least = minNonce;
+        emit NoncesCancelled(account, minNonce);
+    }
+
+    /* ROLE */
+
+    /// @inheritdoc IMatchSettler
+    function setSettler(address settler_) external {
+        (, , address timelock, , , ) = ENGINE.parameters();
+        if (msg.sender != timelock) revert NotTimelock(msg.sender);
+        emit SettlerChanged(settler, settler_);
+        settler = settler_;
+    }
+
+    /* VIEWS */
+
+    /// @inheritdoc IMatchSettler
+    function slotOf(AccountId account, uint256 index) external view returns (uint40 nonce, uint128 filled) {
+        RingSlot slot = _nonces[account].slots[index];
+        return (uint40(slot.nonce()), uint128(slot.filled())); // the widths that are stored
+    }
+
+    /// @inheritdoc IMatchSettler
+    function minNonceOf(AccountId account) external view returns (uint40) {
+        return uint40(_nonces[account].least); // cancelUpTo took 40 bits
+    }
+
+    /// @inheritdoc IMatchSettler
+    function remainingOf(Order calldata order) external view returns (uint256) {
+        Nonces storage n = _nonces[order.account];
+        RingSlot slot = n.slots[NonceRing.index(order.nonce)];
+        bool dead = order.nonce < n.least || order.nonce > n.least + NonceRing.REACH || order.nonce < slot.nonce();
+        uint256 filled = slot.filledOf(order.nonce);
+        uint256 size = _abs(order.size);
+        return dead || block.timestamp > order.expiry || filled >= size ? 0 : size - filled;
+    }
+
+    /// @inheritdoc IMatchSettler
+    function digestOf(Order calldata order) external view returns (bytes32) {
+        return _hashTypedDataV4(OrderHash.hash(order));
+    }
+
+    /// @inheritdoc IMatchSettler
+    function domainSeparator() external view returns (bytes32) {
+        return _domainSeparatorV4();
+    }
+}
