@@ -4,20 +4,10 @@ pragma solidity 0.8.30;
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IDerivativesEngine} from "../interfaces/IDerivativesEngine.sol";
-import {
-    AccountState,
-    Context,
-    HealthView,
-    Kind,
-    Leg,
-    Purpose,
-    Role,
-    Sample
-} from "../interfaces/EngineTypes.sol";
+import {AccountState, Context, HealthView, Kind, Leg, Purpose, Role, Sample} from "../interfaces/EngineTypes.sol";
 import {IMarketBounds} from "../interfaces/IMarketBounds.sol";
 import {IPriceOracle} from "../interfaces/IPriceOracle.sol";
 import {AccountId, MarketId} from "../interfaces/PerpTypes.sol";
-import {AccountWord} from "./perp/AccountWord.sol";
 import {Booking} from "./perp/Booking.sol";
 import {PerpAdmin} from "./perp/PerpAdmin.sol";
 import {FEES_ACCOUNT, INSURANCE_ACCOUNT, VAULT_ACCOUNT} from "./perp/PerpBook.sol";
@@ -111,8 +101,8 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin {
         c.vaultSize = _positions[_positionKey(AccountId.wrap(VAULT_ACCOUNT), market)].size();
     }
 
-    /// @dev Whoever holds the lock is a module: nobody else can take it in his own name. Each books its own kind: kinds stand in the order of
-    /// roles, after NONE.
+    /// @dev Whoever holds the lock is a module: nobody else can take it in his own name. Each books its own kind: kinds stand in the
+    /// order of roles, after NONE.
     function _requireBooker(Kind kind) private view {
         SystemLock.requireHeld();
         Role role = _roleOf[msg.sender];

@@ -9,7 +9,6 @@ import {AccountId, MarketId} from "../interfaces/PerpTypes.sol";
 import {LiquidationMath, Target, Takeover} from "./perp/LiquidationMath.sol";
 import {Margin} from "./perp/Margin.sol";
 import {FIRST_OWNED, INSURANCE_ACCOUNT} from "./perp/PerpBook.sol";
-import {PerpUnits} from "./perp/PerpUnits.sol";
 
 /// @title Liquidation, and what an account is worth
 /// @custom:halt A market's LIQUIDATE bit, and its feed where it cannot say a price that is fair to the account.
