@@ -103,8 +103,8 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin {
         c.vaultSize = _positions[_positionKey(AccountId.wrap(VAULT_ACCOUNT), market)].size();
     }
 
-    /// @dev Whoever holds the lock is a module: nobody else can take it in his own name. Each books its own kind: kinds stand in the order of
-    /// roles, after NONE.
+    /// @dev Whoever holds the lock is a module: nobody else can take it in his own name. Each books its own kind: kinds stand in the
+    /// order of roles, after NONE.
     function _requireBooker(Kind kind) private view {
         SystemLock.requireHeld();
         Role role = _roleOf[msg.sender];
