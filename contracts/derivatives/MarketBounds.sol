@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {IMarketBounds} from "../interfaces/IMarketBounds.sol";
 import {LimitParams, RiskParams, TradeParams} from "../interfaces/PerpTypes.sol";
+import {Rounding} from "../libraries/Rounding.sol";
 import {PerpUnits} from "./perp/PerpUnits.sol";
 
 /// @title What no governance can configure
@@ -38,6 +39,7 @@ contract MarketBounds is IMarketBounds {
         _within(risk.imMax, risk.im, PerpUnits.PPM, "imMax");
         if (risk.slope > 0) _within(uint256(risk.kappa) * (2 * uint256(risk.imMax) - risk.im), 0, STEEPEST, "imMax");
         uint256 mm = (uint256(risk.im) * risk.kappa) / PerpUnits.BPS; // ppm, down
+        uint256 mmUp = Rounding.ceilDiv(uint256(risk.im) * risk.kappa, PerpUnits.BPS);
         _within(risk.penalty, 1, _least((2 * mm) / 3, MAX_CAP), "penalty");
         _within(risk.impactNotional, 1, type(uint32).max, "impactNotional");
 
@@ -45,12 +47,12 @@ contract MarketBounds is IMarketBounds {
         _within(trade.makerFee, 0, MAX_FEE, "makerFee");
         if (uint256(trade.takerFee) + trade.makerFee == 0) revert BadParameter("takerFee");
         _within(trade.vaultSpread, 0, MAX_FEE, "vaultSpread");
-        _within(trade.premCap, 1, _premCap(risk.im, mm, risk.penalty, maxConf * BPS_TO_PPM), "premCap");
+        _within(trade.premCap, 1, _premCap(risk, mm, mmUp, maxConf * BPS_TO_PPM), "premCap");
         _within(trade.minNotional, 1, MAX_MIN_NOTIONAL, "minNotional");
         _within(trade.skewScale, 1, MAX_SKEW, "skewScale");
         _within(trade.coefficientInverse, 1, MAX_COEFFICIENT, "coefficientInverse");
 
-        _within(limit.maxRate, 1, _least((risk.im - mm) / 4, MAX_CAP), "maxRate");
+        _within(limit.maxRate, 1, _least((risk.im - mmUp) / 4, MAX_CAP), "maxRate");
         _within(limit.interval, PerpUnits.MIN_INTERVAL, MAX_INTERVAL, "interval");
         _within(limit.band, 1, MAX_BAND, "band");
         _within(limit.minFee, 0, (uint256(trade.minNotional) * mm) / (2 * PerpUnits.BPS), "minFee");
@@ -60,9 +62,14 @@ contract MarketBounds is IMarketBounds {
     /// @dev ppm, down: an account opened at initial margin is not liquidated by the premium alone, and one taken over at its trigger
     /// closes
     /// at the edge of the band without bad debt.
-    function _premCap(uint256 im, uint256 mm, uint256 penalty, uint256 maxConf) private pure returns (uint256) {
-        uint256 games = ((im - mm) * PerpUnits.PPM) / (PerpUnits.PPM + mm);
-        uint256 used = penalty + maxConf;
+    function _premCap(
+        RiskParams calldata risk,
+        uint256 mm,
+        uint256 mmUp,
+        uint256 maxConf
+    ) private pure returns (uint256) {
+        uint256 games = ((risk.im - mmUp) * PerpUnits.PPM) / (PerpUnits.PPM + mmUp);
+        uint256 used = risk.penalty + maxConf;
         uint256 takeover = mm > used ? mm - used : 0;
         return _least(_least(games, takeover), MAX_CAP);
     }

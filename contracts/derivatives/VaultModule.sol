@@ -171,6 +171,7 @@ contract VaultModule is IVaultModule {
         delete _requests[account];
         emit LiquidityClaimed(account, r.shares, amountWad);
         ENGINE.moveCash(VAULT, account, amountWad);
+        _requireMargin();
         _takeNav();
         ENGINE.exit();
     }
@@ -187,6 +188,12 @@ contract VaultModule is IVaultModule {
             bits >>= 1;
         }
         return nav();
+    }
+
+    /// @dev Who stays carries the vault's positions: no claim leaves it less than they require.
+    function _requireMargin() private view {
+        HealthView memory h = ENGINE.healthOf(VAULT, Purpose.OPEN);
+        if (h.equity < h.im.toInt256()) revert VaultUnderMargin(h.equity, h.im);
     }
 
     function _positive(int256 value) private pure returns (uint256) {

@@ -52,6 +52,8 @@ interface IVaultModule {
     /// A market's prices do not allow to value the vault.
     error VaultNotPriced(MarketId market, PriceState state);
     error VaultEmpty(int256 navWad);
+    /// After the claim the vault would have less than its own positions require.
+    error VaultUnderMargin(int256 equityWad, uint256 requiredWad);
     error TooSoon(uint256 notBefore);
     error TooLate(uint256 deadline);
 
@@ -97,7 +99,8 @@ interface IVaultModule {
     /// @notice Ask for shares to be paid out; replaces an earlier request. 0 withdraws it.
     function requestClaim(AccountId account, uint256 shares) external;
 
-    /// @notice Pay out the requested shares at the worst-case value (rounded down), 24 to 48 hours after the request.
+    /// @notice Pay out the requested shares at the worst-case value (rounded down), 24 to 48 hours after the request. What the vault's own
+    /// positions require as initial margin stays.
     function claim(AccountId account) external returns (uint256 amountWad);
 
     /* UPKEEP, by anyone */

@@ -17,7 +17,7 @@ LEAST = {"penalty": 1, "premCap": 1, "maxRate": 1}
 WHOLE = {"im": 1_000_000, "imMax": 1_000_000}
 
 EDGES = [
-    ("im", 10_000, 9_999, LEAST | {"max_conf": 1}),
+    ("im", 10_000, 9_999, LEAST | {"max_conf": 1, "minFee": 0}),
     ("im", 1_000_000, 1_000_001, LEAST | {"imMax": 1_000_000}),
     ("kappa", 5_000, 4_999, LEAST),
     ("kappa", 9_000, 9_001, LEAST),
@@ -37,7 +37,7 @@ EDGES = [
     ("premCap", 25_000, 25_001, {}),  # 6 % - 2.5 % - 1 %
     ("premCap", 37_735, 37_736, {"penalty": 1, "max_conf": 1}),  # 4 % / 1.06
     ("premCap", 131_071, 131_072, WHOLE),  # 17 bits
-    ("minNotional", 1, 0, {}),
+    ("minNotional", 1, 0, {"minFee": 0}),
     ("minNotional", 1_000_000, 1_000_001, {}),
     ("skewScale", 1, 0, {}),
     ("skewScale", 2**36 - 1, 2**36, {}),
@@ -226,7 +226,7 @@ def test_set_market__again_half_way__goes_on_from_what_is_in_force(rig, trader):
 def test_set_market__less_margin__is_in_force_at_once(rig, trader):
     account, owner = trader
     rig.trade(account, owner, ETH, 10 * 10**8)
-    least = {"im": 50_000, "penalty": 1_000, "premCap": 10_000, "maxRate": 1_000}
+    least = {"im": 50_000, "penalty": 1_000, "premCap": 10_000, "maxRate": 1_000, "minFee": 10}
 
     setting(rig, **least)()
 

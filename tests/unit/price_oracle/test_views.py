@@ -137,6 +137,7 @@ def test_peek_quote__diverged__forbids_opening(scene):
     scene.pyth_says(3_015)
     assert opens() == 1
 
+    scene.wait(1)
     scene.pyth_says(3_015.01)
     assert opens() == 0
     assert scene.read("peekQuote", FEED)[8] >> Action.CLOSE & 1 == 1
