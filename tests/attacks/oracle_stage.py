@@ -9,8 +9,8 @@ from clearing.spec.oracle import Listing
 from clearing.spec.oracle_types import Action, FeedParams, FeedSources, Reading
 from clearing.spec.units import WAD
 from tests.harness.oracle import (
-    ANYBODY,
     ACCEPTED,
+    ANYBODY,
     DECIMALS,
     DESCRIPTION,
     PYTH_ID,

@@ -233,7 +233,9 @@ def levered_batch(scene: Scene) -> tuple[Swaps, list[int], int]:
     return swaps, accounts, liquidator
 
 
-@meter("perp.liquidate.batch50", "as perp.liquidate.single, 50 accounts: the gas of each, rounded up")
+@meter(
+    "perp.liquidate.batch50", "as perp.liquidate.single, 50 accounts: the gas of each, rounded up"
+)
 def liquidate_batch(scene: Scene) -> int:
     swaps, accounts, liquidator = levered_batch(scene)
     args = (accounts, ETH, liquidator)
