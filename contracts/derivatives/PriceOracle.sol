@@ -46,16 +46,18 @@ contract PriceOracle is FeedAdmin {
 
     /// @inheritdoc IPriceOracle
     function priceFor(FeedId feed, Action action, bool isLong) external returns (uint256 price, bool degraded) {
-        return QuoteLib.priceFor(quote(feed), uint256(action), isLong);
+        (QuoteHead q, Band band) = _take(feed, QuoteLib.bandOfAction(uint256(action)));
+        return q.priceFor(band, uint256(action), isLong);
     }
 
     /// @inheritdoc IPriceOracle
     function priceForValuation(FeedId feed, Purpose purpose, bool isLong) external returns (uint256 price) {
-        return QuoteLib.valueFor(quote(feed), uint256(purpose), isLong);
+        (QuoteHead q, Band band) = _take(feed, QuoteLib.bandOfPurpose(uint256(purpose)));
+        return q.valueFor(band, uint256(purpose), isLong);
     }
 
     /// @inheritdoc IPriceOracle
-    function quote(FeedId feed) public returns (Quote memory) {
+    function quote(FeedId feed) external returns (Quote memory) {
         QuoteHead q = PriceCache.head(feed);
         if (!q.isPresent()) {
             Feed storage f = _slotOf(feed);

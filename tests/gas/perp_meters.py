@@ -33,7 +33,7 @@ AMOUNT_RAW: Final = 1_234 * RAW + 567_891
 MOVER_LOTS: Final = 500 * LOT
 """Half a percent of the skew scale: what the premium is made of."""
 SIZE_LOTS: Final = 2 * LOT + 34_567_891
-LEVERED_RAW: Final = 795 * RAW
+LEVERED_RAW: Final = 800 * RAW
 """Just above the initial margin of SIZE_LOTS."""
 FALLEN: Final = (2_860_34567891, 2_860_76543219)
 """Chainlink and Pyth, 1e-8 USD, 5 % lower: a levered account is liquidated in part."""

@@ -155,7 +155,16 @@ abstract contract FeedBook is IPriceOracle {
 
     /* QUOTE */
 
-    /// @dev What the transaction remembers of the feed, or a look, for those who may only read.
+    /// @dev What the transaction remembers of the feed, or a look that it remembers from now on.
+    function _take(FeedId feed, uint256 kind) internal returns (QuoteHead q, Band band) {
+        q = PriceCache.head(feed);
+        if (q.isPresent()) return (q, PriceCache.band(feed, kind));
+        Feed storage f = _feeds[feed];
+        Look memory r = _look(feed, f, f.memo);
+        return (_remember(feed, r), QuoteLib.bandOf(r, kind));
+    }
+
+    /// @dev The same for those who may only read.
     function _peek(FeedId feed, uint256 kind) internal view returns (QuoteHead q, Band band) {
         q = PriceCache.head(feed);
         if (q.isPresent()) return (q, PriceCache.band(feed, kind));

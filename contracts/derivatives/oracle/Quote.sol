@@ -94,6 +94,10 @@ library QuoteLib {
         return Band.unwrap(b) >> 128;
     }
 
+    function side(Band b, bool upper) internal pure returns (uint256) {
+        return upper ? b.hi() : b.lo();
+    }
+
     /* ANSWER */
 
     /// @dev IPriceOracle.quote, from the head and the three bands.
@@ -118,27 +122,45 @@ library QuoteLib {
         return q.state() != FROZEN && (q.state() != TRIPPED || q.isAgreed());
     }
 
-    /// @dev IPriceOracle.priceFor.
+    function allows(QuoteHead q, uint256 action) internal pure returns (bool) {
+        return ActionTable.allows(action, q.state(), q.gates(), q.isAgreed());
+    }
+
+    /// @dev Which band an action is priced from; of those that are priced at mid, none is read.
+    function bandOfAction(uint256 action) internal pure returns (uint256) {
+        if (action == CLOSE) return PLAIN;
+        return action == LIQUIDATE ? FAVOURABLE : STRICT;
+    }
+
+    function bandOfPurpose(uint256 purpose) internal pure returns (uint256) {
+        return purpose == VALUE_LIQUIDATE ? FAVOURABLE : STRICT;
+    }
+
+    /// @dev IPriceOracle.priceFor; `band` is of the action's kind.
     function priceFor(
-        Quote memory q,
+        QuoteHead q,
+        Band band,
         uint256 action,
         bool isLong
     ) internal pure returns (uint256 price, bool degraded) {
-        bool allowed = (q.allowed >> action) & 1 != 0;
-        if (action == FUNDING) return (q.funding, !allowed);
-        if (!allowed) revert IPriceOracle.OracleActionBlocked(q.state, q.gates, Action(action));
-        if (action == OPEN) return (isLong ? q.openHi : q.openLo, q.degraded);
-        if (action == CLOSE) return (isLong ? q.lo : q.hi, false);
-        if (action == WITHDRAW) return (isLong ? q.openLo : q.openHi, false);
-        if (action == LIQUIDATE) return (isLong ? q.liqHi : q.liqLo, false);
-        return (q.mid, false);
+        if (!q.allows(action)) {
+            if (action == FUNDING) return (q.lastGood(), true);
+            revert IPriceOracle.OracleActionBlocked(PriceState(q.state()), q.gates(), Action(action));
+        }
+        if (action == OPEN) return (band.side(isLong), QuoteHead.unwrap(q) & PYTH_OPENS == 0);
+        if (action == LIQUIDATE) return (band.side(isLong), false);
+        if (action == CLOSE || action == WITHDRAW) return (band.side(!isLong), false);
+        return (q.mid(), false);
     }
 
-    /// @dev IPriceOracle.priceForValuation.
-    function valueFor(Quote memory q, uint256 purpose, bool isLong) internal pure returns (uint256) {
-        if (purpose == VALUE_MID) return q.mid;
-        if (purpose == VALUE_LIQUIDATE) return isLong ? q.liqHi : q.liqLo;
-        return isLong ? q.openLo : q.openHi;
+    /// @dev IPriceOracle.priceForValuation; `band` is of the purpose's kind.
+    function valueFor(QuoteHead q, Band band, uint256 purpose, bool isLong) internal pure returns (uint256) {
+        bool priced = q.isPriced();
+        if (purpose == VALUE_MID) return priced ? q.mid() : q.lastGood();
+        bool upper = isLong == (purpose == VALUE_LIQUIDATE);
+        if (priced) return band.side(upper);
+        (uint256 low, uint256 high) = PriceBounds.aroundLastGood(q.lastGood());
+        return upper ? high : low;
     }
 
     function _pack(uint256 lo_, uint256 hi_) private pure returns (Band) {
