@@ -27,10 +27,12 @@ EMPTY = ("0x", ())
 """A revert without data: the decoder's."""
 
 _EVERY_ERROR = Interface(all_errors())
-_VALUES_OF = {
-    entry["name"]: [snake_case(value["name"]) for value in entry["inputs"]]
-    for entry in (*BUILT_IN_ERRORS, *all_errors())
-}
+_VALUES_OF: dict[str, list[list[str]]] = {}
+"""Values of each error by its name; contracts that never meet may give a name other values."""
+for _entry in (*BUILT_IN_ERRORS, *all_errors()):
+    _VALUES_OF.setdefault(_entry["name"], []).append(
+        [snake_case(value["name"]) for value in _entry["inputs"]]
+    )
 
 Refusal = tuple[str, tuple[object, ...]]
 Event = tuple[Address, str, dict[str, object]]
@@ -77,7 +79,7 @@ class Picture:
 
 def refusal(name: str, /, **values: object) -> Refusal:
     """Return a custom error with all its values, by their names in the ABI, in snake case."""
-    assert list(values) == _VALUES_OF[name], f"{name} carries {_VALUES_OF[name]}"
+    assert list(values) in _VALUES_OF[name], f"{name} carries {_VALUES_OF[name]}"
     return name, tuple(values.values())
 
 
