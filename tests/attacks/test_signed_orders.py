@@ -223,7 +223,7 @@ def wallets_group(scene, account):
 
 @pytest.mark.parametrize("mode", sorted(MODES))
 def test_contract__whatever_it_answers__fills_only_what_it_vouches_for(scene, wallet, mode):
-    """[PERP-23] A bomb begins with the magic word: what follows is not copied."""
+    """[PERP-09] A bomb begins with the magic word: what follows is not copied."""
     contract, account = wallet
     contract.send("setMode", MODES[mode], sender=scene.rig.perp.roles.outsider)
     match = wallets_group(scene, account)
@@ -277,7 +277,7 @@ def data_of(contract, name, *args):
 
 
 def test_contract__that_calls_back__changes_nothing(scene, wallet):
-    """[PERP-24] It vouches if its call back succeeds; each succeeds outside of a batch."""
+    """[PERP-10] It vouches if its call back succeeds; each succeeds outside of a batch."""
     contract, account = wallet
     outsider = scene.rig.perp.roles.outsider
     match = wallets_group(scene, account)
@@ -294,7 +294,7 @@ def test_contract__that_calls_back__changes_nothing(scene, wallet):
 
 
 def test_contract__that_is_the_settler__cannot_begin_a_batch_within_one(scene, wallet):
-    """[PERP-24] The inner batch is in order and settles once the outer one is done."""
+    """[PERP-10] The inner batch is in order and settles once the outer one is done."""
     contract, account = wallet
     roles, outsider = scene.rig.perp.roles, scene.rig.perp.roles.outsider
     scene.settler.send("setSettler", contract.address, sender=roles.timelock)
@@ -315,7 +315,7 @@ def test_contract__that_is_the_settler__cannot_begin_a_batch_within_one(scene, w
 
 
 def test_settler__with_too_little_gas__cannot_skip_a_group(scene, settle):
-    """[PERP-25] At any gas the batch ends as with plenty, or not at all."""
+    """[PERP-11] At any gas the batch ends as with plenty, or not at all."""
     good = [scene.match(nonce=n) for n in (0, 1)]
     with scene.chain.isolated():
         full = settle(*good, gas=PLENTY)
@@ -341,7 +341,7 @@ def test_settler__with_too_little_gas__cannot_skip_a_group(scene, settle):
 
 
 def test_settler__starving_a_contracts_answer__cannot_refuse_for_it(scene, wallet):
-    """[PERP-25] The wallet needs little; the cap must have been there all the same."""
+    """[PERP-11] The wallet needs little; the cap must have been there all the same."""
     _, account = wallet
     match = wallets_group(scene, account)
     with scene.chain.isolated():

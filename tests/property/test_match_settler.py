@@ -66,7 +66,7 @@ def test_settle__each_flaw__is_met(lived, flaw):
 @given(flaw=st.sampled_from(sorted(FLAWS)), seed=seeds)
 @example(flaw="none", seed=0)
 def test_settle__one_flaw_among_good_groups__is_what_the_specification_says(lived, flaw, seed):
-    """[PERP-20] Every group is drawn to settle, but for one flaw in one of three."""
+    """[PERP-06] Every group is drawn to settle, but for one flaw in one of three."""
     expected = FLAWS[flaw]
 
     assert one_flaw(lived, flaw, seed) in {expected, EXCUSED.get(flaw, expected)}
@@ -94,7 +94,7 @@ def test_settle__cancels_in_between__is_what_the_specification_says(lived, seed)
 @given(seed=seeds)
 @example(seed=2)
 def test_settle__packed_or_plain_or_one_by_one__is_the_same_to_the_bit(lived, seed):
-    """[PERP-21] Skipped groups included; only the numbers of the batches differ."""
+    """[PERP-07] Skipped groups included; only the numbers of the batches differ."""
     rng, chain = Random(seed), lived.rig.perp.chain
     ends, outcomes = [], []
     with chain.isolated():
@@ -132,7 +132,7 @@ def test_pack__any_batch__is_read_back_as_it_was(lived, seed):
 
 
 def test_events__of_many_batches__tell_all_that_the_rings_hold():
-    """[PERP-22] An indexer needs nothing else."""
+    """[PERP-08] An indexer needs nothing else."""
     rng, twin = Random(7), deploy_twin(3)
     drawer = Drawer(twin, rng)
     for step in range(1, 13):

@@ -290,64 +290,64 @@ INVARIANTS = (
     Invariant(
         "PERP-05", "Contracts and specification agree on every verdict, event and stored word."
     ),
-    Invariant("PERP-20", "The settler's contract and specification agree on every batch."),
+    Invariant("PERP-06", "The settler's contract and specification agree on every batch."),
     Invariant(
-        "PERP-21", "A packed batch, the plain one and one group at a time end in the same state."
+        "PERP-07", "A packed batch, the plain one and one group at a time end in the same state."
     ),
-    Invariant("PERP-22", "Everything that is stored of orders can be rebuilt from events."),
+    Invariant("PERP-08", "Everything that is stored of orders can be rebuilt from events."),
     Invariant(
-        "PERP-23", "A hostile wallet that is asked for its signature costs its own group at most."
+        "PERP-09", "A hostile wallet that is asked for its signature costs its own group at most."
     ),
-    Invariant("PERP-24", "A wallet that calls back while it is asked reaches nothing."),
+    Invariant("PERP-10", "A wallet that calls back while it is asked reaches nothing."),
     Invariant(
-        "PERP-25", "No limit of gas makes a group be skipped that plenty of gas would settle."
+        "PERP-11", "No limit of gas makes a group be skipped that plenty of gas would settle."
     ),
-    Invariant("PERP-40", "An account without positions withdraws without asking the oracle."),
-    Invariant("PERP-41", "A withdrawal leaves equity at initial margin or above, to the wei."),
-    Invariant("PERP-42", "A session key trades and can do nothing else."),
+    Invariant("PERP-12", "An account without positions withdraws without asking the oracle."),
+    Invariant("PERP-13", "A withdrawal leaves equity at initial margin or above, to the wei."),
+    Invariant("PERP-14", "A session key trades and can do nothing else."),
     Invariant(
-        "PERP-43",
+        "PERP-15",
         "Funding is paid from one side to the other, longs when the mark is above the index.",
     ),
-    Invariant("PERP-44", "Ticks that nobody made change nothing."),
+    Invariant("PERP-16", "Ticks that nobody made change nothing."),
     Invariant(
-        "PERP-45",
+        "PERP-17",
         "A partial liquidation meets its target; under two thirds of maintenance all goes.",
     ),
-    Invariant("PERP-46", "Nobody gains by stepping into the vault and out of it."),
+    Invariant("PERP-18", "Nobody gains by stepping into the vault and out of it."),
     Invariant(
-        "PERP-47", "An empty insurance blocks no liquidation; a penalty never exceeds equity."
+        "PERP-19", "An empty insurance blocks no liquidation; a penalty never exceeds equity."
     ),
     Invariant(
-        "PERP-48", "Only accounts below maintenance margin are liquidated, the protocol's never."
+        "PERP-20", "Only accounts below maintenance margin are liquidated, the protocol's never."
     ),
     Invariant(
-        "PERP-49",
+        "PERP-21",
         "Each function of the engine is open to its roles alone, each module to its own kind.",
     ),
-    Invariant("PERP-50", "A token that calls back reaches no function of any module."),
+    Invariant("PERP-22", "A token that calls back reaches no function of any module."),
     Invariant(
-        "PERP-51",
+        "PERP-23",
         "Neither dust nor another market's frozen feed shields an account from liquidation.",
     ),
     Invariant(
-        "PERP-52", "A batch of liquidations does what one after the other would, each account once."
+        "PERP-24", "A batch of liquidations does what one after the other would, each account once."
     ),
-    Invariant("PERP-53", "Who comes first to the vault cannot make later shares round to nothing."),
-    Invariant("PERP-54", "What a view says beforehand is what the call then does."),
+    Invariant("PERP-25", "Who comes first to the vault cannot make later shares round to nothing."),
+    Invariant("PERP-26", "What a view says beforehand is what the call then does."),
     Invariant(
-        "PERP-55",
+        "PERP-27",
         "A tick beyond the liquidation price an account is liquidatable, a tick before it is not.",
     ),
     Invariant(
-        "PERP-56", "The vault's price does not depend on how a trade is split; no round trip gains."
+        "PERP-28", "The vault's price does not depend on how a trade is split; no round trip gains."
     ),
     Invariant(
-        "PERP-57", "The traders' net size against the vault stays within its limit, or falls."
+        "PERP-29", "The traders' net size against the vault stays within its limit, or falls."
     ),
-    Invariant("PERP-58", "Each pause bit stops exactly what its row says."),
+    Invariant("PERP-30", "Each pause bit stops exactly what its row says."),
     Invariant(
-        "PERP-59", "Every account that acts is judged at the edge; a bankrupt one does not move."
+        "PERP-31", "Every account that acts is judged at the edge; a bankrupt one does not move."
     ),
 )
 

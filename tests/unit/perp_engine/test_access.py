@@ -136,20 +136,20 @@ def call(rig, by: bytes | Contract, function: str, rule: Rule, *, locks: bool) -
 
 
 def test_access__the_table__has_every_mutator_of_the_abi():
-    """[PERP-49]."""
+    """[PERP-21]."""
     mutators = {
         entry["name"]
         for entry in abi_of("DerivativesEngine")
         if entry["type"] == "function" and entry["stateMutability"] not in {"view", "pure"}
     }
 
-    assert mutators == set(RULES), "PERP-49: the matrix covers the whole ABI"
+    assert mutators == set(RULES), "PERP-21: the matrix covers the whole ABI"
 
 
 @pytest.mark.parametrize("who", EVERYBODY)
 @pytest.mark.parametrize("function", RULES)
 def test_access__each_caller__only_what_is_his(scene, function, who):
-    """[PERP-49]."""
+    """[PERP-21]."""
     rig, people, modules = scene
     rule = RULES[function]
     by = modules[who] if who in modules else people[who]
@@ -164,16 +164,16 @@ def test_access__each_caller__only_what_is_his(scene, function, who):
 
     error = (caught.value.name, caught.value.args_)
     if rule.within and who in MODULES:
-        assert error == ("NotModule", (address, 1 + MODULES.index(who))), "PERP-49"
+        assert error == ("NotModule", (address, 1 + MODULES.index(who))), "PERP-21"
     else:
-        assert error == rule.error(address), "PERP-49: nobody else may"
-    assert picture(rig) == before, "PERP-49: a refused call changes nothing"
+        assert error == rule.error(address), "PERP-21: nobody else may"
+    assert picture(rig) == before, "PERP-21: a refused call changes nothing"
 
 
 @pytest.mark.parametrize("function", [name for name, rule in RULES.items() if rule.within])
 @pytest.mark.parametrize("who", MODULES)
 def test_access__a_module_without_the_lock__is_refused(scene, function, who):
-    """[PERP-49] Not even while another module holds it."""
+    """[PERP-21] Not even while another module holds it."""
     rig, _, modules = scene
     rule = RULES[function]
     other = modules["RISK" if who != "RISK" else "VAULT"]
@@ -191,7 +191,7 @@ def test_access__a_module_without_the_lock__is_refused(scene, function, who):
     ):
         with pytest.raises(Refused) as caught:
             attempt()
-        assert (caught.value.name, caught.value.args_) == ("NotLocked", ()), "PERP-49"
+        assert (caught.value.name, caught.value.args_) == ("NotLocked", ()), "PERP-21"
         assert picture(rig) == before
 
 
@@ -226,7 +226,7 @@ def test_move_cash__each_role__only_what_it_is_for(scene, who, moves):
 @pytest.mark.parametrize("function", ["book", "finish"])
 @pytest.mark.parametrize("who", MODULES)
 def test_book__each_role__only_its_own_kind(scene, who, function, kind):
-    """[PERP-49] What one kind may do another may not: resolution asks no pause, matches no cap."""
+    """[PERP-21] What one kind may do another may not: resolution asks no pause, matches no cap."""
     rig, _, modules = scene
     role = 1 + MODULES.index(who)
     rule = in_lock(ETH, *TRADE, kind, ends=function == "book")
@@ -240,13 +240,13 @@ def test_book__each_role__only_its_own_kind(scene, who, function, kind):
         call(rig, modules[who], function, rule, locks=True)
 
     error = (caught.value.name, caught.value.args_)
-    assert error == ("NotModule", (modules[who].address, role)), "PERP-49"
-    assert picture(rig) == before, "PERP-49"
+    assert error == ("NotModule", (modules[who].address, role)), "PERP-21"
+    assert picture(rig) == before, "PERP-21"
 
 
 @pytest.mark.parametrize("kind", range(4))
 def test_book__cash_between_accounts__moves_for_liquidation_and_resolution_alone(scene, kind):
-    """[PERP-49] A trade cannot carry off the cash of an account that does not trade."""
+    """[PERP-21] A trade cannot carry off the cash of an account that does not trade."""
     rig, _, modules = scene
     legs = [(ACCOUNT, 0, 0, 0, -7, False), (3, 0, 0, 0, 7, False)]
     rule = in_lock(ETH, legs, NO_SAMPLE, kind)
@@ -263,5 +263,5 @@ def test_book__cash_between_accounts__moves_for_liquidation_and_resolution_alone
     with pytest.raises(Refused) as caught:
         call(rig, by, "book", rule, locks=True)
 
-    assert (caught.value.name, caught.value.args_) == ("LegsUnbalanced", (0, 0, -7)), "PERP-49"
-    assert picture(rig) == before, "PERP-49"
+    assert (caught.value.name, caught.value.args_) == ("LegsUnbalanced", (0, 0, -7)), "PERP-21"
+    assert picture(rig) == before, "PERP-21"

@@ -169,14 +169,14 @@ EVERY = [
     [("DerivativesEngine", ENGINE), ("VaultModule", VAULT), ("RiskManager", RISK)],
 )
 def test_lock__the_tables__have_every_mutator_of_the_abi(contract, table):
-    """[PERP-50]."""
+    """[PERP-22]."""
     mutators = {
         entry["name"]
         for entry in abi_of(contract)
         if entry["type"] == "function" and entry["stateMutability"] not in {"view", "pure"}
     }
 
-    assert mutators == set(table), "PERP-50: no way in is left out"
+    assert mutators == set(table), "PERP-22: no way in is left out"
 
 
 @pytest.mark.parametrize("door", ["deposit", "withdraw"])
@@ -184,7 +184,7 @@ def test_lock__the_tables__have_every_mutator_of_the_abi(contract, table):
     ("where", "function", "arguments"), EVERY, ids=[f"{w}.{f}" for w, f, _ in EVERY]
 )
 def test_lock__a_token_that_calls_back__reaches_nothing(trap, where, function, arguments, door):
-    """[PERP-50]."""
+    """[PERP-22]."""
     giver = trap.rig.roles.outsider
     callee = trap.contract_of(where)
     arguments = trap.filled(function, arguments)
@@ -208,7 +208,7 @@ def test_lock__a_token_that_calls_back__reaches_nothing(trap, where, function, a
         return
     name, values = trap.engine.interface.decode_error(trap.token.read("answer"))
     expected = "NotLocked" if function in HELD else "Locked"
-    assert (name, values) == (expected, ()), "PERP-50: one lock over all modules"
+    assert (name, values) == (expected, ()), "PERP-22: one lock over all modules"
     assert not trap.token.read("succeeded")
 
 

@@ -85,14 +85,14 @@ def acts(rig):
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("mask", STOPS)
 def test_set_pause__each_bit__stops_what_the_table_says(rig, acts, mask, act):
-    """[PERP-58]."""
+    """[PERP-30]."""
     with rig.chain.isolated():
         acts[act]()
     rig.engine.send("setPause", ETH, mask, sender=rig.roles.timelock)
     before = rig.everything()
 
     if act in STOPS[mask]:
-        assert refusal_of(acts[act]) == ("Paused", (ETH, mask)), "PERP-58"
+        assert refusal_of(acts[act]) == ("Paused", (ETH, mask)), "PERP-30"
         assert rig.everything() == before
     else:
         acts[act]()
@@ -145,12 +145,12 @@ def pausing(rig, mask=OPEN | SETTLE, until=None):
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("mask", [OPEN, SETTLE, OPEN | SETTLE])
 def test_pause_all__openings_and_settlements__stop_in_every_market(rig, acts, mask, act):
-    """[PERP-58] The guardian stops nothing else."""
+    """[PERP-30] The guardian stops nothing else."""
     stopped = {name for bit in (OPEN, SETTLE) if mask & bit for name in STOPS[bit]}
     pausing(rig, mask)()
 
     if act in stopped:
-        assert refusal_of(acts[act]) == ("Paused", (ETH, mask)), "PERP-58"
+        assert refusal_of(acts[act]) == ("Paused", (ETH, mask)), "PERP-30"
     else:
         acts[act]()
 

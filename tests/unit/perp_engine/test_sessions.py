@@ -71,7 +71,7 @@ def test_set_session__again__replaces_the_expiry(rig, session):
     ],
 )
 def test_set_session__a_key__may_do_nothing_of_the_owners(rig, session, function, arguments):
-    """[PERP-42]."""
+    """[PERP-14]."""
     account, owner, _ = session
     assert account == 4
     assert_only_fails_for(
@@ -88,7 +88,7 @@ def test_set_session__a_key__may_do_nothing_of_the_owners(rig, session, function
     [("addLiquidity", (4, 10**21, 0)), ("requestClaim", (4, 0))],
 )
 def test_set_session__a_key__may_not_move_liquidity(rig, session, function, arguments):
-    """[PERP-42]."""
+    """[PERP-14]."""
     account, owner, _ = session
     assert_only_fails_for(
         rig,

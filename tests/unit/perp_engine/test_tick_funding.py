@@ -47,21 +47,21 @@ def tick(rig, market=ETH):
 
 
 def test_tick_funding__after_an_hour__charges_both_indices_the_same(rig, skewed):
-    """[PERP-43] Longs pay when mark > index: the indices rise."""
+    """[PERP-15] Longs pay when mark > index: the indices rise."""
     started = rig.chain.now - HOUR
     assert (RATE_WAD, CHARGE) == (26_048_177_083, 78_144_531)
 
     receipt = tick(rig)
 
     assert funding_of(rig, ETH) == (CHARGE, CHARGE, started + HOUR, RATE_WAD // 10**6), (
-        "PERP-43: funding is zero-sum between the sides, its sign the premium's"
+        "PERP-15: funding is zero-sum between the sides, its sign the premium's"
     )
     expected = ("FundingTicked", (ETH, CHARGE, CHARGE, RATE_WAD // 10**6, 1))
     assert told(receipt, rig.engine) == (expected,)
 
 
 def test_tick_funding__traders_short__is_the_mirror_image(rig, trader):
-    """[PERP-43] A sale brings less than a purchase costs, so its sample weighs less.
+    """[PERP-15] A sale brings less than a purchase costs, so its sample weighs less.
 
     10 · 2,999.7 · 0.9999 · 0.99995 = 29,992.500... -> 299,925.
     """
@@ -77,13 +77,13 @@ def test_tick_funding__traders_short__is_the_mirror_image(rig, trader):
 
     long, short, _, rate = funding_of(rig, ETH)
     assert (long, short, rate) == (-charge, -charge, -(rate_wad // 10**6)), (
-        "PERP-43: shorts pay while mark < index"
+        "PERP-15: shorts pay while mark < index"
     )
     assert charge > 0
 
 
 def test_tick_funding__a_long__pays_what_the_vault_receives(rig, skewed):
-    """[PERP-43] owed = ceil(10^9 lots · ΔF / 100) = 781,445,310,000,000 wei, the vault -(that)."""
+    """[PERP-15] owed = ceil(10^9 lots · ΔF / 100) = 781,445,310,000,000 wei, the vault -(that)."""
     account, owner = skewed
     cash, vault = rig.cash(account), rig.cash(0)
     tick(rig)
@@ -93,8 +93,8 @@ def test_tick_funding__a_long__pays_what_the_vault_receives(rig, skewed):
 
     booked = {values[1]: values for name, values in told(receipt) if name == "Booked"}
     fee = booked[account][4] * 10**6
-    assert rig.cash(account) == cash - owed - fee, "PERP-43: the long pays"
-    assert rig.cash(0) == vault + owed, "PERP-43: the vault, short, receives as much"
+    assert rig.cash(account) == cash - owed - fee, "PERP-15: the long pays"
+    assert rig.cash(0) == vault + owed, "PERP-15: the vault, short, receives as much"
 
 
 def test_tick_funding__before_the_hour_is_over__does_nothing(rig, trader):
@@ -122,7 +122,7 @@ def test_tick_funding__an_hour_without_trades__charges_nothing(rig):
 
 
 def test_tick_funding__many_hours_at_once__equal_each_in_its_turn(rig, skewed):
-    """[PERP-44] Nothing depends on a keeper."""
+    """[PERP-16] Nothing depends on a keeper."""
     with rig.chain.isolated():
         for _ in range(5):
             tick(rig)
@@ -137,7 +137,7 @@ def test_tick_funding__many_hours_at_once__equal_each_in_its_turn(rig, skewed):
     receipt = tick(rig)
 
     # the newest interval's rate, 0, is the same too
-    assert rig.everything() == one_by_one, "PERP-44: skipping ticks changes nothing"
+    assert rig.everything() == one_by_one, "PERP-16: skipping ticks changes nothing"
     assert told(receipt, rig.engine) == (("FundingTicked", (ETH, CHARGE, CHARGE, 0, 6)),)
 
 

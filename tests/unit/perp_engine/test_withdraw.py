@@ -91,7 +91,7 @@ def test_transfer_cash__to_itself__changes_nothing(rig, trader):
 
 @BOTH
 def test_withdraw__without_positions__never_asks_the_oracle(function):
-    """[PERP-40] An oracle that refuses everything stops only who holds a position."""
+    """[PERP-12] An oracle that refuses everything stops only who holds a position."""
     rig = deploy_perp()  # code that a test has put somewhere stays there
     account, owner = rig.trader("trader", 100_000)
     other, other_owner = rig.trader("other", 100_000)
@@ -101,7 +101,7 @@ def test_withdraw__without_positions__never_asks_the_oracle(function):
     assert refusal_of(taking(rig, function, other, usd(1), other_owner)) == ("0x", ())
     taking(rig, function, account, usd(100_000), owner)()
 
-    assert rig.cash(account) == 0, "PERP-40: a position-less withdrawal depends on nothing"
+    assert rig.cash(account) == 0, "PERP-12: a position-less withdrawal depends on nothing"
 
 
 @BOTH
@@ -203,7 +203,7 @@ def test_withdraw__a_token_that_takes_a_fee__is_not_short_of_cash(rig):
 
 @BOTH
 def test_withdraw__with_a_position__leaves_initial_margin(rig, long_trader, function):
-    """[PERP-41] The greatest amount passes, one unit more is refused."""
+    """[PERP-13] The greatest amount passes, one unit more is refused."""
     account, owner = long_trader
     most = spare() // RAW_TO_WAD * RAW_TO_WAD
     equity = spare() + 2_999_700 * 10**15 - most - RAW_TO_WAD
@@ -217,7 +217,7 @@ def test_withdraw__with_a_position__leaves_initial_margin(rig, long_trader, func
 
 
 def test_transfer_cash__with_a_position__may_leave_exactly_initial_margin(rig, long_trader):
-    """[PERP-41] To the wei."""
+    """[PERP-13] To the wei."""
     account, owner = long_trader
     im = 2_999_700 * 10**15
     assert_only_fails_for(

@@ -78,7 +78,7 @@ MM = 1_740_174 * 10**15
 
 
 def test_liquidate__a_part__leaves_the_account_at_its_target(rig, weak, keeper):
-    """[PERP-45] E = 1,600, r = 8 %: x = (2,320.232 - 1,600) / 5.5 % = 13,095.127..."""
+    """[PERP-17] E = 1,600, r = 8 %: x = (2,320.232 - 1,600) / 5.5 % = 13,095.127..."""
     account = weak(usd(1_600))
     part, penalty = taken_of(usd(1_600))
     assert 4_515 * 10**5 < part < 4_516 * 10**5
@@ -96,8 +96,8 @@ def test_liquidate__a_part__leaves_the_account_at_its_target(rig, weak, keeper):
     equity, _, im, mm, *_ = rig.engine.read("healthOf", account, FOR_LIQUIDATE)
     # what is left stands at 8 %, and above it by less than one lot's worth
     left = Fraction((10 * LOT - part) * HI, LOT)
-    assert 0 <= equity - R * left < 4 * 10**13, "PERP-45: neither under nor over the target"
-    assert mm < equity < im, "PERP-45: healthy afterwards, no overshoot above IM"
+    assert 0 <= equity - R * left < 4 * 10**13, "PERP-17: neither under nor over the target"
+    assert mm < equity < im, "PERP-17: healthy afterwards, no overshoot above IM"
 
 
 def test_liquidate__a_part__emits_what_it_did(rig, weak, keeper):
@@ -118,7 +118,7 @@ def test_liquidate__a_part__emits_what_it_did(rig, weak, keeper):
 
 
 def test_liquidate__under_two_thirds_of_maintenance__takes_all(rig, weak, keeper):
-    """[PERP-45] E = 600 < ⅔ · 1,740.174: everything, at 29,002.90; 2.5 % would be 725.07."""
+    """[PERP-17] E = 600 < ⅔ · 1,740.174: everything, at 29,002.90; 2.5 % would be 725.07."""
     account = weak(usd(600))
     cash = rig.cash(account)
 
@@ -128,7 +128,7 @@ def test_liquidate__under_two_thirds_of_maintenance__takes_all(rig, weak, keeper
     assert rig.size(account, ETH) == 0
     assert rig.size(keeper[0], ETH) == 10 * LOT
     assert rig.cash(account) == cash - COST_WAD + 29_002_900 * 10**15 - usd(600) == 0, (
-        "PERP-45: the penalty is what there was"
+        "PERP-17: the penalty is what there was"
     )
     assert rig.cash(INSURANCE) == usd(300)
     assert rig.engine.read("accountOf", account)[2] == 0
@@ -146,21 +146,21 @@ def test_liquidate__at_two_thirds_of_maintenance__takes_a_part(rig, weak, keeper
 
 @pytest.mark.parametrize("equity", [0, -1, -usd(500)])
 def test_liquidate__nothing_left__pays_no_penalty_and_needs_no_insurance(rig, weak, keeper, equity):
-    """[PERP-47] A liquidation never waits for insurance; penalty <= max(E, 0)."""
+    """[PERP-19] A liquidation never waits for insurance; penalty <= max(E, 0)."""
     account = weak(equity)
     assert rig.cash(INSURANCE) == 0
     before = rig.cash(keeper[0])
 
     liquidate(rig, account, keeper)()
 
-    assert rig.size(account, ETH) == 0, "PERP-47: insurance at 0 blocks nothing"
-    assert rig.cash(account) == equity, "PERP-47: no penalty beyond equity"
+    assert rig.size(account, ETH) == 0, "PERP-19: insurance at 0 blocks nothing"
+    assert rig.cash(account) == equity, "PERP-19: no penalty beyond equity"
     assert rig.cash(keeper[0]) == before
     assert rig.cash(INSURANCE) == 0
 
 
 def test_liquidate__equity_equal_to_maintenance__is_safe(rig, trader, keeper):
-    """[PERP-48] Strict: a wei less and it is not."""
+    """[PERP-20] Strict: a wei less and it is not."""
     account, owner = trader
     rig.trade(account, owner, ETH, 10 * LOT)
 
@@ -168,7 +168,7 @@ def test_liquidate__equity_equal_to_maintenance__is_safe(rig, trader, keeper):
         set_cash(rig, account, equity_to_cash(equity))
         rig.wait(300)
         rig.set_price(ETH, PRICE_E8)
-        assert rig.risk.read("isLiquidatable", account) == (equity < MM), "PERP-48: E = MM is safe"
+        assert rig.risk.read("isLiquidatable", account) == (equity < MM), "PERP-20: E = MM is safe"
         return liquidate(rig, account, keeper)
 
     assert_only_fails_for(
@@ -242,7 +242,7 @@ def test_liquidate__with_anothers_account__is_refused(rig, weak, keeper):
 
 
 def test_liquidate__with_a_session_key__is_refused(rig, weak, keeper):
-    """[PERP-42] A session trades, and does nothing else."""
+    """[PERP-14] A session trades, and does nothing else."""
     account = weak(usd(600))
     key = key_of("session")
     id_, owner = keeper
@@ -294,7 +294,7 @@ def test_liquidate__a_market_that_it_is_not_in__is_refused(rig, weak, keeper):
 
 
 def test_liquidate__the_vault__is_refused_however_poor(rig, weak, keeper):
-    """[PERP-48] The protocol's accounts are never liquidated."""
+    """[PERP-20] The protocol's accounts are never liquidated."""
     account = weak(usd(600))
     # the vault is short: its 10,000,000 USD leave, and it stands at 0
     set_cash(rig, VAULT, 0)
@@ -311,7 +311,7 @@ def test_liquidate__the_vault__is_refused_however_poor(rig, weak, keeper):
 
 
 def test_liquidate__a_liquidator_who_would_not_be_covered__is_refused(rig, weak, keeper):
-    """[PERP-59] He takes over 10 ETH at 2,900.29 and needs 10 % of 28,997.10; his reward is 300."""
+    """[PERP-31] He takes over 10 ETH at 2,900.29 and needs 10 % of 28,997.10; his reward is 300."""
     account = weak(usd(600))
     value, cost = 28_997_100 * 10**15, 29_002_900 * 10**15
     im = value // 10
@@ -362,7 +362,7 @@ def test_liquidate__a_frozen_feed__is_refused(rig, weak, keeper):
 
 
 def test_liquidate__another_markets_feed_frozen__does_not_block(rig, trader, keeper):
-    """[PERP-51] 0.1 BTC count at the last good price, favourably; the ETH goes."""
+    """[PERP-23] 0.1 BTC count at the last good price, favourably; the ETH goes."""
     account, owner = trader
     rig.trade(account, owner, ETH, 10 * LOT)
     rig.trade(account, owner, BTC, LOT // 10)
@@ -375,7 +375,7 @@ def test_liquidate__another_markets_feed_frozen__does_not_block(rig, trader, kee
 
     liquidate(rig, account, keeper)()
 
-    assert rig.size(account, ETH) < 10 * LOT, "PERP-51: a frozen feed elsewhere blocks nothing"
+    assert rig.size(account, ETH) < 10 * LOT, "PERP-23: a frozen feed elsewhere blocks nothing"
     assert rig.size(account, BTC) == LOT // 10
     assert rig.engine.read("healthOf", account, AT_MID)[1] > 0
     assert refusal_of(liquidate(rig, account, keeper, BTC))[0] in {"FeedForbids", "NotLiquidatable"}
@@ -397,7 +397,7 @@ def test_liquidate__the_rest_would_be_under_the_least_position__takes_all(rig, w
 
 @pytest.mark.parametrize("dollars", [10, 20])
 def test_liquidate__a_least_position__goes_to_who_has_none(rig, keeper, dollars):
-    """[PERP-51] 10.5 or 20.5 USD long, a tenth less worth; nobody need hold 10 USD beforehand.
+    """[PERP-23] 10.5 or 20.5 USD long, a tenth less worth; nobody need hold 10 USD beforehand.
 
     10.5 goes whole, worth 9.45; of 20.5, worth 18.45, less than 10 goes.
     """
@@ -413,13 +413,13 @@ def test_liquidate__a_least_position__goes_to_who_has_none(rig, keeper, dollars)
     receipt = liquidate(rig, account, keeper)()
 
     taken = rig.size(keeper[0], ETH)
-    assert receipt.output == taken > 0, "PERP-51: dust is liquidated like anything else"
+    assert receipt.output == taken > 0, "PERP-23: dust is liquidated like anything else"
     assert taken * 2_700 < 10 * LOT
     assert (taken == lots) == (dollars == 10)
 
 
 def test_liquidate__position_at_open_value__is_not_what_counts(rig, weak, keeper):
-    """[PERP-48] Under maintenance at OPEN, above it at LIQUIDATE: nobody may touch it."""
+    """[PERP-20] Under maintenance at OPEN, above it at LIQUIDATE: nobody may touch it."""
     account = weak(MM)
     equity, _, _, mm, *_ = rig.engine.read("healthOf", account, FOR_OPEN)
     assert equity < mm

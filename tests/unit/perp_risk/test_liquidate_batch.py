@@ -47,7 +47,7 @@ def liquidate(rig, accounts, keeper):
 
 
 def test_liquidate_batch__four__equals_one_by_one_to_the_wei(rig, accounts, keeper):
-    """[PERP-52] Every account, the keeper and insurance end as they would one at a time."""
+    """[PERP-24] Every account, the keeper and insurance end as they would one at a time."""
     with rig.chain.isolated():
         for account in (accounts[0], accounts[1], accounts[3]):
             id_, owner = keeper
@@ -61,10 +61,10 @@ def test_liquidate_batch__four__equals_one_by_one_to_the_wei(rig, accounts, keep
     # a penalty's odd wei goes to insurance: of the sum here, of each there
     cash = [[state[1] for state in states] for states in (after[0], one_by_one[0])]
     for who in (keeper[0], INSURANCE):
-        assert abs(cash[0][who] - cash[1][who]) <= 2, "PERP-52: a wei for each odd penalty"
+        assert abs(cash[0][who] - cash[1][who]) <= 2, "PERP-24: a wei for each odd penalty"
         cash[0][who] = cash[1][who] = 0
-    assert cash[0] == cash[1], "PERP-52: a batch is its liquidations"
-    assert after[1:] == one_by_one[1:], "PERP-52: a batch is its liquidations"
+    assert cash[0] == cash[1], "PERP-24: a batch is its liquidations"
+    assert after[1:] == one_by_one[1:], "PERP-24: a batch is its liquidations"
 
 
 def test_liquidate_batch__four__emits_each_and_the_one_it_skipped(rig, accounts, keeper):
@@ -115,7 +115,7 @@ def test_liquidate_batch__nobody__does_nothing(rig, accounts, keeper):
     [((0, 0), 1), ((1, 1, 3), 1), ((0, 1, 1), 2), ((1, 0), 1), ((0, 3, 1), 2), ((2, 2), 1)],
 )
 def test_liquidate_batch__not_ascending__is_refused(rig, accounts, keeper, order, index):
-    """[PERP-52] Twice in a batch, an account would lose twice what one liquidation takes."""
+    """[PERP-24] Twice in a batch, an account would lose twice what one liquidation takes."""
     assert_only_fails_for(
         rig,
         lambda chosen: liquidate(rig, [accounts[i] for i in chosen], keeper),

@@ -25,7 +25,7 @@ def stand_at(rig, account, equity, price_usd=2_900):
 @pytest.mark.parametrize("equity", [-100, 0, 600, 1_600, 1_740])
 @pytest.mark.parametrize("size", [10 * LOT, -10 * LOT])
 def test_preview__an_account_to_liquidate__is_what_happens(rig, trader, keeper, equity, size):
-    """[PERP-54] Views = effects."""
+    """[PERP-26] Views = effects."""
     account, owner = trader
     rig.trade(account, owner, ETH, size)
     stand_at(rig, account, usd(equity) if equity < 1_700 else usd(equity) - WAD)
@@ -36,7 +36,7 @@ def test_preview__an_account_to_liquidate__is_what_happens(rig, trader, keeper, 
     receipt = rig.risk.send("liquidate", account, ETH, id_, sender=by.address)
 
     expected = ("Liquidated", (account, ETH, id_, lots, price, penalty))
-    assert told(receipt, rig.risk) == (expected,), "PERP-54: the preview is the liquidation"
+    assert told(receipt, rig.risk) == (expected,), "PERP-26: the preview is the liquidation"
 
 
 def test_preview__a_healthy_account__is_zeros(rig, trader):
@@ -84,7 +84,7 @@ def test_liquidation_price__a_short__is_rounded_down(rig, trader):
 @pytest.mark.parametrize("size", [10 * LOT, -10 * LOT])
 @pytest.mark.parametrize("slope", [0, 500_000])
 def test_liquidation_price__a_tick_beyond__flips(rig, trader, size, slope):
-    """[PERP-55] At the first price of 1e-8 USD that is safe nobody is liquidated, one on he is."""
+    """[PERP-27] At the first price of 1e-8 USD that is safe nobody is liquidated, one on he is."""
     account, owner = trader
     set_market(rig, ETH, slope=slope, imMax=800_000 if slope else 100_000)
     rig.wait(86_400)
@@ -111,7 +111,7 @@ def test_liquidation_price__a_tick_beyond__flips(rig, trader, size, slope):
             rig.set_price(ETH, p)
             answers.append(rig.risk.read("isLiquidatable", account))
 
-    assert answers == [False, True], "PERP-55: at P* ± one tick the predicate flips"
+    assert answers == [False, True], "PERP-27: at P* ± one tick the predicate flips"
 
 
 def test_liquidation_price__covered_by_cash_alone__is_zero(rig, trader):

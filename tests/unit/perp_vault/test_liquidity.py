@@ -92,7 +92,7 @@ def test_add_liquidity__a_second__gets_shares_by_the_value(bare, provided):
 
 
 def test_add_liquidity__the_vault_short__is_minted_at_its_best_case(bare, provided):
-    """[PERP-46] 1 ETH short at 3,000.615...: best at 2,999.7, worst at 3,000.3; no premium."""
+    """[PERP-18] 1 ETH short at 3,000.615...: best at 2,999.7, worst at 3,000.3; no premium."""
     trader, owner = bare.trader("trader", 10_000)
     bare.trade(trader, owner, ETH, LOT)
     bare.wait(300)
@@ -103,7 +103,7 @@ def test_add_liquidity__the_vault_short__is_minted_at_its_best_case(bare, provid
 
     receipt = adding(bare, provided, usd(100))()
 
-    assert receipt.output == usd(100) * (supply + A_SHARE) // (best + 1), "PERP-46"
+    assert receipt.output == usd(100) * (supply + A_SHARE) // (best + 1), "PERP-18"
 
 
 def test_add_liquidity__nothing__is_refused(bare, provider):
@@ -163,7 +163,7 @@ def test_add_liquidity__an_account_with_positions__is_refused(bare, provided):
 
 
 def test_add_liquidity__a_market_of_the_vault_without_a_price__is_refused(bare, provided):
-    """[PERP-46] A market that the vault is not in does not matter."""
+    """[PERP-18] A market that the vault is not in does not matter."""
     bare.trade(*bare.trader("trader", 10_000), ETH, LOT)
 
     def arrange(market):
@@ -182,7 +182,7 @@ def test_add_liquidity__a_bankrupt_vault__is_refused(bare, provided):
 
 
 def test_add_liquidity__after_a_gift_by_the_first__loses_the_second_next_to_nothing(bare):
-    """[PERP-53] A wei, then 10,000 USD given: the classic way to round another's shares away."""
+    """[PERP-25] A wei, then 10,000 USD given: the classic way to round another's shares away."""
     attacker, victim = (bare.trader(name, 20_000) for name in ("attacker", "victim"))
     adding(bare, attacker, 1)()
     bare.fund(VAULT, 10_000)
@@ -193,9 +193,9 @@ def test_add_liquidity__after_a_gift_by_the_first__loses_the_second_next_to_noth
     total = bare.vault.read("totalShares")
     nav, _ = bare.vault.read("nav")
     worth = shares * (nav + 1) // (total + A_SHARE)
-    assert usd(10_000) - worth <= usd(10_000) // 10**6, "PERP-53: the victim keeps his money"
+    assert usd(10_000) - worth <= usd(10_000) // 10**6, "PERP-25: the victim keeps his money"
     mine = bare.vault.read("sharesOf", attacker[0]) * (nav + 1) // (total + A_SHARE)
-    assert mine <= usd(5_001), "PERP-53: half of the gift is the attacker's loss"
+    assert mine <= usd(5_001), "PERP-25: half of the gift is the attacker's loss"
 
 
 # ASK
@@ -262,7 +262,7 @@ def test_request_claim__by_another__is_refused(bare, provided):
 
 
 def test_claim__half_of_the_shares__are_paid_and_burnt(bare, provided):
-    """[PERP-46] floor(s · (nav + 1) / (supply + 10^6)) of 60,000 USD: a hair less than half."""
+    """[PERP-18] floor(s · (nav + 1) / (supply + 10^6)) of 60,000 USD: a hair less than half."""
     account, _ = provided
     supply = usd(60_000) * A_SHARE
     asking(bare, provided, supply // 2)()
@@ -287,7 +287,7 @@ def test_claim__half_of_the_shares__are_paid_and_burnt(bare, provided):
 
 @pytest.mark.parametrize("amount", [1, 7, usd(1), usd(33_333) + 1])
 def test_claim__in_and_out_again__gains_nothing(bare, provided, amount):
-    """[PERP-46]."""
+    """[PERP-18]."""
     set_cash(bare, VAULT, usd(77_777) + 3)
     other = bare.trader("other", 50_000)
     adding(bare, other, amount)()
@@ -296,11 +296,11 @@ def test_claim__in_and_out_again__gains_nothing(bare, provided, amount):
 
     claiming(bare, other)()
 
-    assert usd(50_000) - 2 <= bare.cash(other[0]) <= usd(50_000), "PERP-46: no gain, no loss"
+    assert usd(50_000) - 2 <= bare.cash(other[0]) <= usd(50_000), "PERP-18: no gain, no loss"
 
 
 def test_claim__in_and_out_with_positions__costs_the_band(bare, provided):
-    """[PERP-46] In at the best case, out at the worst: who knows the next price gains no edge."""
+    """[PERP-18] In at the best case, out at the worst: who knows the next price gains no edge."""
     bare.trade(*bare.trader("trader", 10_000), ETH, LOT)
     bare.wait(300)
     fresh(bare)
@@ -314,7 +314,7 @@ def test_claim__in_and_out_with_positions__costs_the_band(bare, provided):
     lost = usd(60_000) - bare.cash(other[0])
 
     # 0.60 USD of width, of which half of the vault bears the half
-    assert 25 * 10**16 < lost < 35 * 10**16, "PERP-46: stepping in and out pays the width"
+    assert 25 * 10**16 < lost < 35 * 10**16, "PERP-18: stepping in and out pays the width"
 
 
 @pytest.mark.parametrize(
@@ -415,7 +415,7 @@ def test_take_nav__a_bankrupt_vault__is_zero(bare, provided):
 
 
 def test_quote_trade__a_trade__is_what_it_costs(rig, trader):
-    """[PERP-54] Views = effects."""
+    """[PERP-26] Views = effects."""
     account, owner = trader
     for size in (LOT, -3 * LOT, 2 * LOT + LOT // 10):
         quote, fee = rig.vault.read("quoteTrade", account, ETH, size)
@@ -423,4 +423,4 @@ def test_quote_trade__a_trade__is_what_it_costs(rig, trader):
         receipt = rig.trade(account, owner, ETH, size)
 
         expected = ("Traded", (account, ETH, size, quote, fee))
-        assert told(receipt, rig.vault) == (expected,), "PERP-54: the quote is the trade"
+        assert told(receipt, rig.vault) == (expected,), "PERP-26: the quote is the trade"

@@ -92,26 +92,26 @@ def test_trade__a_sale__is_at_the_lower_edge(rig, trader):
 
 
 def test_trade__increasing__costs_what_one_trade_would(rig, trader):
-    """[PERP-56] Path-independent: two halves cost the whole, but for a pico of rounding."""
+    """[PERP-28] Path-independent: two halves cost the whole, but for a pico of rounding."""
     trading(rig, trader, 4 * LOT)()
 
     receipt = trading(rig, trader, 6 * LOT)()
 
     assert receipt.output == quote_of(6 * LOT, 4 * LOT)
     whole = -(quote_of(4 * LOT) + receipt.output)
-    assert COST <= whole <= COST + 1, "PERP-56: splitting a trade gains nothing"
+    assert COST <= whole <= COST + 1, "PERP-28: splitting a trade gains nothing"
     assert rig.size(trader[0], ETH) == TEN
 
 
 def test_trade__there_and_back__gains_nothing(rig, trader):
-    """[PERP-56]."""
+    """[PERP-28]."""
     account, _ = trader
     for size in (3 * LOT, 4 * LOT, -5 * LOT, 7 * LOT, -9 * LOT):
         trading(rig, trader, size)()
 
     assert rig.size(account, ETH) == 0
     lost = usd(100_000) - rig.cash(account)
-    assert lost > 0, "PERP-56: no round trip at a constant oracle gains"
+    assert lost > 0, "PERP-28: no round trip at a constant oracle gains"
 
 
 def test_trade__reducing__keeps_the_quote_in_the_position(rig, trader):
@@ -262,7 +262,7 @@ def test_trade__what_nobody_made__is_refused(rig, trader, where, name):
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_trade__beyond_a_tenth_of_the_skew_scale__is_refused(rig, sign):
-    """[PERP-57] S = 1,000 units: 100 either way, to the lot."""
+    """[PERP-29] S = 1,000 units: 100 either way, to the lot."""
     rich = rig.trader("rich", 1_000_000)
     set_market(rig, ETH, skewScale=1_000)
     most = sign * 100 * LOT
@@ -276,7 +276,7 @@ def test_trade__beyond_a_tenth_of_the_skew_scale__is_refused(rig, sign):
 
 
 def test_trade__lowering_the_skew__passes_however_high_it_is(rig):
-    """[PERP-57] Resolution has brought the vault to 150 units, of 100: 150 -> 149 -> -148 pass."""
+    """[PERP-29] Resolution has brought the vault to 150 units, of 100: 150 -> 149 -> -148 pass."""
     rich, other = (rig.trader(name, 1_000_000) for name in ("rich", "other"))
     set_market(rig, ETH, skewScale=1_000)
     maker = module(rig, RESOLUTION_ROLE)
@@ -288,12 +288,12 @@ def test_trade__lowering_the_skew__passes_however_high_it_is(rig):
     trading(rig, rich, -LOT)()
     trading(rig, other, -297 * LOT)()
 
-    assert rig.size(VAULT, ETH) == 148 * LOT, "PERP-57: what lowers |K| always passes"
+    assert rig.size(VAULT, ETH) == 148 * LOT, "PERP-29: what lowers |K| always passes"
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_set_market__a_scale_too_small_for_what_the_vault_carries__is_refused(rig, sign):
-    """[PERP-57] At a hundredth of the scale the next trader would buy far below the market."""
+    """[PERP-29] At a hundredth of the scale the next trader would buy far below the market."""
     rich = rig.trader("rich", 1_000_000)
     trading(rig, rich, sign * 100 * LOT)()
     assert_only_fails_for(
@@ -367,7 +367,7 @@ def test_trade__leaving_less_than_the_least_position__is_refused(rig, trader):
 
 
 def test_trade__a_ninth_market__is_refused(rig):
-    """[PERP-51] Eight are what one liquidation can carry."""
+    """[PERP-23] Eight are what one liquidation can carry."""
     rich = rig.trader("rich", 100_000)
     for market in range(2, 9):
         rig.engine.send("addMarket", market, FEEDS[ETH], *with_changed(), sender=rig.roles.timelock)
@@ -498,7 +498,7 @@ def test_trade__a_frozen_feed__is_refused(rig, trader, size):
 
 
 def test_trade__equity_equal_to_initial_margin__passes(rig, trader):
-    """[PERP-59] E = cash - cost - fee + 29,997, IM = 2,999.7, to the wei."""
+    """[PERP-31] E = cash - cost - fee + 29,997, IM = 2,999.7, to the wei."""
     account, _ = trader
     im = 2_999_700 * 10**15
     enough = im - 29_997 * 10**18 + (COST + FEE) * 10**6
@@ -539,7 +539,7 @@ def test_trade__under_initial_margin__may_reduce_and_not_open(rig, trader):
 
 
 def test_trade__a_reduction_that_leaves_it_worse__is_refused(rig, trader):
-    """[PERP-59] E' · MM >= E · MM'.
+    """[PERP-31] E' · MM >= E · MM'.
 
     A reduction costs 0.07 % less the skew's 0.0095 % of what is sold, about 1.75 USD for
     each ETH; of E = 20 one tenth is 2, of E = 15 it is 1.5.
@@ -561,7 +561,7 @@ def test_trade__a_reduction_that_leaves_it_worse__is_refused(rig, trader):
 
 
 def test_trade__a_bankrupt_account__is_refused_even_to_close(rig, trader):
-    """[PERP-59] E < 0 at mid: only liquidation moves it."""
+    """[PERP-31] E < 0 at mid: only liquidation moves it."""
     account, _ = trader
     trading(rig, trader, TEN)()
 
