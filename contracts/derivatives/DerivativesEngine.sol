@@ -4,18 +4,32 @@ pragma solidity 0.8.30;
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IDerivativesEngine} from "../interfaces/IDerivativesEngine.sol";
-import {AccountState, Context, HealthView, Kind, Leg, Purpose, Role, Sample} from "../interfaces/EngineTypes.sol";
-import {IMarketBounds} from "../interfaces/IMarketBounds.sol";
+import {
+    AccountState,
+    Context,
+    HealthView,
+    Held,
+    Kind,
+    Leg,
+    Offer,
+    Purpose,
+    Role,
+    Sample,
+    Terms
+} from "../interfaces/EngineTypes.sol";
+import {IDealer} from "../interfaces/IDealer.sol";
 import {IPriceOracle} from "../interfaces/IPriceOracle.sol";
 import {AccountId, MarketId} from "../interfaces/PerpTypes.sol";
 import {Booking} from "./perp/Booking.sol";
 import {PerpAdmin} from "./perp/PerpAdmin.sol";
 import {FEES_ACCOUNT, INSURANCE_ACCOUNT, VAULT_ACCOUNT} from "./perp/PerpBook.sol";
 import {PerpDoors} from "./perp/PerpDoors.sol";
+import {PerpResolve} from "./perp/PerpResolve.sol";
 import {PerpUnits} from "./perp/PerpUnits.sol";
 import {Position} from "./perp/Position.sol";
 import {Seen, SeenLib} from "./perp/Seen.sol";
 import {SystemLock} from "./perp/SystemLock.sol";
+import {VaultTrade} from "./vault/VaultTrade.sol";
 
 /// @title The ledger of the perpetual swaps of the Smart Clearing Protocol
 /// @notice Holds the collateral and every position; modules trade, settle and liquidate through its primitives.
@@ -23,22 +37,20 @@ import {SystemLock} from "./perp/SystemLock.sol";
 /// guardian
 /// openings and settlements of all, for at most 72 hours. Deposits, and withdrawals of accounts without positions, always work.
 /// @custom:security-contact See SECURITY.md
-contract DerivativesEngine is Booking, PerpDoors, PerpAdmin {
+contract DerivativesEngine is Booking, PerpDoors, PerpAdmin, PerpResolve {
     using SafeCast for int256;
     using SafeCast for uint256;
 
     /// @param token the collateral, at most 18 decimals; one wad is one USD.
-    /// @param bounds refuses parameters that are out of their bounds.
     /// @param oracle prices of all markets.
-    /// @param timelock adds markets, sets parameters, modules and the oracle.
+    /// @param timelock sets modules and the oracle.
     /// @param guardian pauses openings and settlements for a while.
     constructor(
         IERC20Metadata token,
-        IMarketBounds bounds,
         address oracle,
         address timelock,
         address guardian
-    ) PerpDoors(token) PerpAdmin(bounds, oracle, timelock, guardian) {}
+    ) PerpDoors(token) PerpAdmin(oracle, timelock, guardian) {}
 
     modifier onlyModule() {
         _requireModule();
@@ -83,24 +95,54 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin {
     }
 
     /// @inheritdoc IDerivativesEngine
-    function start(AccountId account, address actor, MarketId market) external onlyModule returns (Context memory c) {
+    function deal(
+        AccountId account,
+        address actor,
+        MarketId market,
+        int256 size,
+        uint256 limitPrice
+    ) external returns (int256, int256) {
+        _requireRole(Role.VAULT);
         SystemLock.take(msg.sender);
         _account(account); // it exists
         if (!isTrader(account, actor)) revert NotTrader(account, actor);
-        c = _context(market);
-        c.accountSize = _positions[_positionKey(account, market)].size();
+        Context memory c = _tick(market);
+        c.vaultSize = _sizeOf(AccountId.wrap(VAULT_ACCOUNT), market);
+        c.accountSize = _sizeOf(account, market);
+        Offer memory offer = VaultTrade.offer(c, size == 0 ? -c.accountSize : size);
+
+        Terms memory t = IDealer(msg.sender).terms(account, market, offer, limitPrice);
+        _book(market, c, VaultTrade.legs(account, offer.size, t), t.sample, Kind.VAULT);
+        SystemLock.give();
+        return (offer.size, t.quote);
+    }
+
+    /// @inheritdoc IDerivativesEngine
+    function inspect(
+        MarketId market,
+        AccountId[] calldata accounts
+    ) external onlyModule returns (Context memory c, Held[] memory held) {
+        SystemLock.take(msg.sender);
+        c = _tick(market);
+        held = new Held[](accounts.length);
+        Seen memory seen = SeenLib.makeForOne();
+        seen.put(MarketId.unwrap(market), c);
+        for (uint256 i = 0; i < accounts.length; ++i) {
+            held[i].size = _sizeOf(accounts[i], market);
+            held[i].health = _healthOf(accounts[i], Purpose.LIQUIDATE, seen);
+        }
     }
 
     /// @inheritdoc IDerivativesEngine
     function context(MarketId market) external returns (Context memory c) {
         SystemLock.requireHeld();
-        c = _context(market);
+        c = _tick(market);
         c.limit = _markets[MarketId.unwrap(market)].limit;
+        c.vaultSize = _sizeOf(AccountId.wrap(VAULT_ACCOUNT), market);
     }
 
-    function _context(MarketId market) private returns (Context memory c) {
-        c = _tick(market);
-        c.vaultSize = _positions[_positionKey(AccountId.wrap(VAULT_ACCOUNT), market)].size();
+    function _sizeOf(AccountId account, MarketId market) private view returns (int256) {
+        return _positions[_positionKey(account, market)].size();
     }
 
     /// @dev Whoever holds the lock is a module: nobody else can take it in his own name. Each books its own kind: kinds stand in the
@@ -112,15 +154,15 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin {
     }
 
     /// @inheritdoc IDerivativesEngine
-    function book(MarketId market, Leg[] calldata legs, Sample calldata sample, Kind kind) external {
+    function book(MarketId market, Leg[] memory legs, Sample memory sample, Kind kind) external {
         _requireBooker(kind);
-        _book(market, legs, sample, kind);
+        _book(market, _tick(market), legs, sample, kind);
     }
 
     /// @inheritdoc IDerivativesEngine
-    function finish(MarketId market, Leg[] calldata legs, Sample calldata sample, Kind kind) external {
+    function finish(MarketId market, Leg[] memory legs, Sample memory sample, Kind kind) external {
         _requireBooker(kind);
-        _book(market, legs, sample, kind);
+        _book(market, _tick(market), legs, sample, kind);
         SystemLock.give();
     }
 
@@ -153,7 +195,7 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin {
 
     /// @inheritdoc IDerivativesEngine
     function sizeOf(AccountId account, MarketId market) external view returns (int256) {
-        return _positions[_positionKey(account, market)].size();
+        return _sizeOf(account, market);
     }
 
     /// @inheritdoc IDerivativesEngine
@@ -165,8 +207,8 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin {
     function peekContext(AccountId account, MarketId market) external view returns (Context memory c) {
         (c, ) = _look(market, IPriceOracle(_core.oracle()).peekQuote(feedOf(market)));
         c.limit = _markets[MarketId.unwrap(market)].limit;
-        c.vaultSize = _positions[_positionKey(AccountId.wrap(VAULT_ACCOUNT), market)].size();
-        c.accountSize = _positions[_positionKey(account, market)].size();
+        c.vaultSize = _sizeOf(AccountId.wrap(VAULT_ACCOUNT), market);
+        c.accountSize = _sizeOf(account, market);
     }
 
     /// @inheritdoc IDerivativesEngine
@@ -178,7 +220,7 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin {
     /// @inheritdoc IDerivativesEngine
     function healthsOf(AccountId[] calldata accounts, Purpose purpose) external view returns (HealthView[] memory h) {
         h = new HealthView[](accounts.length);
-        Seen memory seen = SeenLib.make();
+        Seen memory seen = SeenLib.makeForOne();
         for (uint256 i = 0; i < accounts.length; ++i) {
             h[i] = _healthOf(accounts[i], purpose, seen);
         }

@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {Context, HealthView, Kind, Leg, Purpose, Sample} from "../interfaces/EngineTypes.sol";
+import {Context, HealthView, Held, Kind, Leg, Purpose, Sample} from "../interfaces/EngineTypes.sol";
 import {IDerivativesEngine} from "../interfaces/IDerivativesEngine.sol";
 import {IRiskManager} from "../interfaces/IRiskManager.sol";
 import {AccountId, MarketId} from "../interfaces/PerpTypes.sol";
@@ -32,11 +32,11 @@ contract RiskManager is IRiskManager {
     function liquidate(AccountId account, MarketId market, AccountId liquidator) external returns (int256 size) {
         _requireOwner(liquidator);
         _requireOther(account, liquidator);
-        ENGINE.enter();
-        Context memory c = ENGINE.context(market);
-        HealthView memory h = ENGINE.healthOf(account, Purpose.LIQUIDATE);
-        Takeover memory t = _takeover(account, market, c, h);
-        if (t.size == 0) revert NotLiquidatable(account, market, h.equity, h.mm);
+        AccountId[] memory one = new AccountId[](1);
+        one[0] = account;
+        (Context memory c, Held[] memory held) = ENGINE.inspect(market, one);
+        Takeover memory t = _takeover(account, c, held[0]);
+        if (t.size == 0) revert NotLiquidatable(account, market, held[0].health.equity, held[0].health.mm);
 
         Leg[] memory legs = new Leg[](3);
         legs[0] = _legOf(account, t);
@@ -53,16 +53,14 @@ contract RiskManager is IRiskManager {
     ) external returns (uint256 done) {
         if (accounts.length > MAX_ACCOUNTS) revert TooManyAccounts(accounts.length, MAX_ACCOUNTS);
         _requireOwner(liquidator);
-        ENGINE.enter();
-        Context memory c = ENGINE.context(market);
-        HealthView[] memory h = ENGINE.healthsOf(accounts, Purpose.LIQUIDATE);
+        (Context memory c, Held[] memory held) = ENGINE.inspect(market, accounts);
         Leg[] memory legs = new Leg[](accounts.length + 2);
         (int256 size, int256 quote, uint256 penalty) = (0, 0, 0);
         for (uint256 i = 0; i < accounts.length; ++i) {
             // ascending: the same account twice would be judged twice by what it was before
             if (i > 0 && AccountId.unwrap(accounts[i]) <= AccountId.unwrap(accounts[i - 1])) revert NotAscending(i);
             _requireOther(accounts[i], liquidator);
-            Takeover memory t = _takeover(accounts[i], market, c, h[i]);
+            Takeover memory t = _takeover(accounts[i], c, held[i]);
             if (t.size == 0) {
                 emit LiquidationSkipped(accounts[i], market);
                 continue;
@@ -113,14 +111,13 @@ contract RiskManager is IRiskManager {
     /// @dev What must be taken over; size 0 if nothing.
     function _takeover(
         AccountId account,
-        MarketId market,
         Context memory c,
-        HealthView memory h
+        Held memory held
     ) private view returns (Takeover memory t) {
+        HealthView memory h = held.health;
         if (AccountId.unwrap(account) < FIRST_OWNED || !LiquidationMath.isLiquidatable(h.equity, h.mm)) return t;
-        int256 size = ENGINE.sizeOf(account, market);
-        if (size == 0) return t;
-        return LiquidationMath.takeover(_target(c, h, size));
+        if (held.size == 0) return t;
+        return LiquidationMath.takeover(_target(c, h, held.size));
     }
 
     function _target(Context memory c, HealthView memory h, int256 size) private view returns (Target memory) {
@@ -137,7 +134,7 @@ contract RiskManager is IRiskManager {
     }
 
     function _price(Context memory c, bool isLong) private pure returns (uint256) {
-        return Margin.valueLiquidate(c.quote.liqLo, c.quote.liqHi, c.pi, isLong);
+        return isLong ? Margin.longLiquidate(c.quote.liqHi, c.pi) : Margin.shortLiquidate(c.quote.liqLo, c.pi);
     }
 
     /* VIEWS */
@@ -155,7 +152,7 @@ contract RiskManager is IRiskManager {
     ) external view returns (int256 sizeLots, uint256 priceWad, uint256 penaltyWad) {
         Context memory c = ENGINE.peekContext(account, market);
         HealthView memory h = ENGINE.healthOf(account, Purpose.LIQUIDATE);
-        Takeover memory t = _takeover(account, market, c, h);
+        Takeover memory t = _takeover(account, c, Held(c.accountSize, h));
         return (t.size, t.price, t.penalty);
     }
 

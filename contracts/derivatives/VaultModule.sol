@@ -2,12 +2,13 @@
 pragma solidity 0.8.30;
 
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {AccountState, Context, HealthView, Kind, Purpose} from "../interfaces/EngineTypes.sol";
+import {AccountState, Context, HealthView, Offer, Purpose, Terms} from "../interfaces/EngineTypes.sol";
+import {IDealer} from "../interfaces/IDealer.sol";
 import {IDerivativesEngine} from "../interfaces/IDerivativesEngine.sol";
 import {IPriceOracle} from "../interfaces/IPriceOracle.sol";
 import {IVaultModule} from "../interfaces/IVaultModule.sol";
 import {FeedId, PriceState} from "../interfaces/OracleTypes.sol";
-import {AccountId, MarketId} from "../interfaces/PerpTypes.sol";
+import {AccountId, MarketId, MarketStatus} from "../interfaces/PerpTypes.sol";
 import {VAULT_ACCOUNT} from "./perp/PerpBook.sol";
 import {PerpUnits} from "./perp/PerpUnits.sol";
 import {ShareMath} from "./vault/ShareMath.sol";
@@ -17,7 +18,7 @@ import {VaultDeal, VaultTrade} from "./vault/VaultTrade.sol";
 /// @custom:halt A market's OPEN and REDUCE bits stop trades; its feed stops what it cannot price. Liquidity moves wait while any market
 /// that the vault is in has no price of two sources or of the primary one.
 /// @custom:security-contact See SECURITY.md
-contract VaultModule is IVaultModule {
+contract VaultModule is IVaultModule, IDealer {
     using SafeCast for int256;
     using SafeCast for uint256;
     using VaultTrade for VaultDeal;
@@ -63,15 +64,13 @@ contract VaultModule is IVaultModule {
         uint256 limitPrice,
         uint256 deadline
     ) external returns (int256) {
-        Context memory c = _start(account, market, deadline);
-        return _trade(account, market, c, size, limitPrice);
+        if (size == 0) revert ZeroSize();
+        return _deal(account, market, size, limitPrice, deadline);
     }
 
     /// @inheritdoc IVaultModule
     function close(AccountId account, MarketId market, uint256 limitPrice, uint256 deadline) external returns (int256) {
-        Context memory c = _start(account, market, deadline);
-        if (c.accountSize == 0) revert NoPosition(account, market);
-        return _trade(account, market, c, -c.accountSize, limitPrice);
+        return _deal(account, market, 0, limitPrice, deadline);
     }
 
     /// @inheritdoc IVaultModule
@@ -89,37 +88,44 @@ contract VaultModule is IVaultModule {
         // sends nothing back: this contract has no receive(), so a rest would revert
         IPriceOracle(oracle).updateAndPoke{value: msg.value}(updates, feeds);
 
-        Context memory c = _start(account, market, deadline);
-        return _trade(account, market, c, size, limitPrice);
+        if (size == 0) revert ZeroSize();
+        return _deal(account, market, size, limitPrice, deadline);
     }
 
-    function _start(AccountId account, MarketId market, uint256 deadline) private returns (Context memory) {
-        if (block.timestamp > deadline) revert Expired(deadline);
-        return ENGINE.start(account, msg.sender, market);
-    }
-
-    function _trade(
+    function _deal(
         AccountId account,
         MarketId market,
-        Context memory c,
         int256 size,
+        uint256 limitPrice,
+        uint256 deadline
+    ) private returns (int256 quote) {
+        if (block.timestamp > deadline) revert Expired(deadline);
+        (, quote) = ENGINE.deal(account, msg.sender, market, size, limitPrice);
+    }
+
+    /// @inheritdoc IDealer
+    function terms(
+        AccountId account,
+        MarketId market,
+        Offer calldata offer,
         uint256 limitPrice
-    ) private returns (int256) {
-        VaultDeal memory d = VaultTrade.price(c, size);
+    ) external returns (Terms memory) {
+        if (msg.sender != address(ENGINE)) revert NotEngine(msg.sender);
+        if (offer.size == 0) revert NoPosition(account, market);
+        VaultDeal memory d = VaultTrade.price(offer);
         d.requireLimit(limitPrice);
-        VaultTrade.requireSkew(c, d);
-        _requireCap(market, c, d);
+        VaultTrade.requireSkew(offer, d);
+        _requireCap(market, offer, d);
 
         emit Traded(account, market, d.size, d.quote, d.fee);
-        ENGINE.finish(market, VaultTrade.legs(account, d), VaultTrade.sample(c, d), Kind.VAULT);
-        return d.quote;
+        return Terms(d.quote, d.fee, VaultTrade.sample(offer, d));
     }
 
     /// @dev What the vault carries of a market, at mid, stays within its share of the last value taken, unless it falls.
-    function _requireCap(MarketId market, Context memory c, VaultDeal memory d) private view {
+    function _requireCap(MarketId market, Offer calldata o, VaultDeal memory d) private view {
         if (d.isLess) return;
-        uint256 cap = (uint256(_nav.wad) * c.oi.vaultShare()) / PerpUnits.PPM;
-        uint256 notional = PerpUnits.notional(d.netAfter, c.quote.mid);
+        uint256 cap = (uint256(_nav.wad) * o.oi.vaultShare()) / PerpUnits.PPM;
+        uint256 notional = PerpUnits.notional(d.netAfter, o.mid);
         if (notional > cap) revert VaultCapReached(market, notional, cap);
     }
 
@@ -181,13 +187,20 @@ contract VaultModule is IVaultModule {
         uint256 bits = ENGINE.accountOf(VAULT).markets;
         for (uint16 i = 0; bits != 0; ++i) {
             if (bits & 1 != 0) {
-                PriceState state = ENGINE.peekContext(VAULT, MarketId.wrap(i)).quote.state;
-                bool good = state == PriceState.NORMAL || state == PriceState.PRIMARY_ONLY;
-                if (!good) revert VaultNotPriced(MarketId.wrap(i), state);
+                _requireSound(MarketId.wrap(i));
             }
             bits >>= 1;
         }
         return nav();
+    }
+
+    /// @dev Priced, open or winding down, and owing nothing.
+    function _requireSound(MarketId market) private view {
+        Context memory c = ENGINE.peekContext(VAULT, market);
+        bool good = c.quote.state == PriceState.NORMAL || c.quote.state == PriceState.PRIMARY_ONLY;
+        if (!good) revert VaultNotPriced(market, c.quote.state);
+        uint256 debt = ENGINE.debtOf(market);
+        if (debt != 0 || c.risk.status() == uint256(MarketStatus.SETTLED)) revert VaultWaits(market, debt);
     }
 
     /// @dev Who stays carries the vault's positions: no claim leaves it less than they require.
@@ -227,7 +240,7 @@ contract VaultModule is IVaultModule {
         MarketId market,
         int256 size
     ) external view returns (int256 quotePico, uint256 feePico) {
-        VaultDeal memory d = VaultTrade.price(ENGINE.peekContext(account, market), size);
+        VaultDeal memory d = VaultTrade.price(VaultTrade.offer(ENGINE.peekContext(account, market), size));
         return (d.quote, d.fee);
     }
 

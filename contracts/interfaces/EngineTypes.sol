@@ -19,7 +19,8 @@ enum Role {
     SETTLER, // signed orders
     RISK, // liquidation
     RESOLUTION, // absorb, ADL, socialise, wind-down
-    INSURANCE // account 2
+    INSURANCE, // account 2
+    ADMIN // markets and their parameters
 }
 
 /// What a booking is, and so what may forbid it.
@@ -53,6 +54,30 @@ struct Sample {
     uint256 notional; // wad; 0: no sample
 }
 
+/// What the vault is asked to take the other side of.
+struct Offer {
+    int256 size; // lots, the trader's
+    uint256 lo; // wad, the band of an opening or of a reduction
+    uint256 hi;
+    uint256 mid; // wad
+    TradeWord trade;
+    OiWord oi;
+    int256 vaultSize; // lots
+}
+
+/// What the vault asks for it.
+struct Terms {
+    int256 quote; // pico, the trader's: - paid, + received
+    uint256 fee; // pico
+    Sample sample;
+}
+
+/// An account that may be liquidated, in one market.
+struct Held {
+    int256 size; // lots
+    HealthView health; // of the account, LIQUIDATE
+}
+
 /// All there is to price a trade in a market: funding ticked, premium folded.
 struct Context {
     Quote quote;
@@ -64,7 +89,7 @@ struct Context {
     LimitWord limit;
     int256 pi; // pico, the premium now
     int256 vaultSize; // lots, of account 0
-    int256 accountSize; // lots, of the account that `start` was called for; else 0
+    int256 accountSize; // lots, of the account that `peekContext` was asked for; else 0
 }
 
 /// What is stored of an account.

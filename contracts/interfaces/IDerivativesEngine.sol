@@ -3,8 +3,11 @@ pragma solidity ^0.8.30;
 
 import {FeedId, PriceState} from "./OracleTypes.sol";
 import {Position} from "../derivatives/perp/Position.sol";
-import {AccountState, Context, HealthView, Kind, Leg, Purpose, Role, Sample} from "./EngineTypes.sol";
-import {AccountId, LimitParams, MarketId, MarketStatus, RiskParams, TradeParams} from "./PerpTypes.sol";
+import {LimitWord} from "../derivatives/perp/LimitWord.sol";
+import {RiskWord} from "../derivatives/perp/RiskWord.sol";
+import {TradeWord} from "../derivatives/perp/TradeWord.sol";
+import {AccountState, Context, HealthView, Held, Kind, Leg, Purpose, Role, Sample} from "./EngineTypes.sol";
+import {AccountId, MarketId, MarketStatus} from "./PerpTypes.sol";
 
 /// @title The ledger of the perpetual swaps: custody, accounts, positions, markets
 /// @custom:security-contact See SECURITY.md
@@ -37,6 +40,10 @@ import {AccountId, LimitParams, MarketId, MarketStatus, RiskParams, TradeParams}
 /// MATCH also needs SETTLE unset.
 /// While the feed is degraded, at most openCap lots of net new open interest per market in ten minutes.
 ///
+/// RESOLUTION: a loss that its owner cannot carry is shared among a market's positions (`shareLoss`), or becomes the market's debt. A
+/// SETTLED market's positions count at one price for ever; nobody trades there. Withdrawals of accounts with a position in a market
+/// wait while its debt exceeds 100 USD and 0.1 % of its open interest at mid, and while it is SETTLED; nobody else's do.
+///
 /// PAUSES: a mask for each market (the timelock's), and the guardian's own of OPEN and SETTLE over all markets, which lapses. Deposits
 /// have
 /// no bit; REDUCE cannot be paused without LIQUIDATE.
@@ -68,16 +75,28 @@ interface IDerivativesEngine {
     event PremiumSampled(MarketId indexed market, int256 sample, uint256 weight);
     /// The market's fees went to account 3.
     event FeesCollected(MarketId indexed market, uint256 amountPico);
-    event MarketAdded(
+    /// A market's words as they are stored from now on (TradeWord.sol, RiskWord.sol, LimitWord.sol, OiWord.sol).
+    event TermsSet(
         MarketId indexed market,
-        FeedId indexed feed,
-        RiskParams risk,
-        TradeParams trade,
-        LimitParams limit
+        TradeWord trade,
+        RiskWord risk,
+        LimitWord limit,
+        uint256 maxOi,
+        uint256 vaultShare
     );
-    /// Increases of the margin's parameters come into force over the following 24 hours.
-    event MarketChanged(MarketId indexed market, RiskParams risk, TradeParams trade, LimitParams limit);
-    event PauseChanged(MarketId indexed market, uint8 oldMask, uint8 newMask);
+    /// `priceWad` is what a SETTLED market's positions count at for ever; else 0.
+    event StatusChanged(MarketId indexed market, MarketStatus status, uint256 priceWad);
+    /// A loss of `account` was shared out: every position of the market owes `deltaPico` more per unit of its |size|; `amountWad` went to
+    /// the account, `backstopWad` back to the backstop.
+    event LossShared(
+        MarketId indexed market,
+        AccountId indexed account,
+        uint256 deltaPico,
+        uint256 amountWad,
+        uint256 backstopWad
+    );
+    /// A loss of `account` that nobody covers became the market's (+), or was repaid from the account (-), wad.
+    event DebtMoved(MarketId indexed market, AccountId indexed account, int256 amountWad, uint256 debtWad);
     /// The guardian's pause of `mask` in all markets ends by itself at `until` (in the past or now: lifted).
     event GuardianPaused(uint8 mask, uint40 until);
     event ModuleChanged(Role indexed role, address oldModule, address newModule);
@@ -114,10 +133,13 @@ interface IDerivativesEngine {
     error Bankrupt(AccountId account, int256 equityWad);
     error UnderInitialMargin(AccountId account, int256 equityWad, uint256 requiredWad);
     error BadParameter(string field);
-    error MarketExists(MarketId market);
     error PauseTooSoon(uint256 notBefore);
     error PauseInPast(uint256 until);
     error SessionInPast(uint256 expiry);
+    /// More would be credited than the shift of the indices charges.
+    error CreditTooHigh(MarketId market, uint256 creditWad, uint256 chargeWad);
+    /// The market owes more than it has: withdrawals of who is in it wait.
+    error DebtUncovered(MarketId market, uint256 debtWad);
 
     /* OWNERS */
 
@@ -159,9 +181,27 @@ interface IDerivativesEngine {
     /// @notice Give the lock back. The module that holds it.
     function exit() external;
 
-    /// @notice `enter`, for one trade of `account` by `actor`, its owner or session key; then `context`.
-    /// @dev Reverts: NotModule, Locked, UnknownAccount, NotTrader, UnknownMarket.
-    function start(AccountId account, address actor, MarketId market) external returns (Context memory);
+    /// @notice One trade of `account` by `actor`, its owner or session key, against the vault: takes the lock, ticks, asks the caller
+    /// for its terms (IDealer.terms), books both sides, judges the trader, gives the lock back. The vault module.
+    /// @param size lots; 0: all of the position is closed.
+    /// @param limitPrice handed to `terms` as it is.
+    /// @return size_ lots traded.
+    /// @return quote pico, as the terms say.
+    /// @dev Reverts: NotModule, Locked, UnknownAccount, NotTrader, UnknownMarket, and as `terms` and `book`.
+    function deal(
+        AccountId account,
+        address actor,
+        MarketId market,
+        int256 size,
+        uint256 limitPrice
+    ) external returns (int256 size_, int256 quote);
+
+    /// @notice `enter` and `context`, with the position and the health (LIQUIDATE) of each of `accounts`. Any module.
+    /// @dev Reverts: NotModule, Locked, UnknownMarket, UnknownAccount.
+    function inspect(
+        MarketId market,
+        AccountId[] calldata accounts
+    ) external returns (Context memory, Held[] memory);
 
     /// @notice Tick the market and return all there is to price a trade. Within the lock.
     function context(MarketId market) external returns (Context memory);
@@ -181,29 +221,39 @@ interface IDerivativesEngine {
     /// INSURANCE from or to 2; RISK and RESOLUTION any.
     function moveCash(AccountId from, AccountId to, uint256 amountWad) external;
 
+    /* RESOLUTION, within the lock */
+
+    /// @notice Share a loss among all positions of a market: each owes `deltaPico` more per unit of |size|, which pays for the credits.
+    /// @dev (amountWad + backstopWad) · 100 <= deltaPico · 2 · open interest, or CreditTooHigh.
+    function shareLoss(
+        MarketId market,
+        uint256 deltaPico,
+        AccountId account,
+        uint256 amountWad,
+        uint256 backstopWad
+    ) external;
+
+    /// @notice Let a market owe what an account lacks (+), or repay what it owes from an account's cash (-), wad.
+    function moveDebt(MarketId market, AccountId account, int256 amountWad) external;
+
+    /// @notice Take a market one step or more along LIVE, WIND_DOWN, SETTLED. Funding is ticked first and ends with SETTLED; from then on
+    /// positions count at `priceWad`, trade no more and leave by resolution only.
+    function setStatus(MarketId market, MarketStatus status, uint256 priceWad) external;
+
+    /* ADMIN */
+
+    /// @notice Write a market's words, or add the next one. Funding is ticked first. The admin module, which checks them.
+    /// @dev Reverts: NotModule, Locked, UnknownMarket, BadParameter.
+    function setTerms(
+        MarketId market,
+        TradeWord trade,
+        RiskWord risk,
+        LimitWord limit,
+        uint256 maxOi,
+        uint256 vaultShare
+    ) external;
+
     /* TIMELOCK */
-
-    /// @notice Add market `market` (the next free id). Reverts: NotTimelock, MarketExists, BadParameter.
-    function addMarket(
-        MarketId market,
-        FeedId feed,
-        RiskParams calldata risk,
-        TradeParams calldata trade,
-        LimitParams calldata limit
-    ) external;
-
-    /// @notice Change a market's parameters. Funding is ticked first; increases of im, kappa, slope and imMax phase in over 24 hours from
-    /// the values in force. The bounds hold for the values in force as well as for the new ones; a
-    /// lesser skewScale must be ten times what the vault carries.
-    function setMarket(
-        MarketId market,
-        RiskParams calldata risk,
-        TradeParams calldata trade,
-        LimitParams calldata limit
-    ) external;
-
-    /// @notice Set a market's pause mask. REDUCE needs LIQUIDATE beside it.
-    function setPause(MarketId market, uint8 mask) external;
 
     /// @notice End the guardian's pause.
     function liftGuardianPause() external;
@@ -238,7 +288,7 @@ interface IDerivativesEngine {
     /// @notice The feed that prices a market. Reverts: UnknownMarket.
     function feedOf(MarketId market) external view returns (FeedId);
 
-    /// @notice As `start` returns it, with everything that is due, for anybody who wants to know a price beforehand.
+    /// @notice A market as a tick now would leave it, for anybody who wants to know a price beforehand.
     function peekContext(AccountId account, MarketId market) external view returns (Context memory);
 
     /// @notice Equity and requirements of an account for a purpose, with all funding that is due.
@@ -246,6 +296,9 @@ interface IDerivativesEngine {
 
     /// @notice The same for many accounts.
     function healthsOf(AccountId[] calldata accounts, Purpose purpose) external view returns (HealthView[] memory);
+
+    /// @notice What a market owes and nobody covers, wad.
+    function debtOf(MarketId market) external view returns (uint256);
 
     /// @notice Whether `actor` may trade for the account now.
     function isTrader(AccountId account, address actor) external view returns (bool);

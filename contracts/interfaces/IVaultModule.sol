@@ -51,6 +51,9 @@ interface IVaultModule {
     error TooFewShares(uint256 have, uint256 want);
     /// A market's prices do not allow to value the vault.
     error VaultNotPriced(MarketId market, PriceState state);
+    /// A market that the vault is in owes something, or is settled and not closed yet: its value is not known.
+    error VaultWaits(MarketId market, uint256 debtWad);
+    error NotEngine(address caller);
     error VaultEmpty(int256 navWad);
     /// After the claim the vault would have less than its own positions require.
     error VaultUnderMargin(int256 equityWad, uint256 requiredWad);
@@ -64,7 +67,7 @@ interface IVaultModule {
     /// @param limitPrice wad: the highest average price of a purchase, the lowest of a sale, fee not counted.
     /// @param deadline last second in which it may run.
     /// @return quotePico what was paid (-) or received.
-    /// @dev Reverts: Expired, ZeroSize, PriceLimit, SkewTooHigh, VaultCapReached, and as IDerivativesEngine.start and book.
+    /// @dev Reverts: Expired, ZeroSize, PriceLimit, SkewTooHigh, VaultCapReached, and as IDerivativesEngine.deal.
     function trade(
         AccountId account,
         MarketId market,

@@ -26,6 +26,7 @@ FIRST_ID: Final = 4
 DECIMALS: Final = 6
 VAULT_ROLE: Final = 1
 RISK_ROLE: Final = 3
+ADMIN_ROLE: Final = 6
 FAR_S: Final = 2**40
 DEAR_WAD: Final = 10**9 * WAD
 FUNDS_RAW: Final = 10_000_000 * RAW
@@ -64,15 +65,15 @@ class Swaps:
         prices = Market.new(scene)
         prices.delivery_s = 0
         token = scene.create("MockERC20", "USD Coin", "USDC", DECIMALS)
-        bounds = scene.create("MarketBounds")
-        parties = (bounds.address, prices.oracle.address, timelock, roles["guardian"])
+        parties = (prices.oracle.address, timelock, roles["guardian"])
         engine = scene.create("DerivativesEngine", token.address, *parties)
+        admin = scene.create("MarketAdmin", engine.address, scene.create("MarketBounds").address)
         vault = scene.create("VaultModule", engine.address)
         risk = scene.create("RiskManager", engine.address)
-        for role, module in ((VAULT_ROLE, vault), (RISK_ROLE, risk)):
+        for role, module in ((VAULT_ROLE, vault), (RISK_ROLE, risk), (ADMIN_ROLE, admin)):
             scene.send(engine, "setModule", role, module.address, sender=timelock)
         terms = (tuple(RISK.values()), tuple(TRADE.values()), tuple(LIMIT.values()))
-        scene.send(engine, "addMarket", ETH, FEED, *terms, sender=timelock)
+        scene.send(admin, "addMarket", ETH, FEED, *terms, sender=timelock)
         swaps = cls(scene, prices, token, engine, vault, risk)
         for each in (VAULT, INSURANCE):
             swaps.deposit(each, FUNDS_RAW)

@@ -31,6 +31,7 @@ __all__ = [
     "TRADE",
     "VAULT",
     "PerpRig",
+    "deploy_admin",
     "deploy_perp",
     "usd",
 ]
@@ -98,6 +99,7 @@ class PerpRig:
     vault: Contract
     risk: Contract
     settler: Contract
+    admin: Contract
 
     # PRICES
 
@@ -178,6 +180,12 @@ class PerpRig:
         )
 
 
+def deploy_admin(chain: Revm, engine: Contract, sender: Address) -> Contract:
+    """Deploy the bounds of parameters and the module that keeps to them."""
+    bounds = chain.deploy("MarketBounds", sender=sender)
+    return chain.deploy("MarketAdmin", engine.address, bounds.address, sender=sender)
+
+
 def deploy_perp(chain: Revm | None = None, *, vault_usd: int = 10_000_000) -> PerpRig:
     """Deploy oracle, engine, modules and two markets; the vault is funded and its value taken."""
     chain = chain or Revm()
@@ -186,16 +194,16 @@ def deploy_perp(chain: Revm | None = None, *, vault_usd: int = 10_000_000) -> Pe
     pyth = chain.deploy("MockPyth", 0, 0, sender=made)
     oracle = chain.deploy("PriceOracle", pyth.address, roles.timelock, roles.guardian, sender=made)
     token = chain.deploy("MockERC20", "USD Coin", "USDC", 6, sender=made)
-    bounds = chain.deploy("MarketBounds", sender=made)
-    parties = (bounds.address, oracle.address, roles.timelock, roles.guardian)
+    parties = (oracle.address, roles.timelock, roles.guardian)
     engine = chain.deploy("DerivativesEngine", token.address, *parties, sender=made)
+    admin = deploy_admin(chain, engine, made)
     vault = chain.deploy("VaultModule", engine.address, sender=made)
     risk = chain.deploy("RiskManager", engine.address, sender=made)
     settler = chain.deploy("HostileAccount", sender=made)
     puppets = (Puppet(chain, Address(b"\x51" * 20)), Puppet(chain, Address(b"\x52" * 20)))
-    rig = PerpRig(chain, roles, oracle, pyth, puppets, token, engine, vault, risk, settler)
+    rig = PerpRig(chain, roles, oracle, pyth, puppets, token, engine, vault, risk, settler, admin)
 
-    for role, module in ((1, vault), (2, settler), (3, risk)):
+    for role, module in ((1, vault), (2, settler), (3, risk), (6, admin)):
         engine.send("setModule", role, module.address, sender=roles.timelock)
     for market, name in enumerate(NAMES):
         puppets[market].says(DECIMALS, saying(E8).data)
@@ -205,7 +213,7 @@ def deploy_perp(chain: Revm | None = None, *, vault_usd: int = 10_000_000) -> Pe
         params = FeedParams()
         oracle.send("addFeed", FEEDS[market], listed, params, name, sender=roles.timelock)
         terms = (tuple(RISK.values()), tuple(TRADE.values()), tuple(LIMIT.values()))
-        engine.send("addMarket", market, FEEDS[market], *terms, sender=roles.timelock)
+        admin.send("addMarket", market, FEEDS[market], *terms, sender=roles.timelock)
     if vault_usd:
         rig.fund(VAULT, vault_usd)
         vault.send("takeNav", sender=roles.outsider)

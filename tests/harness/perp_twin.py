@@ -241,7 +241,7 @@ class PerpTwin:
 
     def pause(self, market: int, mask: int) -> str:
         """Set a market's pause mask; the specification has no governance, so it is put in place."""
-        self.rig.engine.send("setPause", market, mask, sender=self.rig.roles.timelock)
+        self.rig.admin.send("setPause", market, mask, sender=self.rig.roles.timelock)
         after, look, _ = tick(self.model, market, self.quotes, self.now)
         stored = replace(look.market, risk=replace(look.market.risk, pause=Pause(mask)))
         self.model = replace(after, markets={**after.markets, market: stored})

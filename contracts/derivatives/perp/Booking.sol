@@ -15,7 +15,7 @@ import {
     PAUSE_SETTLE
 } from "../../interfaces/PerpTypes.sol";
 import {AccountWord} from "./AccountWord.sol";
-import {Margin} from "./Margin.sol";
+import {Margin, Worth} from "./Margin.sol";
 import {OpenCap} from "./OpenCap.sol";
 import {PerpBook} from "./PerpBook.sol";
 import {PerpUnits} from "./PerpUnits.sol";
@@ -48,8 +48,8 @@ abstract contract Booking is PerpBook {
 
     /* BOOK */
 
-    function _book(MarketId id, Leg[] calldata legs, Sample calldata sample, Kind kind) internal {
-        Context memory c = _tick(id);
+    /// @dev `c` is the market, ticked.
+    function _book(MarketId id, Context memory c, Leg[] memory legs, Sample memory sample, Kind kind) internal {
         Before[] memory before = new Before[](legs.length);
         Sum memory sum;
         sum.openInterest = c.oi.openInterest();
@@ -68,7 +68,7 @@ abstract contract Booking is PerpBook {
     /// @dev Settle funding, apply, charge.
     function _bookLeg(
         MarketId id,
-        Leg calldata leg,
+        Leg memory leg,
         Context memory c,
         Sum memory sum,
         Kind kind
@@ -142,9 +142,11 @@ abstract contract Booking is PerpBook {
         if (kind == Kind.RESOLUTION) return;
         uint256 paused = c.risk.pause() | _core.mask(block.timestamp);
         if (paused & _stops(sum, kind) != 0) revert Paused(id, uint8(paused)); // 8 bits are stored
-        MarketStatus status = MarketStatus(c.risk.status());
+        uint256 status = c.risk.status();
         bool opens = sum.opened && kind != Kind.LIQUIDATION;
-        if (opens && status != MarketStatus.LIVE) revert MarketNotLive(id, status);
+        if (status > uint256(opens ? MarketStatus.LIVE : MarketStatus.WIND_DOWN)) {
+            revert MarketNotLive(id, MarketStatus(status));
+        }
         uint256 asked = _asks(sum, kind);
         if (c.quote.allowed & asked != asked) revert FeedForbids(id, c.quote.state, c.quote.gates);
     }
@@ -165,7 +167,7 @@ abstract contract Booking is PerpBook {
     }
 
     /// @dev Open interest, fees, premium.
-    function _moveMarket(MarketId id, Context memory c, Sum memory sum, Sample calldata sample) private {
+    function _moveMarket(MarketId id, Context memory c, Sum memory sum, Sample memory sample) private {
         Market storage m = _markets[MarketId.unwrap(id)];
         uint256 oiBefore = c.oi.openInterest();
         if (sum.openInterest > oiBefore) {
@@ -187,27 +189,29 @@ abstract contract Booking is PerpBook {
     }
 
     function _requireCap(MarketId id, Market storage m, uint256 lots) private {
-        (uint256 word, uint256 opened) = OpenCap.plus(m.openCap, lots, block.timestamp);
+        (uint256 word, uint256 opened) = OpenCap.plus(m.capOrPrice, lots, block.timestamp);
         uint256 cap = m.limit.openCap();
         if (opened > cap) revert OpenCapReached(id, opened, cap);
-        m.openCap = word;
+        m.capOrPrice = word;
     }
 
     /* GATE */
 
     /// @dev The account is above initial margin, or has only reduced and is no worse than before.
-    function _judge(MarketId id, Leg calldata leg, Context memory c, Before memory b) private {
+    function _judge(MarketId id, Leg memory leg, Context memory c, Before memory b) private {
         AccountWord word = _account(leg.account).word;
         Position position = _positions[_positionKey(leg.account, id)];
         Seen memory seen = _see(word, id);
 
-        HealthView memory open = _health(leg.account, word, id, position, c, Purpose.OPEN, seen);
+        Worth memory worth = _worthOf(c, Purpose.OPEN);
+        HealthView memory open = _health(leg.account, word, id, position, worth, Purpose.OPEN, seen);
         bool covered = open.equity >= open.im.toInt256();
         // A gain at mid must not be what lifts a bankrupt account: equity before = equity after - gain, and OPEN is not above MID.
         if (covered && open.equity >= _gain(leg, c.quote.mid)) return;
 
-        HealthView memory now_ = _health(leg.account, word, id, position, c, Purpose.MID, seen);
-        HealthView memory then = _health(leg.account, b.word, id, b.position, c, Purpose.MID, seen);
+        worth = _worthOf(c, Purpose.MID);
+        HealthView memory now_ = _health(leg.account, word, id, position, worth, Purpose.MID, seen);
+        HealthView memory then = _health(leg.account, b.word, id, b.position, worth, Purpose.MID, seen);
         if (then.equity < 0) revert Bankrupt(leg.account, then.equity);
         if (covered) return;
         if (!b.reduced || !Margin.passesReduce(then.equity, then.mm, now_.equity, now_.mm)) {
@@ -216,7 +220,7 @@ abstract contract Booking is PerpBook {
     }
 
     /// @dev What the leg is worth at mid, wad, rounded up.
-    function _gain(Leg calldata leg, uint256 mid) private pure returns (int256) {
+    function _gain(Leg memory leg, uint256 mid) private pure returns (int256) {
         return leg.quote * int256(PerpUnits.PICO_TO_WAD) + leg.cash - PerpUnits.value(-leg.size, mid);
     }
 }

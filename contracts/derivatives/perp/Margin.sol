@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {HealthView, Purpose} from "../../interfaces/EngineTypes.sol";
+import {Quote} from "../../interfaces/OracleTypes.sol";
 import {Rounding} from "../../libraries/Rounding.sol";
 import {FundingWord} from "./FundingWord.sol";
 import {PerpUnits} from "./PerpUnits.sol";
 import {Position} from "./Position.sol";
 import {RiskNow} from "./RiskWord.sol";
 
-/// An account's sums over its positions, wad.
-struct Health {
-    int256 equity; // floor; begins with the cash
-    uint256 notional; // ceil
-    uint256 im; // ceil
-    uint256 mm; // ceil
-    uint256 penalty; // ceil
+/// What positions of a market count at for one purpose, and what they require.
+struct Worth {
+    uint256 long; // wad
+    uint256 short; // wad
+    FundingWord funding;
+    RiskNow risk;
+    bool isLiquid; // whether the feed allows LIQUIDATE
 }
 
 /// @title What a position counts at, and what it requires
-/// @dev Prices are below 2^128 and sizes below 2^71, so notionals stay below 2^173 and no product here reaches 2^256.
+/// @dev Prices are below 2^128 and sizes below 2^71, so notionals stay below 2^173, rates are at most 2^60: no product here reaches
+/// 2^255, and what is unchecked cannot overflow.
 library Margin {
     /// @dev Wad in one ppm.
     uint256 private constant PPM_TO_WAD = 1e12;
@@ -26,15 +29,35 @@ library Margin {
 
     /* VALUE */
 
-    /// @dev Wad: long floor(lo · min(1, 1 + π)), short ceil(hi · max(1, 1 + π)): adverse.
-    function valueOpen(uint256 lo, uint256 hi, int256 pi, bool isLong) internal pure returns (uint256) {
-        if (isLong) return pi < 0 ? _marked(lo, pi) / PerpUnits.PICO : lo;
+    /// @dev Wad, for a long and for a short.
+    function values(
+        Quote memory q,
+        int256 pi,
+        Purpose purpose
+    ) internal pure returns (uint256 long, uint256 short) {
+        if (purpose == Purpose.MID) return (q.mid, q.mid);
+        if (purpose == Purpose.OPEN) return (longOpen(q.openLo, pi), shortOpen(q.openHi, pi));
+        return (longLiquidate(q.liqHi, pi), shortLiquidate(q.liqLo, pi));
+    }
+
+    /// @dev Wad, adverse: floor(lo · min(1, 1 + π)).
+    function longOpen(uint256 lo, int256 pi) internal pure returns (uint256) {
+        return pi < 0 ? _marked(lo, pi) / PerpUnits.PICO : lo;
+    }
+
+    /// @dev Wad, adverse: ceil(hi · max(1, 1 + π)).
+    function shortOpen(uint256 hi, int256 pi) internal pure returns (uint256) {
         return pi > 0 ? Rounding.ceilDiv(_marked(hi, pi), PerpUnits.PICO) : hi;
     }
 
-    /// @dev Wad: long floor(hi · (1 + π)), short ceil(lo · (1 + π)): the side of the band that favours the account.
-    function valueLiquidate(uint256 lo, uint256 hi, int256 pi, bool isLong) internal pure returns (uint256) {
-        return isLong ? _marked(hi, pi) / PerpUnits.PICO : Rounding.ceilDiv(_marked(lo, pi), PerpUnits.PICO);
+    /// @dev Wad: floor(hi · (1 + π)), the side of the band that favours the account.
+    function longLiquidate(uint256 hi, int256 pi) internal pure returns (uint256) {
+        return _marked(hi, pi) / PerpUnits.PICO;
+    }
+
+    /// @dev Wad: ceil(lo · (1 + π)), the side of the band that favours the account.
+    function shortLiquidate(uint256 lo, int256 pi) internal pure returns (uint256) {
+        return Rounding.ceilDiv(_marked(lo, pi), PerpUnits.PICO);
     }
 
     /// @dev price · (1 + π), wad · pico. |π| is at most 131,071 ppm.
@@ -46,38 +69,58 @@ library Margin {
 
     /// @dev Wad, ceil. rate = min(im + slope · N, imMax), the slope's part rounded down.
     function requirement(uint256 notional, RiskNow memory r) internal pure returns (uint256 im, uint256 mm) {
-        im = Rounding.ceilDiv(notional * _rate(notional, r), PerpUnits.WAD);
-        mm = Rounding.ceilDiv(im * r.kappa, PerpUnits.BPS);
+        unchecked {
+            im = Rounding.ceilDiv(notional * _rate(notional, r), PerpUnits.WAD);
+            mm = Rounding.ceilDiv(im * r.kappa, PerpUnits.BPS);
+        }
     }
 
-    /// @dev Wad.
+    /// @dev Wad; at most 1e18, for no parameter is above 1e6 ppm.
     function _rate(uint256 notional, RiskNow memory r) private pure returns (uint256) {
-        uint256 base = r.im * PPM_TO_WAD;
-        if (r.slope == 0) return base;
-        // slope ppm per 1e6 USD = slope · 1e12 wad per 1e24 wad of notional
-        uint256 more = (notional * r.slope * PPM_TO_WAD) / (SLOPE_USD * PerpUnits.WAD);
-        uint256 room = (r.imMax - r.im) * PPM_TO_WAD;
-        return base + (more < room ? more : room);
+        unchecked {
+            uint256 base = r.im * PPM_TO_WAD;
+            if (r.slope == 0) return base;
+            // slope ppm per 1e6 USD = slope · 1e12 wad per 1e24 wad of notional
+            uint256 more = (notional * r.slope * PPM_TO_WAD) / (SLOPE_USD * PerpUnits.WAD);
+            uint256 room = (r.imMax - r.im) * PPM_TO_WAD; // imMax is never the lesser
+            return base + (more < room ? more : room);
+        }
     }
 
     /// @dev Wad, ceil: MM + N · (im - kappa · im) / 2, where a partial liquidation leaves a position.
     function target(uint256 notional, uint256 mm, RiskNow memory r) internal pure returns (uint256) {
-        uint256 gap = r.im * (PerpUnits.BPS - r.kappa); // ppm · bps
-        return mm + Rounding.ceilDiv(notional * gap, 2 * PerpUnits.PPM * PerpUnits.BPS);
+        unchecked {
+            uint256 gap = r.im * (PerpUnits.BPS - r.kappa); // ppm · bps
+            return mm + Rounding.ceilDiv(notional * gap, 2 * PerpUnits.PPM * PerpUnits.BPS);
+        }
     }
 
     /* SUM */
 
-    /// @dev Adds a position that counts at `priceWad`.
-    function add(Health memory h, Position p, FundingWord f, uint256 priceWad, RiskNow memory r) internal pure {
-        int256 lots = p.size();
-        h.equity += p.quote() * int256(PerpUnits.PICO_TO_WAD) - p.owed(f) + PerpUnits.value(lots, priceWad);
-        uint256 notional = PerpUnits.notional(lots, priceWad);
-        (uint256 im, uint256 mm) = requirement(notional, r);
-        h.notional += notional;
-        h.im += im;
-        h.mm += mm;
-        h.penalty += Rounding.ceilDiv(notional * r.penalty, PerpUnits.PPM);
+    /// @dev Adds a position of a market: E floor, all else ceil.
+    function add(HealthView memory h, Position p, Worth memory w) internal pure {
+        unchecked {
+            int256 lots = p.size();
+            uint256 notional;
+            if (lots > 0) {
+                uint256 product = uint256(lots) * w.long;
+                h.equity += int256(product / PerpUnits.LOTS);
+                notional = Rounding.ceilDiv(product, PerpUnits.LOTS);
+            } else {
+                notional = Rounding.ceilDiv(uint256(-lots) * w.short, PerpUnits.LOTS);
+                h.equity -= int256(notional);
+            }
+            h.equity += p.quote() * int256(PerpUnits.PICO_TO_WAD) - p.owed(w.funding);
+
+            RiskNow memory r = w.risk;
+            (uint256 im, uint256 mm) = requirement(notional, r);
+            h.notional += notional;
+            h.im += im;
+            h.mm += mm;
+            h.penalty += Rounding.ceilDiv(notional * r.penalty, PerpUnits.PPM);
+            h.target += target(notional, mm, r);
+            if (w.isLiquid) h.liquidMm += mm;
+        }
     }
 
     /* JUDGE */

@@ -2,34 +2,18 @@
 pragma solidity ^0.8.30;
 
 import {IDerivativesEngine} from "../../interfaces/IDerivativesEngine.sol";
-import {Context, Role} from "../../interfaces/EngineTypes.sol";
-import {IMarketBounds} from "../../interfaces/IMarketBounds.sol";
+import {Role} from "../../interfaces/EngineTypes.sol";
 import {IPriceOracle} from "../../interfaces/IPriceOracle.sol";
-import {FeedId, FeedParams} from "../../interfaces/OracleTypes.sol";
-import {
-    AccountId,
-    LimitParams,
-    MAX_MARKETS,
-    MarketId,
-    MarketStatus,
-    PAUSE_LIQUIDATE,
-    PAUSE_OPEN,
-    PAUSE_REDUCE,
-    PAUSE_SETTLE,
-    RiskParams,
-    TradeParams
-} from "../../interfaces/PerpTypes.sol";
-import {Rounding} from "../../libraries/Rounding.sol";
+import {MAX_MARKETS, MarketId, PAUSE_OPEN, PAUSE_SETTLE} from "../../interfaces/PerpTypes.sol";
 import {FundingWordLib} from "./FundingWord.sol";
-import {LimitWordLib} from "./LimitWord.sol";
+import {LimitWord} from "./LimitWord.sol";
 import {OiWordLib} from "./OiWord.sol";
-import {PerpBook, VAULT_ACCOUNT} from "./PerpBook.sol";
-import {RiskNow, RiskWord, RiskWordLib} from "./RiskWord.sol";
+import {PerpBook} from "./PerpBook.sol";
+import {RiskWord} from "./RiskWord.sol";
 import {SystemLock} from "./SystemLock.sol";
-import {TradeWord, TradeWordLib} from "./TradeWord.sol";
-import {VaultPrice} from "./VaultPrice.sol";
+import {TradeWord} from "./TradeWord.sol";
 
-/// @title What the timelock and the guardian may do
+/// @title What the timelock, its admin module and the guardian may do
 /// @dev Every change of a market's terms ticks its funding first, so that no interval is charged at terms it did not have.
 abstract contract PerpAdmin is PerpBook {
     /// @dev Longest pause by the guardian, in seconds, and the least time from its end to the next.
@@ -39,19 +23,16 @@ abstract contract PerpAdmin is PerpBook {
 
     /// @dev Pauses openings and settlements; nothing else.
     address internal immutable GUARDIAN;
-    /// @dev Refuses parameters that are out of their bounds; a contract of its own for its size, fixed for life.
-    IMarketBounds internal immutable BOUNDS;
 
     address internal _timelock;
     address internal _nextTimelock;
     mapping(Role role => address) internal _moduleOf;
 
-    constructor(IMarketBounds bounds, address oracle, address timelock, address guardian) {
-        if (address(bounds) == address(0)) revert BadParameter("bounds");
+    constructor(address oracle, address timelock, address guardian) {
         if (oracle == address(0)) revert BadParameter("oracle");
         if (timelock == address(0)) revert BadParameter("timelock");
         if (guardian == address(0)) revert BadParameter("guardian");
-        (BOUNDS, GUARDIAN) = (bounds, guardian);
+        GUARDIAN = guardian;
         _timelock = timelock;
         _core = _core.withOracle(oracle);
         emit TimelockChanged(address(0), timelock);
@@ -71,88 +52,28 @@ abstract contract PerpAdmin is PerpBook {
     /* MARKETS */
 
     /// @inheritdoc IDerivativesEngine
-    function addMarket(
+    function setTerms(
         MarketId market,
-        FeedId feed,
-        RiskParams calldata risk,
-        TradeParams calldata trade,
-        LimitParams calldata limit
-    ) external onlyTimelock {
+        TradeWord trade,
+        RiskWord risk,
+        LimitWord limit,
+        uint256 maxOi,
+        uint256 vaultShare
+    ) external {
+        _requireRole(Role.ADMIN);
+        SystemLock.requireFree();
         uint256 id = MarketId.unwrap(market);
-        if (id < _marketCount) revert MarketExists(market);
-        if (id != _marketCount || id >= MAX_MARKETS) revert BadParameter("market");
-        _requireBounds(feed, risk, trade, limit);
-
-        _marketCount = id + 1;
         Market storage m = _markets[id];
-        m.trade = TradeWordLib.pack(feed, trade);
-        m.risk = RiskWordLib.pack(risk, MarketStatus.LIVE);
-        m.funding = FundingWordLib.start(block.timestamp);
-        m.oi = OiWordLib.pack(0, 0, limit.maxOi, limit.vaultShare);
-        m.limit = LimitWordLib.pack(limit);
-        emit MarketAdded(market, feed, risk, trade, limit);
-    }
-
-    /// @inheritdoc IDerivativesEngine
-    function setMarket(
-        MarketId market,
-        RiskParams calldata risk,
-        TradeParams calldata trade,
-        LimitParams calldata limit
-    ) external onlyTimelock {
-        Context memory c = _tick(market);
-        _requireBounds(c.trade.feed(), risk, trade, limit);
-        RiskWord phased = c.risk.phased(risk, block.timestamp);
-        // what is bounded by margin is so by the margin of today too, not only by tomorrow's greater one
-        _requireBounds(c.trade.feed(), _inForce(phased, risk), trade, limit);
-
-        Market storage m = _markets[MarketId.unwrap(market)];
-        m.trade = TradeWordLib.pack(c.trade.feed(), trade);
-        _requireScale(market, c.trade, m.trade);
-        m.risk = phased;
-        m.oi = OiWordLib.pack(c.oi.openInterest(), c.oi.fees(), limit.maxOi, limit.vaultShare);
-        m.limit = LimitWordLib.pack(limit);
-        emit MarketChanged(market, risk, trade, limit);
-    }
-
-    /// @dev A lesser scale moves the vault's price by what it carries already: not beyond the tenth that trades keep to, or whoever
-    /// trades first would buy far below the market, or for nothing.
-    function _requireScale(MarketId market, TradeWord old, TradeWord next) private view {
-        if (next.skewScale() >= old.skewScale()) return;
-        int256 size = _positions[_positionKey(AccountId.wrap(VAULT_ACCOUNT), market)].size();
-        if (Rounding.abs(size) > VaultPrice.maxNet(next)) revert BadParameter("skewScale");
-    }
-
-    /// @dev `next` with the margin that is in force now. Each fits: it is one of two that fitted, or between them.
-    function _inForce(RiskWord w, RiskParams memory next) private view returns (RiskParams memory) {
-        RiskNow memory r = w.inForce(block.timestamp);
-        return
-            RiskParams({
-                im: uint32(r.im),
-                kappa: uint16(r.kappa),
-                slope: uint32(r.slope),
-                imMax: uint32(r.imMax),
-                penalty: next.penalty,
-                impactNotional: next.impactNotional
-            });
-    }
-
-    function _requireBounds(
-        FeedId feed,
-        RiskParams memory risk,
-        TradeParams calldata trade,
-        LimitParams calldata limit
-    ) private view {
-        (, FeedParams memory feedParams) = IPriceOracle(_core.oracle()).configOf(feed);
-        BOUNDS.requireAll(risk, trade, limit, feedParams.maxConf);
-    }
-
-    /// @inheritdoc IDerivativesEngine
-    function setPause(MarketId market, uint8 mask) external onlyTimelock {
-        if (mask & PAUSE_REDUCE != 0 && mask & PAUSE_LIQUIDATE == 0) revert BadParameter("mask");
-        Context memory c = _tick(market);
-        _markets[MarketId.unwrap(market)].risk = c.risk.withPause(mask);
-        emit PauseChanged(market, uint8(c.risk.pause()), mask); // 8 bits are stored
+        if (!trade.exists() || id >= MAX_MARKETS) revert BadParameter("market");
+        if (id == _marketCount) {
+            _marketCount = id + 1;
+            m.funding = FundingWordLib.start(block.timestamp);
+        } else {
+            _tick(market);
+        }
+        (m.trade, m.risk, m.limit) = (trade, risk, limit);
+        m.oi = OiWordLib.pack(m.oi.openInterest(), m.oi.fees(), maxOi, vaultShare);
+        emit TermsSet(market, trade, risk, limit, maxOi, vaultShare);
     }
 
     /* GUARDIAN */

@@ -5,18 +5,19 @@ import {IDerivativesEngine} from "../../interfaces/IDerivativesEngine.sol";
 import {Context, HealthView, Purpose, Role} from "../../interfaces/EngineTypes.sol";
 import {IPriceOracle} from "../../interfaces/IPriceOracle.sol";
 import {Action, FeedId, Quote} from "../../interfaces/OracleTypes.sol";
-import {AccountId, MarketId, PAUSE_FUNDING} from "../../interfaces/PerpTypes.sol";
+import {AccountId, MarketId, MarketStatus, PAUSE_FUNDING} from "../../interfaces/PerpTypes.sol";
 import {AccountWord} from "./AccountWord.sol";
 import {CoreWord} from "./CoreWord.sol";
 import {FundingTerms, FundingWord} from "./FundingWord.sol";
 import {LimitWord} from "./LimitWord.sol";
-import {Health, Margin} from "./Margin.sol";
+import {Margin, Worth} from "./Margin.sol";
 import {OiWord} from "./OiWord.sol";
 import {PerpUnits} from "./PerpUnits.sol";
 import {Position} from "./Position.sol";
 import {PremiumWord} from "./PremiumWord.sol";
 import {RiskNow, RiskWord} from "./RiskWord.sol";
 import {Seen, SeenLib} from "./Seen.sol";
+import {SettledPrice} from "./SettledPrice.sol";
 import {TradeWord} from "./TradeWord.sol";
 
 // Accounts that belong to the protocol: ids below FIRST_OWNED have no owner.
@@ -31,7 +32,7 @@ MarketId constant NO_MARKET = MarketId.wrap(type(uint16).max);
 
 /// @title What the engine stores, and the one way to look at a market and at an account
 abstract contract PerpBook is IDerivativesEngine {
-    using Margin for Health;
+    using Margin for HealthView;
 
     struct Account {
         address owner;
@@ -45,7 +46,8 @@ abstract contract PerpBook is IDerivativesEngine {
         PremiumWord premium;
         OiWord oi;
         LimitWord limit;
-        uint256 openCap; // OpenCap: net new open interest while the feed is degraded
+        uint256 capOrPrice; // OpenCap: net new open interest while the feed is degraded; of a SETTLED market its price, wad
+        uint256 debt; // wad: losses that nobody covered
     }
 
     CoreWord internal _core;
@@ -68,6 +70,12 @@ abstract contract PerpBook is IDerivativesEngine {
         return _accounts[AccountId.unwrap(id)];
     }
 
+    /// @dev That the caller is the module of a role.
+    function _requireRole(Role wanted) internal view {
+        Role role = _roleOf[msg.sender];
+        if (role != wanted) revert NotModule(msg.sender, role);
+    }
+
     function _isProtocols(AccountId id) internal pure returns (bool) {
         return AccountId.unwrap(id) < FIRST_OWNED;
     }
@@ -75,8 +83,7 @@ abstract contract PerpBook is IDerivativesEngine {
     /* LOOK AT A MARKET */
 
     /// @dev The market as it would be after a tick now, which `intervals` > 0 makes worth writing down. `vaultSize` is left to whoever
-    /// wants
-    /// it.
+    /// wants it.
     function _look(MarketId id, Quote memory q) internal view returns (Context memory c, uint256 intervals) {
         Market storage m = _markets[MarketId.unwrap(id)];
         c.quote = q;
@@ -85,12 +92,14 @@ abstract contract PerpBook is IDerivativesEngine {
         c.oi = m.oi;
         c.premium = m.premium.folded(block.timestamp);
         c.funding = m.funding;
+        bool isSettled = c.risk.status() == uint256(MarketStatus.SETTLED);
+        if (isSettled) SettledPrice.put(q, m.capOrPrice);
         // the limits are read only when an interval may be over
         if (block.timestamp - c.funding.fundedAt() >= PerpUnits.MIN_INTERVAL) {
             c.limit = m.limit;
             (c.funding, c.premium, intervals) = c.funding.ticked(c.premium, _terms(c), block.timestamp);
         }
-        c.pi = c.premium.premium(block.timestamp);
+        if (!isSettled) c.pi = c.premium.premium(block.timestamp);
     }
 
     function _terms(Context memory c) private pure returns (FundingTerms memory) {
@@ -98,7 +107,7 @@ abstract contract PerpBook is IDerivativesEngine {
             FundingTerms({
                 index: c.quote.funding,
                 live: _allows(c.quote, Action.FUNDING),
-                paused: c.risk.pause() & PAUSE_FUNDING != 0,
+                paused: c.risk.pause() & PAUSE_FUNDING != 0 || c.risk.status() == uint256(MarketStatus.SETTLED),
                 coefficientInverse: c.trade.coefficientInverse(),
                 maxRatePpm: c.limit.maxRate(),
                 interval: c.limit.interval()
@@ -130,36 +139,56 @@ abstract contract PerpBook is IDerivativesEngine {
 
     /* LOOK AT AN ACCOUNT */
 
-    /// @dev What an account would be worth that has `word` and, in market `id`, `position` (`c` is that market). Other markets are as
-    /// they
-    /// are now, taken from `seen` where they are there.
+    /// @dev What an account would be worth that has `word` and, in market `id`, `position`, which counts as `worth` says. Other markets
+    /// are as they are now, taken from `seen` where they are there.
     function _health(
         AccountId account,
         AccountWord word,
         MarketId id,
         Position position,
-        Context memory c,
+        Worth memory worth,
         Purpose purpose,
         Seen memory seen
     ) internal view returns (HealthView memory h) {
-        Health memory sum;
-        sum.equity = word.cash();
-        uint256 bits = word.markets() & ~(1 << MarketId.unwrap(id));
-        if (position.size() != 0) _add(h, sum, position, c, purpose);
-        for (uint256 i = 0; bits != 0; ++i) {
-            if (bits & 1 != 0) {
-                MarketId other = MarketId.wrap(uint16(i)); // i < 128
-                _add(h, sum, _positions[_positionKey(account, other)], _contextIn(seen, other), purpose);
-            }
-            bits >>= 1;
-        }
-        (h.equity, h.notional, h.im, h.mm, h.penalty) = (sum.equity, sum.notional, sum.im, sum.mm, sum.penalty);
+        h.equity = word.cash();
+        if (position.size() != 0) h.add(position, worth);
+        _addAll(h, account, word.markets() & ~(1 << MarketId.unwrap(id)), purpose, seen);
     }
 
     /// @dev An account as it is stored.
-    function _healthOf(AccountId account, Purpose purpose, Seen memory seen) internal view returns (HealthView memory) {
-        Context memory none;
-        return _health(account, _account(account).word, NO_MARKET, Position.wrap(0), none, purpose, seen);
+    function _healthOf(
+        AccountId account,
+        Purpose purpose,
+        Seen memory seen
+    ) internal view returns (HealthView memory h) {
+        AccountWord word = _account(account).word;
+        h.equity = word.cash();
+        _addAll(h, account, word.markets(), purpose, seen);
+    }
+
+    /// @dev Adds the positions in the markets of `bits`.
+    function _addAll(
+        HealthView memory h,
+        AccountId account,
+        uint256 bits,
+        Purpose purpose,
+        Seen memory seen
+    ) private view {
+        for (uint256 i = 0; bits != 0; ++i) {
+            if (bits & 1 != 0) {
+                MarketId id = MarketId.wrap(uint16(i)); // i < 128
+                h.add(_positions[_positionKey(account, id)], _worthIn(seen, id, purpose));
+            }
+            bits >>= 1;
+        }
+    }
+
+    /// @dev `seen` keeps worths of one purpose only, where it keeps them.
+    function _worthIn(Seen memory seen, MarketId id, Purpose purpose) private view returns (Worth memory w) {
+        uint256 i = MarketId.unwrap(id);
+        if (seen.hasWorth(i)) return seen.worth(i);
+        w = _worthOf(_contextIn(seen, id), purpose);
+        seen.putWorth(i, w);
     }
 
     function _contextIn(Seen memory seen, MarketId id) private view returns (Context memory c) {
@@ -184,24 +213,11 @@ abstract contract PerpBook is IDerivativesEngine {
         }
     }
 
-    function _add(
-        HealthView memory h,
-        Health memory sum,
-        Position position,
-        Context memory c,
-        Purpose purpose
-    ) private view {
-        (uint256 mm, uint256 notional) = (sum.mm, sum.notional);
-        RiskNow memory risk = c.risk.inForce(block.timestamp);
-        sum.add(position, c.funding, _valueOf(c, purpose, position.size() > 0), risk);
-        (mm, notional) = (sum.mm - mm, sum.notional - notional);
-        h.target += Margin.target(notional, mm, risk);
-        if (_allows(c.quote, Action.LIQUIDATE)) h.liquidMm += mm;
-    }
-
-    function _valueOf(Context memory c, Purpose purpose, bool isLong) internal pure returns (uint256) {
-        if (purpose == Purpose.MID) return c.quote.mid;
-        if (purpose == Purpose.OPEN) return Margin.valueOpen(c.quote.openLo, c.quote.openHi, c.pi, isLong);
-        return Margin.valueLiquidate(c.quote.liqLo, c.quote.liqHi, c.pi, isLong);
+    /// @dev What positions of a market count at for a purpose, and what they require.
+    function _worthOf(Context memory c, Purpose purpose) internal view returns (Worth memory w) {
+        w.risk = c.risk.inForce(block.timestamp);
+        w.funding = c.funding;
+        w.isLiquid = _allows(c.quote, Action.LIQUIDATE);
+        (w.long, w.short) = Margin.values(c.quote, c.pi, purpose);
     }
 }

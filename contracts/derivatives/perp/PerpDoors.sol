@@ -8,9 +8,10 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IDerivativesEngine} from "../../interfaces/IDerivativesEngine.sol";
 import {Context, HealthView, Purpose, Role} from "../../interfaces/EngineTypes.sol";
 import {Action} from "../../interfaces/OracleTypes.sol";
-import {AccountId, MarketId, PAUSE_WITHDRAW} from "../../interfaces/PerpTypes.sol";
+import {AccountId, MarketId, MarketStatus, PAUSE_WITHDRAW} from "../../interfaces/PerpTypes.sol";
 import {AccountWord} from "./AccountWord.sol";
 import {NO_MARKET, PerpBook} from "./PerpBook.sol";
+import {PerpUnits} from "./PerpUnits.sol";
 import {Seen} from "./Seen.sol";
 import {SystemLock} from "./SystemLock.sol";
 
@@ -19,6 +20,9 @@ abstract contract PerpDoors is PerpBook {
     using SafeERC20 for IERC20;
 
     uint256 private constant WAD_DECIMALS = 18;
+    /// @dev What a market may owe before its participants wait: wad, and the part of its open interest.
+    uint256 private constant SMALL_DEBT = 100 * PerpUnits.WAD;
+    uint256 private constant SMALL_PART = 1_000;
 
     /// @dev The collateral; the only contract that holds or moves it is this one.
     IERC20 internal immutable TOKEN;
@@ -136,18 +140,30 @@ abstract contract PerpDoors is PerpBook {
     }
 
     /// @dev Every market that the account is in lets go.
-    function _requireReleased(AccountWord word, Seen memory seen) private pure {
+    function _requireReleased(AccountWord word, Seen memory seen) private view {
         uint256 bits = word.markets();
         for (uint16 i = 0; bits != 0; ++i) {
             if (bits & 1 != 0) {
                 Context memory c = seen.get(i);
                 uint256 mask = c.risk.pause();
+                MarketStatus status = MarketStatus(c.risk.status());
+                if (status == MarketStatus.SETTLED) revert MarketNotLive(MarketId.wrap(i), status);
                 if (mask & PAUSE_WITHDRAW != 0) revert Paused(MarketId.wrap(i), uint8(mask)); // 8 bits are stored
                 if (!_allows(c.quote, Action.WITHDRAW)) {
                     revert FeedForbids(MarketId.wrap(i), c.quote.state, c.quote.gates);
                 }
+                _requireCovered(MarketId.wrap(i), c);
             }
             bits >>= 1;
+        }
+    }
+
+    /// @dev What a market owes is at most 100 USD, or 0.1 % of its open interest at mid.
+    function _requireCovered(MarketId id, Context memory c) private view {
+        uint256 debt = _markets[MarketId.unwrap(id)].debt;
+        if (debt <= SMALL_DEBT) return;
+        if (debt > PerpUnits.notional(SafeCast.toInt256(c.oi.openInterest()), c.quote.mid) / SMALL_PART) {
+            revert DebtUncovered(id, debt);
         }
     }
 

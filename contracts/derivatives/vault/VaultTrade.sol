@@ -3,9 +3,10 @@ pragma solidity ^0.8.30;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {Context, Leg, Sample} from "../../interfaces/EngineTypes.sol";
+import {Context, Leg, Offer, Sample, Terms} from "../../interfaces/EngineTypes.sol";
 import {IVaultModule} from "../../interfaces/IVaultModule.sol";
 import {AccountId} from "../../interfaces/PerpTypes.sol";
+import {Rounding} from "../../libraries/Rounding.sol";
 import {VAULT_ACCOUNT} from "../perp/PerpBook.sol";
 import {PerpUnits} from "../perp/PerpUnits.sol";
 import {VaultPrice} from "../perp/VaultPrice.sol";
@@ -23,47 +24,53 @@ struct VaultDeal {
 library VaultTrade {
     using SafeCast for uint256;
 
-    /// @dev A trade that opens (|size| of the account rises, or its sign changes) is priced by the strict band.
-    function price(Context memory c, int256 size) internal pure returns (VaultDeal memory d) {
-        if (size == 0) revert IVaultModule.ZeroSize();
-        int256 net = -c.vaultSize;
-        bool opens = c.accountSize == 0 || (c.accountSize > 0) == (size > 0) || _abs(size) > _abs(c.accountSize);
-        (uint256 lo, uint256 hi) = opens ? (c.quote.openLo, c.quote.openHi) : (c.quote.lo, c.quote.hi);
-        uint256 quote = VaultPrice.quoteOf(size, net, lo, hi, c.trade);
+    /// @dev What the vault is offered. A trade that opens (|size| of the account rises, or its sign changes) is priced by the strict
+    /// band.
+    function offer(Context memory c, int256 size) internal pure returns (Offer memory o) {
+        int256 held = c.accountSize;
+        bool opens = held == 0 || (held > 0) == (size > 0) || Rounding.abs(size) > Rounding.abs(held);
+        (o.lo, o.hi) = opens ? (c.quote.openLo, c.quote.openHi) : (c.quote.lo, c.quote.hi);
+        (o.size, o.mid, o.trade, o.oi, o.vaultSize) = (size, c.quote.mid, c.trade, c.oi, c.vaultSize);
+    }
 
-        d.size = size;
-        d.quote = size > 0 ? -quote.toInt256() : quote.toInt256();
-        d.fee = Math.mulDiv(quote, c.trade.takerFee(), PerpUnits.PPM, Math.Rounding.Ceil);
-        d.netAfter = net + size;
-        d.isLess = _abs(d.netAfter) < _abs(net);
+    function price(Offer memory o) internal pure returns (VaultDeal memory d) {
+        if (o.size == 0) revert IVaultModule.ZeroSize();
+        int256 net = -o.vaultSize;
+        uint256 quote = VaultPrice.quoteOf(o.size, net, o.lo, o.hi, o.trade);
+
+        d.size = o.size;
+        d.quote = o.size > 0 ? -quote.toInt256() : quote.toInt256();
+        d.fee = Rounding.ceilDiv(quote * o.trade.takerFee(), PerpUnits.PPM);
+        d.netAfter = net + o.size;
+        d.isLess = Rounding.abs(d.netAfter) < Rounding.abs(net);
     }
 
     /// @dev |net| <= skewScale / 10, or falling.
-    function requireSkew(Context memory c, VaultDeal memory d) internal pure {
-        uint256 max = VaultPrice.maxNet(c.trade);
-        if (!d.isLess && _abs(d.netAfter) > max) revert IVaultModule.SkewTooHigh(d.netAfter, max);
+    function requireSkew(Offer memory o, VaultDeal memory d) internal pure {
+        uint256 max = VaultPrice.maxNet(o.trade);
+        if (!d.isLess && Rounding.abs(d.netAfter) > max) revert IVaultModule.SkewTooHigh(d.netAfter, max);
     }
 
     /// @dev Average price no worse than the limit: |quote| pico against |size| lots · limit wad / 1e14.
     function requireLimit(VaultDeal memory d, uint256 limitPrice) internal pure {
-        uint256 size = _abs(d.size);
+        uint256 size = Rounding.abs(d.size);
         if (d.size > 0) {
             uint256 most = Math.mulDiv(size, limitPrice, PerpUnits.TICK);
-            if (_abs(d.quote) > most) revert IVaultModule.PriceLimit(_abs(d.quote), most);
+            if (Rounding.abs(d.quote) > most) revert IVaultModule.PriceLimit(Rounding.abs(d.quote), most);
         } else {
             uint256 least = Math.mulDiv(size, limitPrice, PerpUnits.TICK, Math.Rounding.Ceil);
-            if (_abs(d.quote) < least) revert IVaultModule.PriceLimit(_abs(d.quote), least);
+            if (Rounding.abs(d.quote) < least) revert IVaultModule.PriceLimit(Rounding.abs(d.quote), least);
         }
     }
 
     /// @dev The trader's leg, judged, and the vault's.
-    function legs(AccountId account, VaultDeal memory d) internal pure returns (Leg[] memory both) {
+    function legs(AccountId account, int256 size, Terms memory t) internal pure returns (Leg[] memory both) {
         both = new Leg[](2);
-        both[0] = Leg({account: account, size: d.size, quote: d.quote, fee: d.fee, cash: 0, judged: true});
+        both[0] = Leg({account: account, size: size, quote: t.quote, fee: t.fee, cash: 0, judged: true});
         both[1] = Leg({
             account: AccountId.wrap(VAULT_ACCOUNT),
-            size: -d.size,
-            quote: -d.quote,
+            size: -size,
+            quote: -t.quote,
             fee: 0,
             cash: 0,
             judged: false
@@ -71,15 +78,11 @@ library VaultTrade {
     }
 
     /// @dev The vault speaks of the premium by its skew: net / skewScale.
-    function sample(Context memory c, VaultDeal memory d) internal pure returns (Sample memory) {
+    function sample(Offer memory o, VaultDeal memory d) internal pure returns (Sample memory) {
         return
             Sample({
-                premium: (d.netAfter * int256(PerpUnits.PICO)) / int256(c.trade.skewScale()),
-                notional: _abs(d.quote) * PerpUnits.PICO_TO_WAD
+                premium: (d.netAfter * int256(PerpUnits.PICO)) / int256(o.trade.skewScale()),
+                notional: Rounding.abs(d.quote) * PerpUnits.PICO_TO_WAD
             });
-    }
-
-    function _abs(int256 x) private pure returns (uint256) {
-        return uint256(x < 0 ? -x : x); // sizes and quotes are far from the least int256
     }
 }

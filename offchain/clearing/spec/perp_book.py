@@ -192,7 +192,8 @@ def _require_allowed(
     if mask & stops:
         raise SpecError("Paused", market, mask)
     status = look.market.risk.status
-    if opened and kind is not Kind.LIQUIDATION and status is not MarketStatus.LIVE:
+    opens = opened and kind is not Kind.LIQUIDATION
+    if status > (MarketStatus.LIVE if opens else MarketStatus.WIND_DOWN):
         raise SpecError("MarketNotLive", market, status)
     if not all(look.allows(action) for action in wants):
         raise SpecError("FeedForbids", market, look.quote.state, look.quote.gates)

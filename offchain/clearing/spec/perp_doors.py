@@ -6,13 +6,15 @@ Models `contracts/derivatives/perp/PerpDoors.sol`; the token's part is left to t
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from clearing.spec.errors import SpecError
 from clearing.spec.events import Effects, Event
-from clearing.spec.oracle_types import Action
+from clearing.spec.oracle_types import Action, Quote
 from clearing.spec.perp_ledger import (
     Account,
     Ledger,
+    Market,
     Quotes,
     account_of,
     health_of,
@@ -21,9 +23,9 @@ from clearing.spec.perp_ledger import (
     put_market,
 )
 from clearing.spec.perp_types import FEES, FIRST_OWNED, OpenInterest, Pause, Purpose, Role
-from clearing.spec.perp_units import PICO_TO_WAD
+from clearing.spec.perp_units import PICO_TO_WAD, notional
 from clearing.spec.types import ZERO_ADDRESS
-from clearing.spec.units import Address
+from clearing.spec.units import WAD, Address
 
 __all__ = [
     "AccountCreated",
@@ -41,6 +43,11 @@ __all__ = [
     "transfer_cash",
     "withdraw",
 ]
+
+SMALL_DEBT: Final = 100 * WAD
+"""What a market may owe before its participants wait."""
+SMALL_PART: Final = 1_000
+"""Or this part of its open interest at mid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +209,19 @@ def _credit(ledger: Ledger, account: int, amount: int) -> Ledger:
     return put_account(ledger, account, replace(found, cash=found.cash + amount))
 
 
+def _require_released(market: int, stored: Market, quote: Quote) -> None:
+    """Refuse while a market that the account is in does not let go."""
+    if stored.is_settled:
+        raise SpecError("MarketNotLive", market, stored.risk.status)
+    if stored.risk.pause & Pause.WITHDRAW:
+        raise SpecError("Paused", market, stored.risk.pause)
+    if not quote.allowed >> Action.WITHDRAW & 1:
+        raise SpecError("FeedForbids", market, quote.state, quote.gates)
+    small = max(SMALL_DEBT, notional(stored.oi.open_interest, quote.mid) // SMALL_PART)
+    if stored.debt > small:
+        raise SpecError("DebtUncovered", market, stored.debt)
+
+
 def _take_out(ledger: Ledger, account: int, amount: int, quotes: Quotes, now: int) -> Ledger:
     """Take cash, if the account lets go of it and stays above initial margin."""
     cash = account_of(ledger, account).cash
@@ -209,11 +229,7 @@ def _take_out(ledger: Ledger, account: int, amount: int, quotes: Quotes, now: in
         raise SpecError("CashTooLow", account, cash, amount)
     ledger = _credit(ledger, account, -amount)
     for market in ledger.markets_of(account):
-        quote = quotes[market]
-        if ledger.markets[market].risk.pause & Pause.WITHDRAW:
-            raise SpecError("Paused", market, ledger.markets[market].risk.pause)
-        if not quote.allowed >> Action.WITHDRAW & 1:
-            raise SpecError("FeedForbids", market, quote.state, quote.gates)
+        _require_released(market, ledger.markets[market], quotes[market])
     if ledger.markets_of(account):
         health = health_of(ledger, account, Purpose.OPEN, quotes, now)
         if health.equity < health.im:

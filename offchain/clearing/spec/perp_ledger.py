@@ -22,6 +22,7 @@ from clearing.spec.perp_types import (
     NO_POSITION,
     Funding,
     LimitParams,
+    MarketStatus,
     OpenInterest,
     Pause,
     Position,
@@ -49,6 +50,7 @@ __all__ = [
     "put_account",
     "put_market",
     "put_position",
+    "settled_quote",
     "tick",
     "value_of",
 ]
@@ -76,6 +78,15 @@ class Market:
     oi: OpenInterest = NO_INTEREST
     cap_started_at: int = 0
     cap_opened: int = 0
+    price: int = 0
+    """Of a SETTLED market, what its positions count at, wad."""
+    debt: int = 0
+    """Losses that nobody covered, wad."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether its positions count at one price for ever."""
+        return self.risk.status is MarketStatus.SETTLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +180,12 @@ def put_position(ledger: Ledger, account: int, market: int, value: Position) -> 
 def look_at(ledger: Ledger, market: int, quote: Quote, now: int) -> Look:
     """Return a market as it is now. Raises UnknownMarket."""
     stored = market_of(ledger, market)
+    if stored.is_settled:
+        quote = settled_quote(quote, stored.price)
     terms = FundingTerms(
         index=quote.funding,
         live=bool(quote.allowed >> Action.FUNDING & 1),
-        paused=bool(stored.risk.pause & Pause.FUNDING),
+        paused=bool(stored.risk.pause & Pause.FUNDING) or stored.is_settled,
         coefficient_inverse=stored.trade.coefficient_inverse,
         max_rate_ppm=stored.limit.max_rate,
         interval=stored.limit.interval,
@@ -180,7 +193,25 @@ def look_at(ledger: Ledger, market: int, quote: Quote, now: int) -> Look:
     premium = folded(stored.premium, now)
     funding, premium, intervals = ticked(stored.funding, premium, terms, now)
     there = replace(stored, funding=funding, premium=premium)
-    return Look(there, quote, premium_at(premium, now), intervals)
+    pi = 0 if stored.is_settled else premium_at(premium, now)
+    return Look(there, quote, pi, intervals)
+
+
+def settled_quote(quote: Quote, price: int) -> Quote:
+    """Return what the oracle of a settled market would say: one price, for resolution alone."""
+    return replace(
+        quote,
+        mid=price,
+        funding=price,
+        lo=price,
+        hi=price,
+        open_lo=price,
+        open_hi=price,
+        liq_lo=price,
+        liq_hi=price,
+        allowed=1 << Action.LIQUIDATE,
+        degraded=False,
+    )
 
 
 def tick(ledger: Ledger, market: int, quotes: Quotes, now: int) -> tuple[Ledger, Look, Effects]:

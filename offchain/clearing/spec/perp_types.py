@@ -83,6 +83,7 @@ class Role(IntEnum):
     RISK = 3
     RESOLUTION = 4
     INSURANCE = 5
+    ADMIN = 6
 
 
 class Kind(IntEnum):

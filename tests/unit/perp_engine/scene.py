@@ -131,7 +131,7 @@ def terms(
 
 def set_market(rig: PerpRig, market: int, **changed: int) -> Receipt:
     """Change some of a market's parameters; the others become the rig's."""
-    return rig.engine.send("setMarket", market, *with_changed(**changed), sender=rig.roles.timelock)
+    return rig.admin.send("setMarket", market, *with_changed(**changed), sender=rig.roles.timelock)
 
 
 def with_changed(**changed: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:

@@ -115,7 +115,7 @@ def test_book__a_size_beyond_its_bits__is_refused(rig, pair, makers):
 
 
 def test_book__settlements_paused__refuses_matches_alone(rig, pair, makers):
-    rig.engine.send("setPause", ETH, SETTLE, sender=rig.roles.timelock)
+    rig.admin.send("setPause", ETH, SETTLE, sender=rig.roles.timelock)
     assert_only_fails_for(
         rig,
         lambda kind: booking(rig, makers[kind], legs(pair), kind=kind),
@@ -127,7 +127,7 @@ def test_book__settlements_paused__refuses_matches_alone(rig, pair, makers):
 
 def test_book__resolution__is_forbidden_by_nothing(rig, pair, makers, settler):
     by = makers[RESOLUTION_KIND]
-    rig.engine.send("setPause", ETH, 63, sender=rig.roles.timelock)
+    rig.admin.send("setPause", ETH, 63, sender=rig.roles.timelock)
     deaf(rig, ETH)
     unjudged = [(*leg[:5], False) for leg in legs(pair)]
     assert refusal_of(booking(rig, settler, legs(pair)))[0] == "Paused"
@@ -153,7 +153,7 @@ def test_book__signed_reductions__ask_less_of_the_feed_than_the_vaults(rig, pair
 
 def test_book__reductions_paused__refuses_matches_that_reduce(rig, pair, settler):
     booking(rig, settler, legs(pair))()
-    rig.engine.send("setPause", ETH, REDUCE | 4, sender=rig.roles.timelock)
+    rig.admin.send("setPause", ETH, REDUCE | 4, sender=rig.roles.timelock)
     assert_only_fails_for(
         rig,
         lambda size: booking(rig, settler, legs(pair, size, size * 300 * 10**5)),

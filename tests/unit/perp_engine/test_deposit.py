@@ -59,7 +59,7 @@ def test_deposit__everything_paused_and_a_frozen_feed__works(rig, trader, giver)
     account, owner = trader
     rig.trade(account, owner, ETH, 10**9)
     deaf(rig, ETH)
-    rig.engine.send("setPause", ETH, 63, sender=rig.roles.timelock)
+    rig.admin.send("setPause", ETH, 63, sender=rig.roles.timelock)
     until = rig.chain.now + 3_600
     rig.engine.send("pauseAll", OPEN | SETTLE, until, sender=rig.roles.guardian)
     before = rig.cash(account)

@@ -91,7 +91,7 @@ def test_require_all__a_confidence_as_wide_as_margin__leaves_no_premium(bounds):
 
 def adding(rig, market=2, feed=FEEDS[ETH], **changed):
     terms = with_changed(**changed)
-    return partial(rig.engine.send, "addMarket", market, feed, *terms, sender=rig.roles.timelock)
+    return partial(rig.admin.send, "addMarket", market, feed, *terms, sender=rig.roles.timelock)
 
 
 def test_add_market__the_next__is_there(rig):

@@ -88,7 +88,7 @@ def test_set_pause__each_bit__stops_what_the_table_says(rig, acts, mask, act):
     """[PERP-30]."""
     with rig.chain.isolated():
         acts[act]()
-    rig.engine.send("setPause", ETH, mask, sender=rig.roles.timelock)
+    rig.admin.send("setPause", ETH, mask, sender=rig.roles.timelock)
     before = rig.everything()
 
     if act in STOPS[mask]:
@@ -100,7 +100,7 @@ def test_set_pause__each_bit__stops_what_the_table_says(rig, acts, mask, act):
 
 @pytest.mark.parametrize("act", ACTS)
 def test_set_pause__everything__leaves_what_has_no_bit(rig, acts, act):
-    rig.engine.send("setPause", ETH, 63, sender=rig.roles.timelock)
+    rig.admin.send("setPause", ETH, 63, sender=rig.roles.timelock)
 
     if act in {"deposit", "tick", "collect"}:
         acts[act]()
@@ -110,15 +110,15 @@ def test_set_pause__everything__leaves_what_has_no_bit(rig, acts, act):
 
 @pytest.mark.parametrize("act", ACTS)
 def test_set_pause__another_market__stops_nothing_here(rig, acts, act):
-    rig.engine.send("setPause", BTC, 63, sender=rig.roles.timelock)
+    rig.admin.send("setPause", BTC, 63, sender=rig.roles.timelock)
 
     acts[act]()
 
 
 def test_set_pause__a_mask__emits_old_and_new(rig):
-    rig.engine.send("setPause", ETH, OPEN, sender=rig.roles.timelock)
+    rig.admin.send("setPause", ETH, OPEN, sender=rig.roles.timelock)
 
-    receipt = rig.engine.send("setPause", ETH, SETTLE, sender=rig.roles.timelock)
+    receipt = rig.admin.send("setPause", ETH, SETTLE, sender=rig.roles.timelock)
 
     assert told(receipt, rig.engine) == (("PauseChanged", (ETH, OPEN, SETTLE)),)
 
@@ -127,7 +127,7 @@ def test_set_pause__reductions_without_liquidations__is_refused(rig):
     """Who may not reduce must not be liquidated."""
     assert_only_fails_for(
         rig,
-        lambda mask: partial(rig.engine.send, "setPause", ETH, mask, sender=rig.roles.timelock),
+        lambda mask: partial(rig.admin.send, "setPause", ETH, mask, sender=rig.roles.timelock),
         broken=REDUCE,
         fixed=REDUCE | LIQUIDATE,
         error=("BadParameter", ("mask",)),

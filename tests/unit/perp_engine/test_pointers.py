@@ -167,7 +167,7 @@ def test_accept_timelock__the_heir__has_the_powers_and_the_old_one_none(rig):
     assert told(receipt) == (("TimelockChanged", (old, HEIR)),)
     assert rig.engine.read("parameters")[2] == HEIR
     assert refusal_of(timelock(rig, "setPause", ETH, 1)) == ("NotTimelock", (old,))
-    rig.engine.send("setPause", ETH, 1, sender=HEIR)
+    rig.admin.send("setPause", ETH, 1, sender=HEIR)
     again = partial(rig.engine.send, "acceptTimelock", sender=HEIR)
     assert refusal_of(again) == ("NotTimelock", (HEIR,))
 

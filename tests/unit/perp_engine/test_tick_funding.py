@@ -143,14 +143,14 @@ def test_tick_funding__many_hours_at_once__equal_each_in_its_turn(rig, skewed):
 
 def test_tick_funding__a_pause__charges_what_was_before_it_and_nothing_within(rig, skewed):
     account, owner = skewed
-    rig.engine.send("setPause", ETH, FUNDING, sender=rig.roles.timelock)
+    rig.admin.send("setPause", ETH, FUNDING, sender=rig.roles.timelock)
     assert funding_of(rig, ETH)[0] == CHARGE
     rig.trade(account, owner, ETH, 10 * LOT)
     rig.wait(HOUR)
     fresh(rig)
     started = rig.chain.now - HOUR
 
-    rig.engine.send("setPause", ETH, 0, sender=rig.roles.timelock)
+    rig.admin.send("setPause", ETH, 0, sender=rig.roles.timelock)
 
     assert funding_of(rig, ETH) == (CHARGE, CHARGE, started + HOUR, 0)
 

@@ -109,7 +109,7 @@ def test_withdraw__without_positions__works_whatever_is_paused(rig, trader, func
     account, owner = trader
     deaf(rig, ETH)
     for market in (ETH, BTC):
-        rig.engine.send("setPause", market, 63, sender=rig.roles.timelock)
+        rig.admin.send("setPause", market, 63, sender=rig.roles.timelock)
 
     taking(rig, function, account, usd(100_000), owner)()
 
@@ -233,7 +233,7 @@ def test_transfer_cash__with_a_position__may_leave_exactly_initial_margin(rig, l
 @pytest.mark.parametrize("market", [ETH, BTC])
 def test_withdraw__a_paused_market__binds_only_who_is_in_it(rig, long_trader, function, market):
     account, owner = long_trader
-    rig.engine.send("setPause", market, WITHDRAW, sender=rig.roles.timelock)
+    rig.admin.send("setPause", market, WITHDRAW, sender=rig.roles.timelock)
     before = rig.everything()
     call = taking(rig, function, account, usd(1), owner)
 
@@ -248,7 +248,7 @@ def test_withdraw__a_paused_market__binds_only_who_is_in_it(rig, long_trader, fu
 @BOTH
 def test_withdraw__every_other_bit_paused__works(rig, long_trader, function):
     account, owner = long_trader
-    rig.engine.send("setPause", ETH, 63 & ~WITHDRAW, sender=rig.roles.timelock)
+    rig.admin.send("setPause", ETH, 63 & ~WITHDRAW, sender=rig.roles.timelock)
 
     taking(rig, function, account, usd(1), owner)()
 

@@ -338,7 +338,7 @@ def test_liquidate__a_paused_market__is_refused(rig, weak, keeper):
     account = weak(usd(600))
 
     def arrange(mask):
-        rig.engine.send("setPause", ETH, mask, sender=rig.roles.timelock)
+        rig.admin.send("setPause", ETH, mask, sender=rig.roles.timelock)
         return liquidate(rig, account, keeper)
 
     assert_only_fails_for(

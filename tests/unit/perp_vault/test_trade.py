@@ -370,7 +370,7 @@ def test_trade__a_ninth_market__is_refused(rig):
     """[PERP-23] Eight are what one liquidation can carry."""
     rich = rig.trader("rich", 100_000)
     for market in range(2, 9):
-        rig.engine.send("addMarket", market, FEEDS[ETH], *with_changed(), sender=rig.roles.timelock)
+        rig.admin.send("addMarket", market, FEEDS[ETH], *with_changed(), sender=rig.roles.timelock)
     for market in range(7):
         trading(rig, rich, LOT // 10, market=market)()
     assert_only_fails_for(
@@ -448,7 +448,7 @@ def test_trade__with_both_sources__knows_no_such_cap(rig, trader):
 
 def test_trade__openings_paused__refuses_to_open_and_reduces(rig, trader):
     trading(rig, trader, TEN)()
-    rig.engine.send("setPause", ETH, OPEN, sender=rig.roles.timelock)
+    rig.admin.send("setPause", ETH, OPEN, sender=rig.roles.timelock)
     assert_only_fails_for(
         rig,
         lambda size: trading(rig, trader, size),
@@ -460,7 +460,7 @@ def test_trade__openings_paused__refuses_to_open_and_reduces(rig, trader):
 
 def test_trade__a_flip_while_openings_are_paused__is_refused(rig, trader):
     trading(rig, trader, TEN)()
-    rig.engine.send("setPause", ETH, OPEN, sender=rig.roles.timelock)
+    rig.admin.send("setPause", ETH, OPEN, sender=rig.roles.timelock)
     assert_only_fails_for(
         rig,
         lambda size: trading(rig, trader, size),
@@ -473,7 +473,7 @@ def test_trade__a_flip_while_openings_are_paused__is_refused(rig, trader):
 def test_trade__reductions_paused__refuses_to_reduce(rig, trader):
     trading(rig, trader, TEN)()
     mask = REDUCE | 4
-    rig.engine.send("setPause", ETH, mask, sender=rig.roles.timelock)
+    rig.admin.send("setPause", ETH, mask, sender=rig.roles.timelock)
     assert_only_fails_for(
         rig,
         lambda size: trading(rig, trader, size),
