@@ -102,8 +102,8 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin, PerpResolve {
         int256 size,
         uint256 limitPrice
     ) external returns (int256, int256) {
-        _requireRole(Role.VAULT);
         SystemLock.take(msg.sender);
+        _requireRole(Role.VAULT);
         _account(account); // it exists
         if (!isTrader(account, actor)) revert NotTrader(account, actor);
         Context memory c = _tick(market);

@@ -60,8 +60,8 @@ abstract contract PerpAdmin is PerpBook {
         uint256 maxOi,
         uint256 vaultShare
     ) external {
-        _requireRole(Role.ADMIN);
         SystemLock.requireFree();
+        _requireRole(Role.ADMIN);
         uint256 id = MarketId.unwrap(market);
         Market storage m = _markets[id];
         if (!trade.exists() || id >= MAX_MARKETS) revert BadParameter("market");

@@ -79,10 +79,12 @@ class Ask:
 def trade(ledger: Ledger, ask: Ask, nav: int, quotes: Quotes, now: int) -> tuple[Ledger, Effects]:
     """Buy or sell against the vault; `nav` is the value that its caps are measured by, wad.
 
-    Raises UnknownAccount, NotTrader, UnknownMarket, ZeroSize, PriceLimit, SkewTooHigh,
+    Raises ZeroSize, UnknownAccount, NotTrader, UnknownMarket, PriceLimit, SkewTooHigh,
     VaultCapReached, and what `book` raises.
     """
     account, market, size = ask.account, ask.market, ask.size
+    if size == 0:
+        raise SpecError("ZeroSize")
     require_trader(ledger, account, ask.sender, now)
     ledger, look, ticked = tick(ledger, market, quotes, now)
     deal = price_deal(ledger, account, market, look, size)

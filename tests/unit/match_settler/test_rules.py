@@ -293,6 +293,6 @@ def test_engine__refuses_a_leg__skips_the_group(scene):
 def test_engine__settlements_paused__skips_the_group(scene):
     timelock, engine = scene.rig.perp.roles.timelock, scene.rig.perp.engine
     scene.fills(scene.match())
-    engine.send("setPause", 0, 16, sender=timelock)
+    scene.rig.perp.admin.send("setPause", 0, 16, sender=timelock)
 
     assert scene.skip_of(scene.match()) == ("Paused", 0, 16)

@@ -13,7 +13,7 @@ from tests.harness.puppet import Manner
 
 OPEN, REDUCE, LIQUIDATE, WITHDRAW, SETTLE, FUNDING = (1 << bit for bit in range(6))
 """What a pause mask stops."""
-NO_ROLE, VAULT_ROLE, SETTLER_ROLE, RISK_ROLE, RESOLUTION_ROLE, INSURANCE_ROLE = range(6)
+NO_ROLE, VAULT_ROLE, SETTLER_ROLE, RISK_ROLE, RESOLUTION_ROLE, INSURANCE_ROLE, ADMIN_ROLE = range(7)
 VAULT_KIND, MATCH_KIND, LIQUIDATION_KIND, RESOLUTION_KIND = range(4)
 FOR_OPEN, FOR_LIQUIDATE, AT_MID = range(3)
 """What a position is valued for."""
@@ -49,7 +49,7 @@ def picture(rig: PerpRig) -> Any:
     return (
         rig.everything(),
         rig.engine.read("parameters"),
-        tuple(rig.engine.read("moduleOf", role) for role in range(6)),
+        tuple(rig.engine.read("moduleOf", role) for role in range(7)),
         rig.vault.read("totalShares"),
         rig.vault.read("navTaken"),
         tuple(rig.vault.read("sharesOf", account) for account in range(accounts)),

@@ -22,7 +22,7 @@ TRADE = (
     NO_SAMPLE,
 )
 
-MODULES = ("VAULT", "SETTLER", "RISK", "RESOLUTION", "INSURANCE")
+MODULES = ("VAULT", "SETTLER", "RISK", "RESOLUTION", "INSURANCE", "ADMIN")
 PEOPLE = ("owner", "session key", "stranger", "timelock", "heir", "guardian")
 EVERYBODY = (*PEOPLE, *MODULES)
 
@@ -56,11 +56,18 @@ def of_modules(*arguments: Any) -> Rule:
     return Rule(arguments, MODULES, lambda by: ("NotModule", (by, 0)))
 
 
+def of_role(role: str, *arguments: Any) -> Rule:
+    return Rule(arguments, (role,), lambda by: ("NotModule", (by, 0)))
+
+
 def in_lock(*arguments: Any, allowed: tuple[str, ...] = MODULES, ends: bool = True) -> Rule:
     return Rule(arguments, allowed, lambda _: ("NotLocked", ()), within=True, ends=ends)
 
 
-OWNER = key_of("trader").address
+OWNER_KEY = key_of("trader")
+OWNER = OWNER_KEY.address
+OF_ROLE = ("deal", "setTerms")
+"""Outside the lock, and of one role alone."""
 RULES = {
     "createAccount": anyone(),
     "deposit": anyone(ACCOUNT, 1),
@@ -71,15 +78,17 @@ RULES = {
     "setSession": of_owner(ACCOUNT, NEW, FOREVER),
     "revokeSession": of_owner(ACCOUNT, NEW),
     "enter": of_modules(),
-    "start": of_modules(ACCOUNT, OWNER, ETH),
+    "inspect": of_modules(ETH, [ACCOUNT]),
+    "deal": of_role("VAULT", ACCOUNT, OWNER, ETH, LOT, 10**30),
     "exit": in_lock(ends=False),
     "context": in_lock(ETH),
     "book": in_lock(ETH, *TRADE, 0, allowed=("VAULT",)),
     "finish": in_lock(ETH, *TRADE, 0, allowed=("VAULT",), ends=False),
     "moveCash": in_lock(0, 2, 1, allowed=("VAULT", "RISK", "RESOLUTION", "INSURANCE")),
-    "addMarket": of_timelock(2, FEEDS[ETH], *with_changed()),
-    "setMarket": of_timelock(ETH, *with_changed()),
-    "setPause": of_timelock(ETH, 1),
+    "shareLoss": in_lock(ETH, 0, ACCOUNT, 0, 0, allowed=("RESOLUTION",)),
+    "moveDebt": in_lock(ETH, ACCOUNT, 5, allowed=("RESOLUTION",)),
+    "setStatus": in_lock(ETH, 2, 0, allowed=("RESOLUTION",)),
+    "setTerms": of_role("ADMIN", 2, 1, 0, 0, 0, 0),
     "liftGuardianPause": of_timelock(),
     "setModule": of_timelock(1, NEW),
     "setOracle": of_timelock(b""),  # the oracle's address is filled in
@@ -156,6 +165,11 @@ def test_access__each_caller__only_what_is_his(scene, function, who):
     address = by.address if isinstance(by, Contract) else by
     before = picture(rig)
 
+    if function == "deal" and who == "VAULT":
+        # who deals is asked for terms: the real vault
+        rig.engine.send("setModule", 1, rig.vault.address, sender=rig.roles.timelock)
+        rig.trade(ACCOUNT, OWNER_KEY, ETH, LOT)
+        return
     if who in rule.allowed:
         call(rig, by, function, rule, locks=rule.within)
         return
@@ -163,7 +177,7 @@ def test_access__each_caller__only_what_is_his(scene, function, who):
         call(rig, by, function, rule, locks=rule.within)
 
     error = (caught.value.name, caught.value.args_)
-    if rule.within and who in MODULES:
+    if who in MODULES and (rule.within or function in OF_ROLE):
         assert error == ("NotModule", (address, 1 + MODULES.index(who))), "PERP-21"
     else:
         assert error == rule.error(address), "PERP-21: nobody else may"
@@ -265,3 +279,39 @@ def test_book__cash_between_accounts__moves_for_liquidation_and_resolution_alone
 
     assert (caught.value.name, caught.value.args_) == ("LegsUnbalanced", (0, 0, -7)), "PERP-21"
     assert picture(rig) == before, "PERP-21"
+
+
+ADMIN_RULES = {
+    "addMarket": (2, FEEDS[ETH], *with_changed()),
+    "setMarket": (ETH, *with_changed()),
+    "setPause": (ETH, 1),
+}
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+@pytest.mark.parametrize("function", ADMIN_RULES)
+def test_admin__each_caller__the_timelock_alone(scene, function, who):
+    """[PERP-21]."""
+    rig, people, modules = scene
+    mutators = {
+        entry["name"]
+        for entry in abi_of("MarketAdmin")
+        if entry["type"] == "function" and entry["stateMutability"] not in {"view", "pure"}
+    }
+    assert mutators == set(ADMIN_RULES), "PERP-21: the matrix covers the whole ABI"
+    rig.engine.send("setModule", 6, rig.admin.address, sender=rig.roles.timelock)
+    arguments = ADMIN_RULES[function]
+    before = picture(rig)
+
+    if who == "timelock":
+        rig.admin.send(function, *arguments, sender=people[who])
+        return
+    with pytest.raises(Refused) as caught:
+        if who in modules:
+            modules[who].send("execute", batch((rig.admin, function, arguments)), sender=OWNER)
+        else:
+            rig.admin.send(function, *arguments, sender=people[who])
+
+    by = modules[who].address if who in modules else people[who]
+    assert (caught.value.name, caught.value.args_) == ("NotTimelock", (by,)), "PERP-21"
+    assert picture(rig) == before, "PERP-21: a refused call changes nothing"

@@ -106,8 +106,7 @@ def test_deposit__more_than_the_giver_has__is_refused(rig, trader, giver):
 def engine_of(rig, token):
     """Return an engine whose collateral is another token, and an account in it."""
     roles = rig.roles
-    bounds = rig.chain.deploy("MarketBounds", sender=roles.deployer)
-    parties = (bounds.address, rig.oracle.address, roles.timelock, roles.guardian)
+    parties = (rig.oracle.address, roles.timelock, roles.guardian)
     engine = rig.chain.deploy("DerivativesEngine", token.address, *parties, sender=roles.deployer)
     giver = roles.outsider
     token.send("mint", giver, 10**9, sender=giver)

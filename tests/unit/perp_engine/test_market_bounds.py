@@ -97,7 +97,7 @@ def adding(rig, market=2, feed=FEEDS[ETH], **changed):
 def test_add_market__the_next__is_there(rig):
     receipt = adding(rig)()
 
-    assert told(receipt) == (("MarketAdded", (2, FEEDS[ETH], *with_changed())),)
+    assert told(receipt, rig.admin) == (("MarketAdded", (2, FEEDS[ETH], *with_changed())),)
     assert rig.engine.read("feedOf", 2) == FEEDS[ETH]
     assert rig.engine.read("parameters")[5] == 3
 
@@ -167,7 +167,7 @@ def im_of(rig, account):
 def test_set_market__anything__emits_market_changed(rig):
     receipt = setting(rig, takerFee=600)()
 
-    assert told(receipt, rig.engine) == (("MarketChanged", (ETH, *with_changed(takerFee=600))),)
+    assert told(receipt, rig.admin) == (("MarketChanged", (ETH, *with_changed(takerFee=600))),)
 
 
 def test_set_market__out_of_bounds__is_refused(rig):

@@ -120,7 +120,7 @@ def test_set_pause__a_mask__emits_old_and_new(rig):
 
     receipt = rig.admin.send("setPause", ETH, SETTLE, sender=rig.roles.timelock)
 
-    assert told(receipt, rig.engine) == (("PauseChanged", (ETH, OPEN, SETTLE)),)
+    assert told(receipt, rig.admin) == (("PauseChanged", (ETH, OPEN, SETTLE)),)
 
 
 def test_set_pause__reductions_without_liquidations__is_refused(rig):

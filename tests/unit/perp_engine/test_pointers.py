@@ -134,8 +134,7 @@ def test_set_oracle__one_that_lacks_a_feed__is_refused(rig):
 
 def test_set_oracle__nobody__is_refused_without_markets_too(rig):
     roles = rig.roles
-    bounds = rig.chain.deploy("MarketBounds", sender=roles.deployer)
-    parties = (bounds.address, rig.oracle.address, roles.timelock, roles.guardian)
+    parties = (rig.oracle.address, roles.timelock, roles.guardian)
     engine = rig.chain.deploy(
         "DerivativesEngine", rig.token.address, *parties, sender=roles.deployer
     )
@@ -155,7 +154,7 @@ def test_propose_timelock__an_heir__changes_nothing_but_that(rig):
 
     assert told(receipt) == (("TimelockProposed", (HEIR,)),)
     assert rig.engine.read("parameters")[2] == rig.roles.timelock
-    timelock(rig, "setPause", ETH, 1)()
+    timelock(rig, "liftGuardianPause")()
 
 
 def test_accept_timelock__the_heir__has_the_powers_and_the_old_one_none(rig):
@@ -166,7 +165,7 @@ def test_accept_timelock__the_heir__has_the_powers_and_the_old_one_none(rig):
 
     assert told(receipt) == (("TimelockChanged", (old, HEIR)),)
     assert rig.engine.read("parameters")[2] == HEIR
-    assert refusal_of(timelock(rig, "setPause", ETH, 1)) == ("NotTimelock", (old,))
+    assert refusal_of(timelock(rig, "liftGuardianPause")) == ("NotTimelock", (old,))
     rig.admin.send("setPause", ETH, 1, sender=HEIR)
     again = partial(rig.engine.send, "acceptTimelock", sender=HEIR)
     assert refusal_of(again) == ("NotTimelock", (HEIR,))
@@ -188,14 +187,12 @@ def test_propose_timelock__another_or_nobody__takes_the_first_offer_back(rig, ne
 
 @pytest.mark.parametrize(
     ("place", "field"),
-    [(0, "token"), (1, "bounds"), (2, "oracle"), (3, "timelock"), (4, "guardian")],
+    [(0, "token"), (1, "oracle"), (2, "timelock"), (3, "guardian")],
 )
 def test_constructor__nobody_as_a_party__is_refused(rig, place, field):
     roles = rig.roles
-    bounds = rig.chain.deploy("MarketBounds", sender=roles.deployer)
     parties = [
         rig.token.address,
-        bounds.address,
         rig.oracle.address,
         roles.timelock,
         roles.guardian,
@@ -209,12 +206,11 @@ def test_constructor__nobody_as_a_party__is_refused(rig, place, field):
 
 def test_constructor__a_token_of_more_than_18_decimals__is_refused(rig):
     roles = rig.roles
-    bounds = rig.chain.deploy("MarketBounds", sender=roles.deployer)
     tokens = [
         rig.chain.deploy("MockERC20", "Long", "LNG", decimals, sender=roles.deployer)
         for decimals in (18, 19)
     ]
-    parties = (bounds.address, rig.oracle.address, roles.timelock, roles.guardian)
+    parties = (rig.oracle.address, roles.timelock, roles.guardian)
     deploy = partial(rig.chain.deploy, "DerivativesEngine", sender=roles.deployer)
     deploy(tokens[0].address, *parties)
 

@@ -182,8 +182,7 @@ def test_withdraw__a_token_that_takes_a_fee__is_not_short_of_cash(rig):
     """What leaves is exactly what was asked for; what the receiver gets is the token's affair."""
     token = rig.chain.deploy("FeeOnTransferToken", "Fee", "FEE", 6, 0, sender=rig.roles.deployer)
     roles = rig.roles
-    bounds = rig.chain.deploy("MarketBounds", sender=roles.deployer)
-    parties = (bounds.address, rig.oracle.address, roles.timelock, roles.guardian)
+    parties = (rig.oracle.address, roles.timelock, roles.guardian)
     engine = rig.chain.deploy("DerivativesEngine", token.address, *parties, sender=roles.deployer)
     owner = roles.outsider
     token.send("mint", owner, 10_000, sender=owner)
