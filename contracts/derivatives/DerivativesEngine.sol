@@ -107,6 +107,7 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin, PerpResolve {
         _account(account); // it exists
         if (!isTrader(account, actor)) revert NotTrader(account, actor);
         Context memory c = _tick(market);
+        c.oi = _markets[MarketId.unwrap(market)].oi;
         c.vaultSize = _sizeOf(AccountId.wrap(VAULT_ACCOUNT), market);
         c.accountSize = _sizeOf(account, market);
         Offer memory offer = VaultTrade.offer(c, size == 0 ? -c.accountSize : size);
@@ -137,7 +138,8 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin, PerpResolve {
     function context(MarketId market) external returns (Context memory c) {
         SystemLock.requireHeld();
         c = _tick(market);
-        c.limit = _markets[MarketId.unwrap(market)].limit;
+        Market storage m = _markets[MarketId.unwrap(market)];
+        (c.limit, c.oi) = (m.limit, m.oi);
         c.vaultSize = _sizeOf(AccountId.wrap(VAULT_ACCOUNT), market);
     }
 
@@ -206,7 +208,8 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin, PerpResolve {
     /// @inheritdoc IDerivativesEngine
     function peekContext(AccountId account, MarketId market) external view returns (Context memory c) {
         (c, ) = _look(market, IPriceOracle(_core.oracle()).peekQuote(feedOf(market)));
-        c.limit = _markets[MarketId.unwrap(market)].limit;
+        Market storage m = _markets[MarketId.unwrap(market)];
+        (c.limit, c.oi) = (m.limit, m.oi);
         c.vaultSize = _sizeOf(AccountId.wrap(VAULT_ACCOUNT), market);
         c.accountSize = _sizeOf(account, market);
     }
@@ -232,6 +235,6 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin, PerpResolve {
         view
         returns (address token, address oracle, address timelock, address guardian, uint256 accounts, uint256 markets)
     {
-        return (address(TOKEN), _core.oracle(), _timelock, GUARDIAN, _accountCount, _marketCount);
+        return (address(TOKEN), _core.oracle(), _timelock, GUARDIAN, _core.accounts(), _core.markets());
     }
 }

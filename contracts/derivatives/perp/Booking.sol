@@ -16,6 +16,7 @@ import {
 } from "../../interfaces/PerpTypes.sol";
 import {AccountWord} from "./AccountWord.sol";
 import {Margin, Worth} from "./Margin.sol";
+import {OiWord} from "./OiWord.sol";
 import {OpenCap} from "./OpenCap.sol";
 import {PerpBook} from "./PerpBook.sol";
 import {PerpUnits} from "./PerpUnits.sol";
@@ -28,7 +29,7 @@ abstract contract Booking is PerpBook {
     using SafeCast for int256;
     using SafeCast for uint256;
 
-    /// @dev A leg's account before it was booked, for the gate.
+    /// @dev A judged leg's account before it was booked, for the gate.
     struct Before {
         AccountWord word;
         Position position;
@@ -52,14 +53,15 @@ abstract contract Booking is PerpBook {
     function _book(MarketId id, Context memory c, Leg[] memory legs, Sample memory sample, Kind kind) internal {
         Before[] memory before = new Before[](legs.length);
         Sum memory sum;
-        sum.openInterest = c.oi.openInterest();
+        OiWord oi = _markets[MarketId.unwrap(id)].oi;
+        sum.openInterest = oi.openInterest();
         for (uint256 i = 0; i < legs.length; ++i) {
             before[i] = _bookLeg(id, legs[i], c, sum, kind);
         }
         if (sum.size != 0 || sum.quote != 0 || sum.cash != 0) revert LegsUnbalanced(sum.size, sum.quote, sum.cash);
 
         _requireAllowed(id, c, sum, kind);
-        _moveMarket(id, c, sum, sample);
+        _moveMarket(id, c, oi, sum, sample);
         for (uint256 i = 0; i < legs.length; ++i) {
             if (legs[i].judged) _judge(id, legs[i], c, before[i]);
         }
@@ -77,25 +79,29 @@ abstract contract Booking is PerpBook {
         if (leg.cash != 0 && (kind == Kind.VAULT || kind == Kind.MATCH)) revert LegsUnbalanced(0, 0, leg.cash);
         Account storage a = _account(leg.account);
         uint256 key = _positionKey(leg.account, id);
-        (b.word, b.position) = (a.word, _positions[key]);
+        b.position = _positions[key];
         int256 sizeBefore = b.position.size();
         int256 size = sizeBefore + leg.size;
-        b.reduced = _isReduced(sizeBefore, size);
 
         (Position position, int256 cash) = b.position.filled(c.funding, leg.size, leg.quote);
         cash += leg.cash - b.position.owed(c.funding) - (leg.fee * PerpUnits.PICO_TO_WAD).toInt256();
-        AccountWord word = b.word.plus(cash);
-        if ((sizeBefore == 0) != (size == 0)) word = word.withMarket(MarketId.unwrap(id), size != 0);
-        if (leg.judged) {
-            if (b.reduced) sum.closed = true;
-            else sum.opened = true;
-            // who takes over a small position, or a part of one, may be left with as little
-            uint256 least = kind == Kind.LIQUIDATION ? 0 : c.trade.minNotional();
-            _requireFits(id, leg.account, word, size, c.quote.mid, least);
+        bool crosses = (sizeBefore == 0) != (size == 0);
+        if (crosses || cash != 0 || leg.judged) {
+            b.word = a.word;
+            AccountWord word = b.word.plus(cash);
+            if (crosses) word = word.withMarket(MarketId.unwrap(id), size != 0);
+            if (leg.judged) {
+                b.reduced = _isReduced(sizeBefore, size);
+                if (b.reduced) sum.closed = true;
+                else sum.opened = true;
+                // who takes over a small position, or a part of one, may be left with as little
+                uint256 least = kind == Kind.LIQUIDATION ? 0 : c.trade.minNotional();
+                _requireFits(id, leg.account, word, size, c.quote.mid, least);
+            }
+            if (!word.eq(b.word)) a.word = word;
         }
 
         _positions[key] = position;
-        if (!word.eq(b.word)) a.word = word;
         (sum.size, sum.quote) = (sum.size + leg.size, sum.quote + leg.quote);
         (sum.cash, sum.fee) = (sum.cash + leg.cash, sum.fee + leg.fee);
         // openInterest is the sum of longs, so it covers each of them
@@ -167,14 +173,20 @@ abstract contract Booking is PerpBook {
     }
 
     /// @dev Open interest, fees, premium.
-    function _moveMarket(MarketId id, Context memory c, Sum memory sum, Sample memory sample) private {
+    function _moveMarket(
+        MarketId id,
+        Context memory c,
+        OiWord oi,
+        Sum memory sum,
+        Sample memory sample
+    ) private {
         Market storage m = _markets[MarketId.unwrap(id)];
-        uint256 oiBefore = c.oi.openInterest();
+        uint256 oiBefore = oi.openInterest();
         if (sum.openInterest > oiBefore) {
-            if (sum.openInterest > c.oi.maxOi()) revert OpenInterestTooHigh(id, sum.openInterest, c.oi.maxOi());
+            if (sum.openInterest > oi.maxOi()) revert OpenInterestTooHigh(id, sum.openInterest, oi.maxOi());
             if (c.quote.degraded) _requireCap(id, m, sum.openInterest - oiBefore);
         }
-        m.oi = c.oi.moved(sum.openInterest, sum.fee);
+        m.oi = oi.moved(sum.openInterest, sum.fee);
         if (sample.notional < c.trade.minNotional() || !_allows(c.quote, Action.FUNDING)) return;
 
         uint256 weight = PremiumRules.weightOf(

@@ -8,7 +8,7 @@ import {MAX_MARKETS, MarketId, PAUSE_OPEN, PAUSE_SETTLE} from "../../interfaces/
 import {FundingWordLib} from "./FundingWord.sol";
 import {LimitWord} from "./LimitWord.sol";
 import {OiWordLib} from "./OiWord.sol";
-import {PerpBook} from "./PerpBook.sol";
+import {FIRST_OWNED, PerpBook} from "./PerpBook.sol";
 import {RiskWord} from "./RiskWord.sol";
 import {SystemLock} from "./SystemLock.sol";
 import {TradeWord} from "./TradeWord.sol";
@@ -34,7 +34,7 @@ abstract contract PerpAdmin is PerpBook {
         if (guardian == address(0)) revert BadParameter("guardian");
         GUARDIAN = guardian;
         _timelock = timelock;
-        _core = _core.withOracle(oracle);
+        _core = _core.withOracle(oracle).withAccounts(FIRST_OWNED);
         emit TimelockChanged(address(0), timelock);
         emit OracleChanged(address(0), oracle);
     }
@@ -65,8 +65,8 @@ abstract contract PerpAdmin is PerpBook {
         uint256 id = MarketId.unwrap(market);
         Market storage m = _markets[id];
         if (!trade.exists() || id >= MAX_MARKETS) revert BadParameter("market");
-        if (id == _marketCount) {
-            _marketCount = id + 1;
+        if (id == _core.markets()) {
+            _core = _core.withMarkets(id + 1);
             m.funding = FundingWordLib.start(block.timestamp);
         } else {
             _tick(market);
@@ -118,7 +118,7 @@ abstract contract PerpAdmin is PerpBook {
     /// @dev The new oracle must know the feed of every market.
     function setOracle(address oracle) external onlyTimelock {
         if (oracle == address(0)) revert ZeroAddress();
-        for (uint16 i = 0; i < _marketCount; ++i) {
+        for (uint16 i = 0; i < _core.markets(); ++i) {
             _tick(MarketId.wrap(i));
             IPriceOracle(oracle).configOf(feedOf(MarketId.wrap(i)));
         }

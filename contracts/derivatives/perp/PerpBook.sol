@@ -51,8 +51,6 @@ abstract contract PerpBook is IDerivativesEngine {
     }
 
     CoreWord internal _core;
-    uint256 internal _marketCount;
-    uint256 internal _accountCount = FIRST_OWNED;
     mapping(uint256 account => Account) internal _accounts;
     mapping(uint256 market => Market) internal _markets;
     mapping(uint256 key => Position) internal _positions;
@@ -66,7 +64,7 @@ abstract contract PerpBook is IDerivativesEngine {
     }
 
     function _account(AccountId id) internal view returns (Account storage a) {
-        if (AccountId.unwrap(id) >= _accountCount) revert UnknownAccount(id);
+        if (AccountId.unwrap(id) >= _core.accounts()) revert UnknownAccount(id);
         return _accounts[AccountId.unwrap(id)];
     }
 
@@ -82,14 +80,13 @@ abstract contract PerpBook is IDerivativesEngine {
 
     /* LOOK AT A MARKET */
 
-    /// @dev The market as it would be after a tick now, which `intervals` > 0 makes worth writing down. `vaultSize` is left to whoever
-    /// wants it.
+    /// @dev The market as it would be after a tick now, which `intervals` > 0 makes worth writing down. `oi` and `vaultSize` are left to
+    /// whoever wants them.
     function _look(MarketId id, Quote memory q) internal view returns (Context memory c, uint256 intervals) {
         Market storage m = _markets[MarketId.unwrap(id)];
         c.quote = q;
         c.trade = m.trade;
         c.risk = m.risk;
-        c.oi = m.oi;
         c.premium = m.premium.folded(block.timestamp);
         c.funding = m.funding;
         bool isSettled = c.risk.status() == uint256(MarketStatus.SETTLED);
@@ -125,7 +122,7 @@ abstract contract PerpBook is IDerivativesEngine {
         return t.feed();
     }
 
-    /// @dev Look, and write down what is due. Every change of a market begins here.
+    /// @dev Look, and write down what is due. Every change of a market begins here; `oi` is left to whoever wants it.
     function _tick(MarketId id) internal returns (Context memory c) {
         Quote memory q = IPriceOracle(_core.oracle()).quote(feedOf(id));
         uint256 intervals;

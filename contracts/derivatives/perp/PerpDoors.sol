@@ -59,7 +59,9 @@ abstract contract PerpDoors is PerpBook {
     /// @inheritdoc IDerivativesEngine
     function createAccount() external returns (AccountId account) {
         SystemLock.requireFree();
-        account = AccountId.wrap(SafeCast.toUint32(_accountCount++));
+        uint256 count = _core.accounts();
+        account = AccountId.wrap(uint32(count)); // 32 bits are stored
+        _core = _core.withAccounts(SafeCast.toUint32(count + 1));
         _accounts[AccountId.unwrap(account)].owner = msg.sender;
         emit AccountCreated(account, msg.sender);
     }
@@ -162,7 +164,7 @@ abstract contract PerpDoors is PerpBook {
     function _requireCovered(MarketId id, Context memory c) private view {
         uint256 debt = _markets[MarketId.unwrap(id)].debt;
         if (debt <= SMALL_DEBT) return;
-        if (debt > PerpUnits.notional(SafeCast.toInt256(c.oi.openInterest()), c.quote.mid) / SMALL_PART) {
+        if (debt > PerpUnits.notional(SafeCast.toInt256(_markets[MarketId.unwrap(id)].oi.openInterest()), c.quote.mid) / SMALL_PART) {
             revert DebtUncovered(id, debt);
         }
     }

@@ -32,7 +32,7 @@ abstract contract PerpResolve is PerpBook {
         uint256 backstopWad
     ) external onlyResolution {
         Context memory c = _tick(market);
-        uint256 charge = (deltaPico * 2 * c.oi.openInterest()) / CHARGE_UNIT;
+        uint256 charge = (deltaPico * 2 * _markets[MarketId.unwrap(market)].oi.openInterest()) / CHARGE_UNIT;
         uint256 credit = amountWad + backstopWad;
         if (credit > charge) revert CreditTooHigh(market, credit, charge);
 
