@@ -54,13 +54,15 @@ library NonceRing {
         uint256 lots,
         uint256 size
     ) internal pure returns (RingSlot) {
-        if (nonce_ < least) revert IMatchSettler.NonceTooLow(account, nonce_, least);
-        if (nonce_ > least + REACH) revert IMatchSettler.NonceTooHigh(account, nonce_, least);
-        if (nonce_ < s.nonce()) revert IMatchSettler.NonceReplaced(account, nonce_, s.nonce());
-        // both below 2^128
-        uint256 total = s.filledOf(nonce_) + lots;
-        if (total > size) revert IMatchSettler.Overfilled(account, nonce_, s.filledOf(nonce_), size);
-        return _pack(nonce_, total);
+        unchecked {
+            // least < 2^40, lots < 2^136, what is filled < 2^128
+            if (nonce_ < least) revert IMatchSettler.NonceTooLow(account, nonce_, least);
+            if (nonce_ > least + REACH) revert IMatchSettler.NonceTooHigh(account, nonce_, least);
+            if (nonce_ < s.nonce()) revert IMatchSettler.NonceReplaced(account, nonce_, s.nonce());
+            uint256 total = s.filledOf(nonce_) + lots;
+            if (total > size) revert IMatchSettler.Overfilled(account, nonce_, s.filledOf(nonce_), size);
+            return _pack(nonce_, total);
+        }
     }
 
     function cancelled(uint256 nonce_) internal pure returns (RingSlot) {
