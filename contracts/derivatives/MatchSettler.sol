@@ -10,7 +10,7 @@ import {Action} from "../interfaces/OracleTypes.sol";
 import {AccountId, MarketId} from "../interfaces/PerpTypes.sol";
 import {FillRules} from "./match/FillRules.sol";
 import {GroupSum, GroupSums} from "./match/GroupSum.sol";
-import {NonceRing, Nonces, RingSlot} from "./match/NonceRing.sol";
+import {KeptSlot, NonceRing, Nonces, RingHead, RingSlot} from "./match/NonceRing.sol";
 import {OrderHash} from "./match/OrderHash.sol";
 import {OrderSigner} from "./match/OrderSigner.sol";
 import {PackedGroup, PackedHead, PackedOrders} from "./match/PackedOrders.sol";
@@ -81,7 +81,7 @@ contract MatchSettler is IMatchSettler, EIP712 {
         uint256 fills;
         uint256 skipped;
         while (g.to < batch.length) {
-            g = head.groupAt(batch, g.to, g.market);
+            head.turnTo(g, batch);
             fills += g.count;
             try this.applyPacked(known, head, g.flags, g.market, batch[g.from:g.to]) returns (Terms memory terms) {
                 known = terms;
@@ -123,7 +123,7 @@ contract MatchSettler is IMatchSettler, EIP712 {
     /* GROUP */
 
     /// @inheritdoc IMatchSettler
-    function applyGroup(Terms calldata known, Group calldata group) external onlySelf returns (Terms memory) {
+    function applyGroup(Terms calldata known, Group calldata group) external onlySelf returns (Terms memory t) {
         Ticket[] memory list = TicketLib.make(group.fills.length + 1);
         bytes32 domain = _domainSeparatorV4();
         for (uint256 i = 0; i < list.length; ++i) {
@@ -137,7 +137,8 @@ contract MatchSettler is IMatchSettler, EIP712 {
                     revert InvalidSignature(o.account, o.nonce);
             }
         }
-        return _apply(known, list);
+        t = known;
+        _apply(t, list);
     }
 
     /// @inheritdoc IMatchSettler
@@ -147,10 +148,9 @@ contract MatchSettler is IMatchSettler, EIP712 {
         uint256 flags,
         MarketId market,
         bytes calldata data
-    ) external onlySelf returns (Terms memory) {
-        Ticket[] memory list = head.unpack(flags, market, data);
+    ) external onlySelf returns (Terms memory t) {
+        (Ticket[] memory list, uint256 end, uint256 stride) = head.unpack(flags, market, data);
         bytes32 domain = _domainSeparatorV4();
-        (uint256 end, uint256 stride) = head.strides(flags);
         for (uint256 i = 0; i < list.length; ++i) {
             Ticket memory o = list[i];
             (bytes32 r, bytes32 vs) = PackedOrders.signatureAt(data, end);
@@ -158,21 +158,24 @@ contract MatchSettler is IMatchSettler, EIP712 {
             if (!_isSigned(o, OrderSigner.recover(digest, r, vs))) revert InvalidSignature(o.account, o.nonce);
             end += stride;
         }
-        return _apply(known, list);
+        t = known;
+        _apply(t, list);
     }
 
     /// @dev Find the owner of an order's account. He or a session key may sign; zero is neither, not even of the protocol's accounts.
     function _isSigned(Ticket memory o, address signer) private view returns (bool) {
-        address owner = ENGINE.accountOf(o.account).owner;
-        o.owner = owner;
+        RingHead head = _nonces[o.account].head;
+        address owner = head.owner();
+        if (owner == address(0)) owner = ENGINE.accountOf(o.account).owner;
+        (o.head, o.owner) = (head, owner);
         return signer != address(0) && (signer == owner || ENGINE.isTrader(o.account, signer));
     }
 
-    /// @dev Tickets from index 1 on are the makers'; all are signed.
-    function _apply(Terms memory t, Ticket[] memory list) private returns (Terms memory) {
+    /// @dev Tickets from index 1 on are the makers'; all are signed. `t` becomes the terms of their market if they are another's.
+    function _apply(Terms memory t, Ticket[] memory list) private {
         if (list.length == 1) revert EmptyGroup();
         Ticket memory taker = list[0];
-        if (t.mid == 0 || MarketId.unwrap(t.market) != MarketId.unwrap(taker.market)) t = _termsOf(taker.market);
+        if (t.mid == 0 || MarketId.unwrap(t.market) != MarketId.unwrap(taker.market)) _look(t, taker.market);
         FillRules.requireLive(taker, t.trade.takerFee(), t.mid, block.timestamp);
         FillRules.requireTaker(taker);
 
@@ -186,37 +189,37 @@ contract MatchSettler is IMatchSettler, EIP712 {
             FillRules.requirePrice(maker.limitPrice, taker, t);
 
             uint256 quote = GroupSums.quoteOf(maker);
-            _fill(maker, quote, sum.turnTo(before));
-            sum.add(maker, quote, t);
+            sum.add(maker, _fill(maker, quote, sum), quote, t);
         }
         taker.lots = sum.lots;
-        _fill(taker, sum.quote, 0);
+        _fill(taker, sum.quote, sum);
 
         ENGINE.book(taker.market, sum.close(taker, t.trade.takerFee()), sum.sample(), Kind.MATCH);
-        return t;
     }
 
-    /// @dev Take an order's lots off its ring. `traded` is what its account traded in this group before.
-    function _fill(Ticket memory o, uint256 quote, int256 traded) private {
+    /// @dev Take an order's lots off its ring; `sum` is of the fills before. Returns the lots with their sign, + bought.
+    function _fill(Ticket memory o, uint256 quote, GroupSum memory sum) private returns (int256 signed) {
         if (o.lots == 0) revert ZeroFill(o.account, o.nonce);
-        int256 signed = o.signedLots();
+        signed = o.signedLots();
         if (o.flags & REDUCE_ONLY != 0) {
-            FillRules.requireReducing(o.account, ENGINE.sizeOf(o.account, o.market) + traded, signed);
+            int256 position = ENGINE.sizeOf(o.account, o.market) + sum.tradedBy(o.account);
+            FillRules.requireReducing(o.account, position, signed);
         }
 
         Nonces storage n = _nonces[o.account];
-        uint256 index = NonceRing.index(o.nonce);
-        RingSlot slot = n.slots[index].fill(o.account, o.nonce, n.least, o.lots, _abs(o.size));
+        if (o.head.owner() == address(0)) n.head = NonceRing.headOf(o.head.least(), o.owner);
+        KeptSlot storage kept = n.slots[NonceRing.index(o.nonce)];
+        RingSlot slot = kept.word.fill(o.account, o.nonce, o.head.least(), o.lots, _abs(o.size));
         if (o.flags & IOC != 0) slot = NonceRing.cancelled(o.nonce);
-        n.slots[index] = slot;
+        kept.word = slot;
         emit OrderFilled(o.account, slot, signed, quote);
     }
 
     /// @dev Ticks the market.
-    function _termsOf(MarketId market) private returns (Terms memory) {
+    function _look(Terms memory t, MarketId market) private {
         Context memory c = ENGINE.context(market);
-        bool samples = (c.quote.allowed >> uint256(Action.FUNDING)) & 1 != 0;
-        return Terms(market, c.quote.mid, c.limit.band(), c.trade, samples);
+        (t.market, t.mid, t.band, t.trade) = (market, c.quote.mid, c.limit.band(), c.trade);
+        t.samples = (c.quote.allowed >> uint256(Action.FUNDING)) & 1 != 0;
     }
 
     function _abs(int256 size) private pure returns (uint256) {
@@ -228,14 +231,16 @@ contract MatchSettler is IMatchSettler, EIP712 {
     /// @inheritdoc IMatchSettler
     function cancel(AccountId account, uint40[] calldata nonces) external onlyTrader(account) {
         Nonces storage n = _nonces[account];
+        uint256 least = n.head.least();
         for (uint256 i = 0; i < nonces.length; ++i) {
             uint40 nonce = nonces[i];
             // one far ahead would take its slot from every order to come
-            if (nonce > n.least + NonceRing.REACH) revert NonceOutOfReach(account, nonce, n.least);
-            RingSlot slot = n.slots[NonceRing.index(nonce)];
-            if (nonce < n.least || nonce < slot.nonce() || slot.filledOf(nonce) == NonceRing.FILLED_MAX) continue;
+            if (nonce > least + NonceRing.REACH) revert NonceOutOfReach(account, nonce, least);
+            KeptSlot storage kept = n.slots[NonceRing.index(nonce)];
+            RingSlot slot = kept.word;
+            if (nonce < least || nonce < slot.nonce() || slot.filledOf(nonce) == NonceRing.FILLED_MAX) continue;
 
-            n.slots[NonceRing.index(nonce)] = NonceRing.cancelled(nonce);
+            kept.word = NonceRing.cancelled(nonce);
             emit OrderCancelled(account, nonce);
         }
     }
@@ -243,9 +248,9 @@ contract MatchSettler is IMatchSettler, EIP712 {
     /// @inheritdoc IMatchSettler
     function cancelUpTo(AccountId account, uint40 minNonce) external onlyTrader(account) {
         Nonces storage n = _nonces[account];
-        uint256 least = n.least;
+        uint256 least = n.head.least();
         if (minNonce <= least || minNonce > least + NonceRing.REACH) revert NonceOutOfReach(account, minNonce, least);
-        n.least = minNonce;
+        n.head = NonceRing.headOf(minNonce, n.head.owner());
         emit NoncesCancelled(account, minNonce);
     }
 
@@ -263,20 +268,21 @@ contract MatchSettler is IMatchSettler, EIP712 {
 
     /// @inheritdoc IMatchSettler
     function slotOf(AccountId account, uint256 index) external view returns (uint40 nonce, uint128 filled) {
-        RingSlot slot = _nonces[account].slots[index];
+        RingSlot slot = _nonces[account].slots[index].word;
         return (uint40(slot.nonce()), uint128(slot.filled())); // the widths that are stored
     }
 
     /// @inheritdoc IMatchSettler
     function minNonceOf(AccountId account) external view returns (uint40) {
-        return uint40(_nonces[account].least); // cancelUpTo took 40 bits
+        return uint40(_nonces[account].head.least()); // cancelUpTo took 40 bits
     }
 
     /// @inheritdoc IMatchSettler
     function remainingOf(Order calldata order) external view returns (uint256) {
         Nonces storage n = _nonces[order.account];
-        RingSlot slot = n.slots[NonceRing.index(order.nonce)];
-        bool dead = order.nonce < n.least || order.nonce > n.least + NonceRing.REACH || order.nonce < slot.nonce();
+        RingSlot slot = n.slots[NonceRing.index(order.nonce)].word;
+        uint256 least = n.head.least();
+        bool dead = order.nonce < least || order.nonce > least + NonceRing.REACH || order.nonce < slot.nonce();
         uint256 filled = slot.filledOf(order.nonce);
         uint256 size = _abs(order.size);
         return dead || block.timestamp > order.expiry || filled >= size ? 0 : size - filled;

@@ -37,17 +37,13 @@ library GroupSums {
         (sum.legs, sum.count) = (legs, 1);
     }
 
-    /// @dev Turn to a maker's account, whose fills add up in the last leg: makers come by account, so it is that one, or a new one.
-    /// Returns what the account has traded in this group so far.
-    function turnTo(GroupSum memory sum, AccountId account) internal pure returns (int256 traded) {
+    /// @dev What the account has traded in this group so far. Makers come by account, so a maker's is in the last leg; the taker's account
+    /// is no maker's, whose owners are others.
+    function tradedBy(GroupSum memory sum, AccountId account) internal pure returns (int256 lots) {
         unchecked {
-            uint256 count = sum.count;
-            if (count > 1) {
-                Leg memory last = sum.legs[count - 1];
-                if (AccountId.unwrap(last.account) == AccountId.unwrap(account)) return last.size;
-            }
-            sum.legs[count] = Leg({account: account, size: 0, quote: 0, fee: 0, cash: 0, judged: true});
-            sum.count = count + 1;
+            if (sum.count == 1) return 0;
+            Leg memory last = sum.legs[sum.count - 1];
+            if (AccountId.unwrap(last.account) == AccountId.unwrap(account)) return last.size;
         }
     }
 
@@ -58,21 +54,44 @@ library GroupSums {
         }
     }
 
-    /// @dev A fill of the account that was turned to.
-    function add(GroupSum memory sum, Ticket memory maker, uint256 quote, Terms memory t) internal pure {
+    /// @dev A maker's fill: `size` lots, + bought, for `quote` pico.
+    function add(GroupSum memory sum, Ticket memory maker, int256 size, uint256 quote, Terms memory t) internal pure {
         unchecked {
-            Leg memory leg = sum.legs[sum.count - 1];
             sum.lots += maker.lots;
             sum.quote += quote;
-            leg.size += maker.signedLots();
-            leg.quote += maker.size > 0 ? -int256(quote) : int256(quote);
-            leg.fee += feeOf(quote, t.trade.makerFee());
+            _addLeg(
+                sum,
+                maker.account,
+                size,
+                size > 0 ? -int256(quote) : int256(quote),
+                feeOf(quote, t.trade.makerFee())
+            );
 
             if (t.samples && quote * PerpUnits.PICO_TO_WAD >= t.trade.minNotional()) {
-                int256 premium = PremiumRules.sampleOf(maker.limitPrice, t.mid);
-                sum.weighed += PremiumRules.clamped(premium, t.trade.premCap()) * int256(quote);
+                int256 premium = PremiumRules.clamped(
+                    PremiumRules.sampleOf(maker.limitPrice, t.mid),
+                    t.trade.premCap()
+                );
+                sum.weighed += premium * int256(quote);
                 sum.spoken += quote;
             }
+        }
+    }
+
+    function _addLeg(GroupSum memory sum, AccountId account, int256 size, int256 quote, uint256 fee) private pure {
+        unchecked {
+            uint256 count = sum.count;
+            if (count > 1) {
+                Leg memory last = sum.legs[count - 1];
+                if (AccountId.unwrap(last.account) == AccountId.unwrap(account)) {
+                    last.size += size;
+                    last.quote += quote;
+                    last.fee += fee;
+                    return;
+                }
+            }
+            sum.legs[count] = Leg({account: account, size: size, quote: quote, fee: fee, cash: 0, judged: true});
+            sum.count = count + 1;
         }
     }
 

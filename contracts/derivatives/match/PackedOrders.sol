@@ -76,7 +76,7 @@ library PackedOrders {
     }
 
     /// @dev Bytes of a group's taker and of each of its makers, signatures included.
-    function strides(PackedHead h, uint256 flags) internal pure returns (uint256 taker, uint256 maker) {
+    function _strides(PackedHead h, uint256 flags) private pure returns (uint256 taker, uint256 maker) {
         unchecked {
             // widths are below 16
             uint256 size = _width(h, SIZE_AT);
@@ -109,39 +109,36 @@ library PackedOrders {
 
     /* GROUP */
 
-    /// @dev The group that begins at `at`; `before` is the market of the one before. Nothing of the orders is looked at.
-    function groupAt(
-        PackedHead h,
-        bytes calldata batch,
-        uint256 at,
-        MarketId before
-    ) internal pure returns (PackedGroup memory g) {
+    /// @dev Turn to the group that begins where `g` ended, by default in the same market. Nothing of the orders is looked at.
+    function turnTo(PackedHead h, PackedGroup memory g, bytes calldata batch) internal pure {
         unchecked {
             // a position in calldata, and at most 256 orders of at most 106 bytes
-            uint256 word = _word(batch, at);
-            (g.flags, word) = _take(word, BYTE_BITS);
+            uint256 at = g.to;
+            (uint256 flags, uint256 word) = _take(_word(batch, at), BYTE_BITS);
             (g.count, word) = _take(word, BYTE_BITS);
-            (g.from, g.market) = (at + GROUP_BYTES, before);
-            if (g.flags & NEW_MARKET != 0) {
+            g.flags = flags;
+            g.from = at + GROUP_BYTES;
+            if (flags & NEW_MARKET != 0) {
                 g.market = MarketId.wrap(uint16(word >> (WORD_BITS - MARKET_BYTES * BYTE_BITS)));
                 g.from += MARKET_BYTES;
             }
-            (uint256 taker, uint256 maker) = h.strides(g.flags);
+            (uint256 taker, uint256 maker) = _strides(h, flags);
             g.to = g.from + taker + g.count * maker;
-            if (g.to > batch.length || g.flags & ~GROUP_FLAGS != 0) revert IMatchSettler.BadPacking(at);
+            if (g.to > batch.length || flags & ~GROUP_FLAGS != 0) revert IMatchSettler.BadPacking(at);
         }
     }
 
-    /// @dev The taker and its makers, and how much of each maker is filled; `data` is as long as groupAt says.
+    /// @dev The taker and its makers, and how much of each maker is filled; `data` is as long as turnTo says. The taker ends before byte
+    /// `taker`, each maker `maker` bytes after the one before.
     function unpack(
         PackedHead h,
         uint256 flags,
         MarketId market,
         bytes calldata data
-    ) internal pure returns (Ticket[] memory list) {
+    ) internal pure returns (Ticket[] memory list, uint256 taker, uint256 maker) {
         unchecked {
             // positions are within data, lots below 2^128, and there are at most 256 of them
-            (uint256 taker, uint256 maker) = h.strides(flags);
+            (taker, maker) = _strides(h, flags);
             list = TicketLib.make(1 + (data.length - taker) / maker);
             uint256 sizeBits = _bits(h, SIZE_AT);
             uint256 lotsBits = flags & PARTS == 0 ? 0 : sizeBits;
@@ -220,6 +217,8 @@ library PackedOrders {
     }
 
     function _signed(uint256 size, uint256 sign) private pure returns (int128) {
+        // it fits with either sign
+        if (size <= uint128(type(int128).max)) return sign == 0 ? int128(uint128(size)) : -int128(uint128(size));
         return (sign == 0 ? size.toInt256() : -size.toInt256()).toInt128();
     }
 

@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {Order} from "../../interfaces/IMatchSettler.sol";
 import {AccountId, MarketId} from "../../interfaces/PerpTypes.sol";
+import {RingHead} from "./NonceRing.sol";
 import {OrderHash} from "./OrderHash.sol";
 
 /// An order within a group: its first ten words are what EIP-712 hashes.
@@ -19,6 +20,7 @@ struct Ticket {
     uint128 triggerPrice;
     uint256 lots; // filled in this group
     address owner; // of the account
+    RingHead head; // of the account
 }
 
 using TicketLib for Ticket global;
@@ -26,7 +28,7 @@ using TicketLib for Ticket global;
 /// @title The orders of a group, in one piece of memory
 library TicketLib {
     /// @dev Bytes of a ticket, and of the part that is hashed.
-    uint256 private constant STRIDE = 384;
+    uint256 private constant STRIDE = 416;
     uint256 private constant HASHED = 320;
 
     /// @dev Tickets one behind the other, whose members hold anything until they are written, but for the type hash.
