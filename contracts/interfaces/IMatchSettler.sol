@@ -114,7 +114,7 @@ interface IMatchSettler {
     error BatchOutOfOrder(uint256 batchId, uint256 expected);
     error EmptyBatch();
     error TooManyFills(uint256 fills);
-    error InsufficientGas(uint256 left, uint256 needed);
+    error InsufficientGas(uint256 have, uint256 want);
     /// The packed batch cannot be read from this byte on.
     error BadPacking(uint256 offset);
     /// A nonce that is neither cancelled nor within reach: minNonce < nonce <= minNonce + 2^20.
@@ -126,7 +126,7 @@ interface IMatchSettler {
     error InvalidSignature(AccountId account, uint40 nonce);
     error UnknownFlags(uint8 flags);
     error OrderExpired(AccountId account, uint40 nonce, uint64 expiry);
-    error FeeTooHigh(AccountId account, uint256 feePpm, uint256 maxFeePpm);
+    error OrderFeeTooHigh(AccountId account, uint256 feePpm, uint256 maxFeePpm);
     error NotTriggered(AccountId account, uint256 triggerPrice, uint256 mid);
     error PostOnlyTaker(AccountId account, uint40 nonce);
     error IocMaker(AccountId account, uint40 nonce);

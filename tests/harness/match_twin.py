@@ -16,6 +16,7 @@ from clearing.channel.perp_batch import Match, SignedFill
 from clearing.channel.signatures import LocalSigner
 from clearing.spec import perp_orders as spec
 from clearing.spec.errors import SpecError
+from clearing.spec.perp_book import Leg, Sample
 from clearing.spec.perp_orders import (
     REACH,
     SLOTS,
@@ -23,11 +24,9 @@ from clearing.spec.perp_orders import (
     Fill,
     Flag,
     Group,
-    Leg,
     Matcher,
     Order,
     Rings,
-    Sample,
     SignedOrder,
     Slot,
     Terms,
@@ -232,7 +231,11 @@ class MatchTwin:
         """Compare what the engine was told, by its own events."""
         logs = receipt.of(self.rig.perp.engine)
         told = [log.args[:5] for log in logs if log.event == "Booked"]
-        wanted = [(market, *astuple(leg)) for market, legs, _ in groups for leg in legs]
+        wanted = [
+            (market, leg.account, leg.size, leg.quote, leg.fee)
+            for market, legs, _ in groups
+            for leg in legs
+        ]
         if told != wanted:
             self._fail(f"booked {told}, specification: {wanted}")
         sampled = [log.args[:2] for log in logs if log.event == "PremiumSampled"]
@@ -301,7 +304,7 @@ FLAWS: Final[Mapping[str, str]] = MappingProxyType(
         "unknown market": "UnknownMarket",
         "expired": "OrderExpired",
         "flags": "UnknownFlags",
-        "fee": "FeeTooHigh",
+        "fee": "OrderFeeTooHigh",
         "post-only taker": "PostOnlyTaker",
         "ioc maker": "IocMaker",
         "no makers": "EmptyGroup",

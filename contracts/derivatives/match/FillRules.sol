@@ -14,7 +14,7 @@ library FillRules {
     function requireLive(Ticket memory o, uint256 feePpm, uint256 mid, uint256 now_) internal pure {
         if (o.flags & ~KNOWN_FLAGS != 0) revert IMatchSettler.UnknownFlags(o.flags);
         if (now_ > o.expiry) revert IMatchSettler.OrderExpired(o.account, o.nonce, o.expiry);
-        if (feePpm > o.maxFeePpm) revert IMatchSettler.FeeTooHigh(o.account, feePpm, o.maxFeePpm);
+        if (feePpm > o.maxFeePpm) revert IMatchSettler.OrderFeeTooHigh(o.account, feePpm, o.maxFeePpm);
         if (o.triggerPrice != 0 && (o.size > 0 ? mid < o.triggerPrice : mid > o.triggerPrice)) {
             revert IMatchSettler.NotTriggered(o.account, o.triggerPrice, mid);
         }
