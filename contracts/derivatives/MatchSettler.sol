@@ -27,7 +27,9 @@ contract MatchSettler is IMatchSettler, EIP712 {
     IDerivativesEngine public immutable ENGINE;
 
     address public settler;
+    // one slot, written whole by each batch
     uint48 public lastBatch;
+    uint40 public lastBatchAt;
     mapping(AccountId account => Nonces) private _nonces;
 
     /// @param engine the ledger, in which this contract is the module of the role SETTLER.
@@ -35,6 +37,7 @@ contract MatchSettler is IMatchSettler, EIP712 {
     constructor(IDerivativesEngine engine, address settler_) EIP712("Smart Clearing Derivatives", "1") {
         ENGINE = engine;
         settler = settler_;
+        lastBatchAt = uint40(block.timestamp); // fits for 34,000 years
         emit SettlerChanged(address(0), settler_);
     }
 
@@ -98,7 +101,7 @@ contract MatchSettler is IMatchSettler, EIP712 {
         if (msg.sender != settler) revert NotSettler(msg.sender);
         uint256 expected = uint256(lastBatch) + 1;
         if (batchId != expected) revert BatchOutOfOrder(batchId, expected);
-        lastBatch = batchId;
+        (lastBatch, lastBatchAt) = (batchId, uint40(block.timestamp)); // as above
         ENGINE.enter();
     }
 

@@ -74,7 +74,7 @@ struct Terms {
 ///
 /// SIGNER. The owner of the account; a live session key; or, where the owner is a contract, whoever it vouches for by ERC-1271: a
 /// static call of at most 100,000 gas, in the ABI form only, while nothing of the group is written and the groups before it are in the
-/// ledger whole.
+/// ledger whole. Of an account that nobody has traded for yet the engine is asked for the owner, who never changes; then he is kept.
 ///
 /// FEES. ceil(quote · rate), pico; the market's taker fee on the group's whole quote, the maker fee on each fill.
 ///
@@ -209,5 +209,10 @@ interface IMatchSettler {
 
     function settler() external view returns (address);
 
+    /// @notice The number of the last batch that was settled.
     function lastBatch() external view returns (uint48);
+
+    /// @notice When it was settled, Unix seconds; before the first one, when this contract was made.
+    /// @dev Tells how long the settler has been silent: a batch counts, whatever became of its groups.
+    function lastBatchAt() external view returns (uint40);
 }

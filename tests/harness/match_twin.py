@@ -116,7 +116,7 @@ class MatchTwin:
         owners |= {trader.account: trader.owner for trader in traders}
         self.wallet_account = len(owners)
         owners[self.wallet_account] = wallet.address
-        self.model = Matcher(rig.bringer.address)
+        self.model = Matcher(rig.bringer.address, rig.settler.read("lastBatchAt"))
         self.book = Book(MappingProxyType(owners))
         self.logs: list[Log] = []
 
@@ -244,7 +244,10 @@ class MatchTwin:
             self._fail(f"sampled {sampled}, specification: {spoken}")
 
     def check(self) -> None:
-        """Compare the rings and the positions."""
+        """Compare the last batch, the rings and the positions."""
+        last = self.rig.settler.read("lastBatch"), self.rig.settler.read("lastBatchAt")
+        if last != (self.model.last_batch, self.model.last_batch_at):
+            self._fail(f"last batch {last}, specification: {self.model}")
         rings = self.model.rings
         for account in self.book.owners:
             least = self.rig.settler.read("minNonceOf", account)

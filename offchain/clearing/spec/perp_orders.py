@@ -151,9 +151,10 @@ class Rings:
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """Who brings batches, which was the last, and what is filled."""
+    """Who brings batches, when the last one came (or the contract), its number, what is filled."""
 
     settler: Address
+    last_batch_at: int
     last_batch: int = 0
     rings: Rings = field(default_factory=Rings)
 
@@ -281,7 +282,8 @@ def settle(
         else:
             events += told
     events.append(BatchSettled(batch_id, len(groups), skipped))
-    return replace(matcher, last_batch=batch_id, rings=rings), ledger, tuple(events)
+    after = replace(matcher, last_batch=batch_id, last_batch_at=now, rings=rings)
+    return after, ledger, tuple(events)
 
 
 def _applied(
