@@ -159,7 +159,9 @@ contract MatchSettler is IMatchSettler, EIP712 {
             (bytes32 r, bytes32 vs) = PackedOrders.signatureAt(data, end);
             bytes32 digest = MessageHashUtils.toTypedDataHash(domain, o.hash());
             if (!_isSigned(o, OrderSigner.recover(digest, r, vs))) revert InvalidSignature(o.account, o.nonce);
-            end += stride;
+            unchecked {
+                end += stride; // within data, but after the last
+            }
         }
         t = known;
         _apply(t, list);

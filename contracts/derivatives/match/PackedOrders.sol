@@ -22,7 +22,8 @@ struct PackedGroup {
 using PackedOrders for PackedHead global;
 
 /// @title Orders as few bytes (IMatchSettler has the format)
-/// @dev An order's fields are at most 42 bytes: flags, account, nonce, size and price within one word, expiry and lots within another.
+/// @dev An order's fields are at most 42 bytes: flags, account, nonce, size and price are in its first word, expiry and lots in the one
+/// before its signature.
 library PackedOrders {
     using SafeCast for int256;
     using SafeCast for uint256;
@@ -142,20 +143,21 @@ library PackedOrders {
             list = TicketLib.make(1 + (data.length - taker) / maker);
             uint256 sizeBits = _bits(h, SIZE_AT);
             uint256 lotsBits = flags & PARTS == 0 ? 0 : sizeBits;
-            uint256 at = taker;
+            uint256 end = taker;
             uint256 total;
             for (uint256 i = 1; i < list.length; ++i) {
                 Ticket memory o = list[i];
-                (uint256 sign, uint256 size, uint256 lots) = _order(o, h, data, at, sizeBits, lotsBits);
+                uint256 at = end;
+                end += maker;
+                (uint256 sign, uint256 size, uint256 lots) = _order(o, h, data, at, end, sizeBits, lotsBits);
                 (o.market, o.size) = (market, _signed(size, sign));
                 o.lots = lotsBits == 0 ? size : lots;
                 total += o.lots;
-                at += maker;
             }
 
             Ticket memory first = list[0];
             bool isWhole = flags & WHOLE != 0;
-            (uint256 side, uint256 own, ) = _order(first, h, data, 0, isWhole ? 0 : sizeBits, 0);
+            (uint256 side, uint256 own, ) = _order(first, h, data, 0, taker, isWhole ? 0 : sizeBits, 0);
             (first.market, first.size) = (market, _signed(isWhole ? total : own, side));
         }
     }
@@ -168,48 +170,37 @@ library PackedOrders {
         }
     }
 
-    /// @dev Everything but market and size, whose sign is apart; `size` and `lots` are 0 where they have no bits.
+    /// @dev Everything but market and size, whose sign is apart; `size` and `lots` are 0 where they have no bits. The order begins at byte
+    /// `at` and ends before `end`, in its signature.
     function _order(
         Ticket memory o,
         PackedHead h,
         bytes calldata data,
         uint256 at,
+        uint256 end,
         uint256 sizeBits,
         uint256 lotsBits
     ) private pure returns (uint256 sign, uint256 size, uint256 lots) {
         unchecked {
-            // positions are within data; a unit and a count are below 2^64 each, expiries add up below 2^65
-            uint256 bits = BYTE_BITS;
-            (uint256 value, uint256 word) = _take(_word(data, at), bits);
+            // positions are within calldata; a unit and a count are below 2^64 each, expiries add up below 2^65
+            (uint256 value, uint256 word) = _take(_word(data, at), BYTE_BITS);
             sign = value & SELLS;
             o.flags = uint8(value & ~SELLS);
-            uint256 read = bits;
 
             // the widths that isSound bounds make the casts of account and nonce exact
-            bits = _bits(h, ACCOUNT_AT);
-            (value, word) = _take(word, bits);
+            (value, word) = _take(word, _bits(h, ACCOUNT_AT));
             o.account = AccountId.wrap(uint32(value));
-            read += bits;
-
-            bits = _bits(h, NONCE_AT);
-            (value, word) = _take(word, bits);
+            (value, word) = _take(word, _bits(h, NONCE_AT));
             o.nonce = uint40(value);
-            read += bits;
-
             (value, word) = _take(word, sizeBits);
             size = value * _sizeUnit(h);
-            read += sizeBits;
-
-            bits = _bits(h, PRICE_AT);
-            (value, ) = _take(word, bits);
+            (value, ) = _take(word, _bits(h, PRICE_AT));
             o.limitPrice = (value * _priceUnit(h) * PerpUnits.TICK).toUint128();
-            read += bits;
 
-            bits = _bits(h, EXPIRY_AT);
-            (value, word) = _take(_word(data, at + read / BYTE_BITS), bits);
+            word = _word(data, end - SIGNATURE_BYTES - WORD);
+            lots = _last(word, lotsBits) * _sizeUnit(h);
+            value = _last(word >> lotsBits, _bits(h, EXPIRY_AT));
             o.expiry = (value + uint40(PackedHead.unwrap(h) >> EXPIRY_BASE_AT)).toUint64();
-            (value, ) = _take(word, lotsBits);
-            lots = value * _sizeUnit(h);
 
             o.maxFeePpm = uint32(PackedHead.unwrap(h) >> MAX_FEE_AT);
             o.triggerPrice = 0;
@@ -234,6 +225,13 @@ library PackedOrders {
     function _take(uint256 word, uint256 bits) private pure returns (uint256 value, uint256 rest) {
         unchecked {
             return (word >> (WORD_BITS - bits), word << bits);
+        }
+    }
+
+    /// @dev The last bits of a word, below 256.
+    function _last(uint256 word, uint256 bits) private pure returns (uint256) {
+        unchecked {
+            return word & ((1 << bits) - 1);
         }
     }
 }
