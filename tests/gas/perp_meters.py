@@ -358,8 +358,8 @@ class Matching:
 @meter(
     "perp.fill.single",
     "a packed batch of one taker and one maker, both filled whole and signed by the owners; both "
-    "hold a position in the only market and increase it, funding has been charged since; nonces "
-    "use slots again; a premium sample; oracle cold",
+    "hold a position in the only market and increase it, funding has been charged since; the "
+    "settler has kept the owners, nonces use slots again; a premium sample; oracle cold",
 )
 def fill_single(scene: Scene) -> int:
     matching = Matching.new(scene)

@@ -144,7 +144,7 @@ library PackedOrders {
             uint256 sizeBits = _bits(h, SIZE_AT);
             uint256 lotsBits = flags & PARTS == 0 ? 0 : sizeBits;
             uint256 end = taker;
-            uint256 total;
+            uint256 total = 0;
             for (uint256 i = 1; i < list.length; ++i) {
                 Ticket memory o = list[i];
                 uint256 at = end;
