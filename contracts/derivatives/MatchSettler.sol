@@ -2,18 +2,19 @@
 pragma solidity 0.8.30;
 
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {Context, Kind, Leg} from "../interfaces/EngineTypes.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
+import {Context, Kind} from "../interfaces/EngineTypes.sol";
 import {IDerivativesEngine} from "../interfaces/IDerivativesEngine.sol";
 import {Group, IMatchSettler, IOC, Order, REDUCE_ONLY, SignedOrder, Terms} from "../interfaces/IMatchSettler.sol";
 import {Action} from "../interfaces/OracleTypes.sol";
 import {AccountId, MarketId} from "../interfaces/PerpTypes.sol";
 import {FillRules} from "./match/FillRules.sol";
 import {GroupSum, GroupSums} from "./match/GroupSum.sol";
-import {NonceRing, Nonces, RingSlot} from "./match/NonceRing.sol";
-import {OrderHash, OrderList} from "./match/OrderHash.sol";
+import {KeptSlot, NonceRing, Nonces, RingHead, RingSlot} from "./match/NonceRing.sol";
+import {OrderHash} from "./match/OrderHash.sol";
 import {OrderSigner} from "./match/OrderSigner.sol";
-import {PackedGroup, PackedHead, PackedLayout, PackedOrders} from "./match/PackedOrders.sol";
+import {PackedGroup, PackedHead, PackedOrders} from "./match/PackedOrders.sol";
+import {Ticket, TicketLib} from "./match/Ticket.sol";
 
 /// @title Signed orders between traders of the Smart Clearing Protocol
 /// @notice Checks what the settler matched against what traders signed, remembers what is filled, and books it in the engine.
@@ -21,14 +22,14 @@ import {PackedGroup, PackedHead, PackedLayout, PackedOrders} from "./match/Packe
 /// Cancelling always works, and closing against the vault needs nothing from here.
 /// @custom:security-contact See SECURITY.md
 contract MatchSettler is IMatchSettler, EIP712 {
-    using SafeCast for uint256;
-
     uint256 private constant MAX_FILLS = 100;
 
     IDerivativesEngine public immutable ENGINE;
 
     address public settler;
+    // one slot, written whole by each batch
     uint48 public lastBatch;
+    uint40 public lastBatchAt;
     mapping(AccountId account => Nonces) private _nonces;
 
     /// @param engine the ledger, in which this contract is the module of the role SETTLER.
@@ -36,6 +37,7 @@ contract MatchSettler is IMatchSettler, EIP712 {
     constructor(IDerivativesEngine engine, address settler_) EIP712("Smart Clearing Derivatives", "1") {
         ENGINE = engine;
         settler = settler_;
+        lastBatchAt = uint40(block.timestamp); // fits for 34,000 years
         emit SettlerChanged(address(0), settler_);
     }
 
@@ -82,7 +84,7 @@ contract MatchSettler is IMatchSettler, EIP712 {
         uint256 fills;
         uint256 skipped;
         while (g.to < batch.length) {
-            g = head.groupAt(batch, g.to, g.market);
+            head.turnTo(g, batch);
             fills += g.count;
             try this.applyPacked(known, head, g.flags, g.market, batch[g.from:g.to]) returns (Terms memory terms) {
                 known = terms;
@@ -99,7 +101,7 @@ contract MatchSettler is IMatchSettler, EIP712 {
         if (msg.sender != settler) revert NotSettler(msg.sender);
         uint256 expected = uint256(lastBatch) + 1;
         if (batchId != expected) revert BatchOutOfOrder(batchId, expected);
-        lastBatch = batchId;
+        (lastBatch, lastBatchAt) = (batchId, uint40(block.timestamp)); // as above
         ENGINE.enter();
     }
 
@@ -124,18 +126,22 @@ contract MatchSettler is IMatchSettler, EIP712 {
     /* GROUP */
 
     /// @inheritdoc IMatchSettler
-    function applyGroup(Terms calldata known, Group calldata group) external onlySelf returns (Terms memory) {
-        uint256 count = group.fills.length + 1;
-        OrderList orders = OrderHash.make(count);
-        uint256[] memory lots = new uint256[](count);
-        address[] memory owners = new address[](count);
-        for (uint256 i = 0; i < count; ++i) {
+    function applyGroup(Terms calldata known, Group calldata group) external onlySelf returns (Terms memory t) {
+        Ticket[] memory list = TicketLib.make(group.fills.length + 1);
+        bytes32 domain = _domainSeparatorV4();
+        for (uint256 i = 0; i < list.length; ++i) {
+            Ticket memory o = list[i];
             SignedOrder calldata signed = i == 0 ? group.taker : group.fills[i - 1].maker;
-            if (i != 0) lots[i] = group.fills[i - 1].lots;
-            _copy(orders.at(i), signed.order);
-            owners[i] = _ownerOf(signed, _hashTypedDataV4(orders.hashAt(i)));
+            if (i != 0) o.lots = group.fills[i - 1].lots;
+            o.write(signed.order);
+            bytes32 digest = MessageHashUtils.toTypedDataHash(domain, o.hash());
+            if (!_isSigned(o, OrderSigner.recover(digest, signed.signature))) {
+                if (!OrderSigner.vouches(o.owner, digest, signed.signature))
+                    revert InvalidSignature(o.account, o.nonce);
+            }
         }
-        return _apply(known, orders, lots, owners);
+        t = known;
+        _apply(t, list);
     }
 
     /// @inheritdoc IMatchSettler
@@ -145,109 +151,80 @@ contract MatchSettler is IMatchSettler, EIP712 {
         uint256 flags,
         MarketId market,
         bytes calldata data
-    ) external onlySelf returns (Terms memory) {
-        PackedLayout memory form = head.layout(flags);
-        (OrderList orders, uint256[] memory lots) = head.unpack(form, market, data);
-        address[] memory owners = new address[](lots.length);
-        for (uint256 i = 0; i < owners.length; ++i) {
-            (bytes32 r, bytes32 vs) = form.signatureAt(data, i);
-            address signer = OrderSigner.recover(_hashTypedDataV4(orders.hashAt(i)), r, vs);
-            Order memory order = orders.at(i);
-            bool signed;
-            (owners[i], signed) = _check(order.account, signer);
-            if (!signed) revert InvalidSignature(order.account, order.nonce);
+    ) external onlySelf returns (Terms memory t) {
+        (Ticket[] memory list, uint256 end, uint256 stride) = head.unpack(flags, market, data);
+        bytes32 domain = _domainSeparatorV4();
+        for (uint256 i = 0; i < list.length; ++i) {
+            Ticket memory o = list[i];
+            (bytes32 r, bytes32 vs) = PackedOrders.signatureAt(data, end);
+            bytes32 digest = MessageHashUtils.toTypedDataHash(domain, o.hash());
+            if (!_isSigned(o, OrderSigner.recover(digest, r, vs))) revert InvalidSignature(o.account, o.nonce);
+            unchecked {
+                end += stride; // within data, but after the last
+            }
         }
-        return _apply(known, orders, lots, owners);
+        t = known;
+        _apply(t, list);
     }
 
-    /// @dev The owner of an order's account, if the order is signed.
-    function _ownerOf(SignedOrder calldata s, bytes32 digest) private view returns (address owner) {
-        bool signed;
-        (owner, signed) = _check(s.order.account, OrderSigner.recover(digest, s.signature));
-        if (!signed && !OrderSigner.vouches(owner, digest, s.signature)) {
-            revert InvalidSignature(s.order.account, s.order.nonce);
-        }
+    /// @dev Find the owner of an order's account. He or a session key may sign; zero is neither, not even of the protocol's accounts.
+    function _isSigned(Ticket memory o, address signer) private view returns (bool) {
+        RingHead head = _nonces[o.account].head;
+        address owner = head.owner();
+        if (owner == address(0)) owner = ENGINE.accountOf(o.account).owner;
+        (o.head, o.owner) = (head, owner);
+        return signer != address(0) && (signer == owner || ENGINE.isTrader(o.account, signer));
     }
 
-    function _copy(Order memory to, Order calldata from) private pure {
-        (to.account, to.market, to.size) = (from.account, from.market, from.size);
-        (to.limitPrice, to.maxFeePpm, to.expiry) = (from.limitPrice, from.maxFeePpm, from.expiry);
-        (to.nonce, to.flags, to.triggerPrice) = (from.nonce, from.flags, from.triggerPrice);
-    }
-
-    /// @dev Owner or session key; zero is neither, not even of the protocol's accounts.
-    function _check(AccountId account, address signer) private view returns (address owner, bool signed) {
-        owner = ENGINE.accountOf(account).owner;
-        signed = signer != address(0) && (signer == owner || ENGINE.isTrader(account, signer));
-    }
-
-    /// @dev Orders and lots from index 1 on are the makers'; all are signed.
-    function _apply(
-        Terms memory t,
-        OrderList orders,
-        uint256[] memory lots,
-        address[] memory owners
-    ) private returns (Terms memory) {
-        if (lots.length == 1) revert EmptyGroup();
-        Order memory taker = orders.at(0);
-        if (t.mid == 0 || MarketId.unwrap(t.market) != MarketId.unwrap(taker.market)) t = _termsOf(taker.market);
+    /// @dev Tickets from index 1 on are the makers'; all are signed. `t` becomes the terms of their market if they are another's.
+    function _apply(Terms memory t, Ticket[] memory list) private {
+        if (list.length == 1) revert EmptyGroup();
+        Ticket memory taker = list[0];
+        if (t.mid == 0 || MarketId.unwrap(t.market) != MarketId.unwrap(taker.market)) _look(t, taker.market);
         FillRules.requireLive(taker, t.trade.takerFee(), t.mid, block.timestamp);
         FillRules.requireTaker(taker);
 
-        GroupSum memory sum = GroupSums.start(lots.length - 1);
+        GroupSum memory sum = GroupSums.start(list.length);
         AccountId before;
-        for (uint256 i = 1; i < lots.length; ++i) {
-            Order memory maker = orders.at(i);
-            FillRules.requireMaker(maker, taker, before, owners[i], owners[0]);
+        for (uint256 i = 1; i < list.length; ++i) {
+            Ticket memory maker = list[i];
+            FillRules.requireMaker(maker, taker, before);
             before = maker.account;
-            _applyMaker(maker, taker, lots[i], t, sum);
+            FillRules.requireLive(maker, t.trade.makerFee(), t.mid, block.timestamp);
+            FillRules.requirePrice(maker.limitPrice, taker, t);
+
+            uint256 quote = GroupSums.quoteOf(maker);
+            sum.add(maker, _fill(maker, quote, sum), quote, t);
         }
-        _fill(taker, sum.lots, sum.quote, 0);
+        taker.lots = sum.lots;
+        _fill(taker, sum.quote, sum);
 
-        Leg[] memory legs = sum.close(taker.account, taker.size > 0, t.trade.takerFee());
-        ENGINE.book(taker.market, legs, sum.sample(), Kind.MATCH);
-        return t;
+        ENGINE.book(taker.market, sum.close(taker, t.trade.takerFee()), sum.sample(), Kind.MATCH);
     }
 
-    function _applyMaker(
-        Order memory maker,
-        Order memory taker,
-        uint256 lots,
-        Terms memory t,
-        GroupSum memory sum
-    ) private {
-        FillRules.requireLive(maker, t.trade.makerFee(), t.mid, block.timestamp);
-        FillRules.requirePrice(maker.limitPrice, taker, t);
-        int256 traded = sum.tradedBy(maker.account);
-        uint256 quote = sum.add(maker.account, _signed(lots, maker.size > 0), maker.limitPrice, t);
-        _fill(maker, lots, quote, traded);
-    }
-
-    /// @dev Take `lots` of an order off its ring. `traded` is what its account traded in this group before.
-    function _fill(Order memory o, uint256 lots, uint256 quote, int256 traded) private {
-        if (lots == 0) revert ZeroFill(o.account, o.nonce);
-        int256 signed = _signed(lots, o.size > 0);
+    /// @dev Take an order's lots off its ring; `sum` is of the fills before. Returns the lots with their sign, + bought.
+    function _fill(Ticket memory o, uint256 quote, GroupSum memory sum) private returns (int256 signed) {
+        if (o.lots == 0) revert ZeroFill(o.account, o.nonce);
+        signed = o.signedLots();
         if (o.flags & REDUCE_ONLY != 0) {
-            FillRules.requireReducing(o.account, ENGINE.sizeOf(o.account, o.market) + traded, signed);
+            int256 position = ENGINE.sizeOf(o.account, o.market) + sum.tradedBy(o.account);
+            FillRules.requireReducing(o.account, position, signed);
         }
 
         Nonces storage n = _nonces[o.account];
-        uint256 index = NonceRing.index(o.nonce);
-        RingSlot slot = n.slots[index].fill(o.account, o.nonce, n.least, lots, _abs(o.size));
+        if (o.head.owner() == address(0)) n.head = NonceRing.headOf(o.head.least(), o.owner);
+        KeptSlot storage kept = n.slots[NonceRing.index(o.nonce)];
+        RingSlot slot = kept.word.fill(o.account, o.nonce, o.head.least(), o.lots, _abs(o.size));
         if (o.flags & IOC != 0) slot = NonceRing.cancelled(o.nonce);
-        n.slots[index] = slot;
+        kept.word = slot;
         emit OrderFilled(o.account, slot, signed, quote);
     }
 
     /// @dev Ticks the market.
-    function _termsOf(MarketId market) private returns (Terms memory) {
+    function _look(Terms memory t, MarketId market) private {
         Context memory c = ENGINE.context(market);
-        bool samples = (c.quote.allowed >> uint256(Action.FUNDING)) & 1 != 0;
-        return Terms(market, c.quote.mid, c.limit.band(), c.trade, samples);
-    }
-
-    function _signed(uint256 lots, bool buys) private pure returns (int256) {
-        return buys ? lots.toInt256() : -lots.toInt256();
+        (t.market, t.mid, t.band, t.trade) = (market, c.quote.mid, c.limit.band(), c.trade);
+        t.samples = (c.quote.allowed >> uint256(Action.FUNDING)) & 1 != 0;
     }
 
     function _abs(int256 size) private pure returns (uint256) {
@@ -259,14 +236,16 @@ contract MatchSettler is IMatchSettler, EIP712 {
     /// @inheritdoc IMatchSettler
     function cancel(AccountId account, uint40[] calldata nonces) external onlyTrader(account) {
         Nonces storage n = _nonces[account];
+        uint256 least = n.head.least();
         for (uint256 i = 0; i < nonces.length; ++i) {
             uint40 nonce = nonces[i];
             // one far ahead would take its slot from every order to come
-            if (nonce > n.least + NonceRing.REACH) revert NonceOutOfReach(account, nonce, n.least);
-            RingSlot slot = n.slots[NonceRing.index(nonce)];
-            if (nonce < n.least || nonce < slot.nonce() || slot.filledOf(nonce) == NonceRing.FILLED_MAX) continue;
+            if (nonce > least + NonceRing.REACH) revert NonceOutOfReach(account, nonce, least);
+            KeptSlot storage kept = n.slots[NonceRing.index(nonce)];
+            RingSlot slot = kept.word;
+            if (nonce < least || nonce < slot.nonce() || slot.filledOf(nonce) == NonceRing.FILLED_MAX) continue;
 
-            n.slots[NonceRing.index(nonce)] = NonceRing.cancelled(nonce);
+            kept.word = NonceRing.cancelled(nonce);
             emit OrderCancelled(account, nonce);
         }
     }
@@ -274,9 +253,9 @@ contract MatchSettler is IMatchSettler, EIP712 {
     /// @inheritdoc IMatchSettler
     function cancelUpTo(AccountId account, uint40 minNonce) external onlyTrader(account) {
         Nonces storage n = _nonces[account];
-        uint256 least = n.least;
+        uint256 least = n.head.least();
         if (minNonce <= least || minNonce > least + NonceRing.REACH) revert NonceOutOfReach(account, minNonce, least);
-        n.least = minNonce;
+        n.head = NonceRing.headOf(minNonce, n.head.owner());
         emit NoncesCancelled(account, minNonce);
     }
 
@@ -294,20 +273,21 @@ contract MatchSettler is IMatchSettler, EIP712 {
 
     /// @inheritdoc IMatchSettler
     function slotOf(AccountId account, uint256 index) external view returns (uint40 nonce, uint128 filled) {
-        RingSlot slot = _nonces[account].slots[index];
+        RingSlot slot = _nonces[account].slots[index].word;
         return (uint40(slot.nonce()), uint128(slot.filled())); // the widths that are stored
     }
 
     /// @inheritdoc IMatchSettler
     function minNonceOf(AccountId account) external view returns (uint40) {
-        return uint40(_nonces[account].least); // cancelUpTo took 40 bits
+        return uint40(_nonces[account].head.least()); // cancelUpTo took 40 bits
     }
 
     /// @inheritdoc IMatchSettler
     function remainingOf(Order calldata order) external view returns (uint256) {
         Nonces storage n = _nonces[order.account];
-        RingSlot slot = n.slots[NonceRing.index(order.nonce)];
-        bool dead = order.nonce < n.least || order.nonce > n.least + NonceRing.REACH || order.nonce < slot.nonce();
+        RingSlot slot = n.slots[NonceRing.index(order.nonce)].word;
+        uint256 least = n.head.least();
+        bool dead = order.nonce < least || order.nonce > least + NonceRing.REACH || order.nonce < slot.nonce();
         uint256 filled = slot.filledOf(order.nonce);
         uint256 size = _abs(order.size);
         return dead || block.timestamp > order.expiry || filled >= size ? 0 : size - filled;

@@ -74,7 +74,7 @@ struct Terms {
 ///
 /// SIGNER. The owner of the account; a live session key; or, where the owner is a contract, whoever it vouches for by ERC-1271: a
 /// static call of at most 100,000 gas, in the ABI form only, while nothing of the group is written and the groups before it are in the
-/// ledger whole.
+/// ledger whole. Of an account that nobody has traded for yet the engine is asked for the owner, who never changes; then he is kept.
 ///
 /// FEES. ceil(quote · rate), pico; the market's taker fee on the group's whole quote, the maker fee on each fill.
 ///
@@ -114,7 +114,7 @@ interface IMatchSettler {
     error BatchOutOfOrder(uint256 batchId, uint256 expected);
     error EmptyBatch();
     error TooManyFills(uint256 fills);
-    error InsufficientGas(uint256 left, uint256 needed);
+    error InsufficientGas(uint256 have, uint256 want);
     /// The packed batch cannot be read from this byte on.
     error BadPacking(uint256 offset);
     /// A nonce that is neither cancelled nor within reach: minNonce < nonce <= minNonce + 2^20.
@@ -126,7 +126,7 @@ interface IMatchSettler {
     error InvalidSignature(AccountId account, uint40 nonce);
     error UnknownFlags(uint8 flags);
     error OrderExpired(AccountId account, uint40 nonce, uint64 expiry);
-    error FeeTooHigh(AccountId account, uint256 feePpm, uint256 maxFeePpm);
+    error OrderFeeTooHigh(AccountId account, uint256 feePpm, uint256 maxFeePpm);
     error NotTriggered(AccountId account, uint256 triggerPrice, uint256 mid);
     error PostOnlyTaker(AccountId account, uint40 nonce);
     error IocMaker(AccountId account, uint40 nonce);
@@ -209,5 +209,10 @@ interface IMatchSettler {
 
     function settler() external view returns (address);
 
+    /// @notice The number of the last batch that was settled.
     function lastBatch() external view returns (uint48);
+
+    /// @notice When it was settled, Unix seconds; before the first one, when this contract was made.
+    /// @dev Tells how long the settler has been silent: a batch counts, whatever became of its groups.
+    function lastBatchAt() external view returns (uint40);
 }

@@ -1,4 +1,4 @@
-"""What the perpetual swaps cost: collateral, trades against the vault, liquidation, upkeep, health.
+"""What the perpetual swaps cost: collateral, trades, signed orders, liquidation, upkeep, health.
 
 One market, two price sources that agree, a sequencer feed; funding has been charged before, so no
 index is zero, and every trade pays its fee and speaks of the premium. The oracle is as in
@@ -7,15 +7,25 @@ oracle_meters.py: nothing of it was touched before in the transaction.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from clearing.chain.contract import Contract
+from clearing.channel.codec import (
+    DERIVATIVES_NAME,
+    domain_separator,
+    hash_perp_order,
+    signing_digest,
+)
+from clearing.channel.perp_batch import Match, SignedFill, pack
+from clearing.channel.signatures import LocalSigner
 from clearing.spec.oracle_types import Purpose
+from clearing.spec.perp_orders import REACH, SLOTS, TICK, Order
 from clearing.spec.units import WAD, Address
 from tests.gas.meter import meter
 from tests.gas.oracle_meters import FEED, Market
-from tests.gas.rig import BLOCK_S, Scene
+from tests.gas.rig import BLOCK_S, Scene, secret_of
 from tests.harness.perp import INSURANCE, LIMIT, LOT, RAW, RISK, TRADE, VAULT
 
 __all__: list[str] = []
@@ -25,6 +35,7 @@ FIRST_ID: Final = 4
 """Of accounts that somebody owns."""
 DECIMALS: Final = 6
 VAULT_ROLE: Final = 1
+SETTLER_ROLE: Final = 2
 RISK_ROLE: Final = 3
 ADMIN_ROLE: Final = 6
 FAR_S: Final = 2**40
@@ -43,6 +54,14 @@ NORMAL: Final = 1
 L2_BLOCK_S: Final = 2
 """From the answers to the transaction that reads them: Pyth's may be 4 s old for an opening."""
 HOUR_S: Final = 3_600
+CHAIN_ID: Final = 31_337
+MID_TICKS: Final = 3_012_3456
+"""Of 1e-4 USD: what signed orders trade around."""
+SPREAD_TICKS: Final = 1_7301
+"""From a maker's price to the next one's."""
+SIZE_STEP_LOTS: Final = 10**5
+"""Signed sizes count in thousandths of a unit."""
+NONCE: Final = 2**17
 
 
 @dataclass
@@ -268,3 +287,105 @@ def health_batch(scene: Scene) -> int:
     scene.send(asker, "execute", calls, sender=scene.rig.roles["outsider"])
     (used,) = scene.calls_of(scene.sent[-1])
     return -(-used // BATCH)
+
+
+@dataclass
+class Matching:
+    """The settler beside the rest; the low broker owns who buys, the high one who sells."""
+
+    swaps: Swaps
+    settler: Contract
+    batches: int = 0
+
+    @classmethod
+    def new(cls, scene: Scene) -> Matching:
+        """Deploy the settler beside the rest."""
+        swaps, roles = Swaps.new(scene), scene.rig.roles
+        settler = scene.create("MatchSettler", swaps.engine.address, roles["outsider"])
+        setting = (SETTLER_ROLE, settler.address)
+        scene.send(swaps.engine, "setModule", *setting, sender=roles["timelock"])
+        return cls(swaps, settler)
+
+    def buyers(self, count: int) -> list[int]:
+        """Make accounts of the low broker."""
+        return [self.swaps.account(FUNDS_RAW) for _ in range(count)]
+
+    def sellers(self, count: int) -> list[int]:
+        """Make accounts of the high broker."""
+        owner = self.swaps.scene.rig.high.address
+        return [self.swaps.account(FUNDS_RAW, owner=owner) for _ in range(count)]
+
+    def signed(self, account: int, lots: int, ticks: int) -> SignedFill:
+        """Sign an order that is filled whole; each batch uses the slot of the one before again."""
+        scene = self.swaps.scene
+        owner = self.swaps.owner if lots > 0 else scene.rig.high.address
+        (role,) = (role for role, known in scene.rig.roles.items() if known == owner)
+        nonce = (NONCE + 7_919 * account) % (REACH // 2) + SLOTS * self.batches
+        expiry = scene.now + HOUR_S + account * 60
+        order = Order(account, ETH, lots, ticks * TICK, TRADE["takerFee"], expiry, nonce)
+        separator = domain_separator(CHAIN_ID, self.settler.address, DERIVATIVES_NAME)
+        digest = signing_digest(separator, hash_perp_order(order))
+        return SignedFill(order, LocalSigner(secret_of(role)).sign(digest), abs(lots))
+
+    def match(self, taker: int, makers: Sequence[int]) -> Match:
+        """Sign what makers sell to a taker, each at its own price and size."""
+        sizes = [SIZE_STEP_LOTS * (1_234 + 57 * account) for account in makers]
+        prices = [MID_TICKS + SPREAD_TICKS * (index % 9 - 4) for index in range(len(makers))]
+        return Match(
+            self.signed(taker, sum(sizes), max(prices) + SPREAD_TICKS),
+            tuple(map(self.signed, makers, [-lots for lots in sizes], prices)),
+        )
+
+    def settle(self, groups: Sequence[tuple[int, Sequence[int]]]) -> int:
+        """Settle one batch after fresh answers; return the gas. No group may be skipped."""
+        matches = [self.match(*group) for group in groups]
+        self.batches += 1
+        self.swaps.hear()
+        scene = self.swaps.scene
+        bringer = scene.rig.roles["outsider"]
+        batch = pack(self.batches, matches)
+        receipt = scene.receipt(self.settler, "settlePacked", batch, sender=bringer)
+        told = [each.name for each in self.settler.happened(receipt.logs)]
+        assert "FillSkipped" not in told, "every group settles"
+        return receipt.gas_used
+
+    def settle_again(self, groups: Sequence[tuple[int, Sequence[int]]]) -> int:
+        """Settle a batch, let a funding interval pass, settle the like; return its gas."""
+        self.settle(groups)
+        self.swaps.pass_hour()
+        return self.settle(groups)
+
+
+@meter(
+    "perp.fill.single",
+    "a packed batch of one taker and one maker, both filled whole and signed by the owners; both "
+    "hold a position in the only market and increase it, funding has been charged since; the "
+    "settler has kept the owners, nonces use slots again; a premium sample; oracle cold",
+)
+def fill_single(scene: Scene) -> int:
+    matching = Matching.new(scene)
+    (buyer,), (seller,) = matching.buyers(1), matching.sellers(1)
+    return matching.settle_again([(buyer, [seller])])
+
+
+@meter(
+    "perp.fill.batch50",
+    "as perp.fill.single, 50 groups of one maker each, 100 accounts: the gas of each fill, rounded "
+    "up",
+)
+def fill_batch(scene: Scene) -> int:
+    matching = Matching.new(scene)
+    buyers, sellers = matching.buyers(BATCH), matching.sellers(BATCH)
+    pairs = [(buyer, [seller]) for buyer, seller in zip(buyers, sellers, strict=True)]
+    return -(-matching.settle_again(pairs) // BATCH)
+
+
+@meter(
+    "perp.fill.taker50",
+    "as perp.fill.single, one taker who meets 50 makers, an account each: the gas of each fill, "
+    "rounded up",
+)
+def fill_taker(scene: Scene) -> int:
+    matching = Matching.new(scene)
+    (buyer,), sellers = matching.buyers(1), matching.sellers(BATCH)
+    return -(-matching.settle_again([(buyer, sellers)]) // BATCH)

@@ -16,6 +16,7 @@ from clearing.channel.perp_batch import Match, SignedFill
 from clearing.channel.signatures import LocalSigner
 from clearing.spec import perp_orders as spec
 from clearing.spec.errors import SpecError
+from clearing.spec.perp_book import Leg, Sample
 from clearing.spec.perp_orders import (
     REACH,
     SLOTS,
@@ -23,11 +24,9 @@ from clearing.spec.perp_orders import (
     Fill,
     Flag,
     Group,
-    Leg,
     Matcher,
     Order,
     Rings,
-    Sample,
     SignedOrder,
     Slot,
     Terms,
@@ -117,7 +116,7 @@ class MatchTwin:
         owners |= {trader.account: trader.owner for trader in traders}
         self.wallet_account = len(owners)
         owners[self.wallet_account] = wallet.address
-        self.model = Matcher(rig.bringer.address)
+        self.model = Matcher(rig.bringer.address, rig.settler.read("lastBatchAt"))
         self.book = Book(MappingProxyType(owners))
         self.logs: list[Log] = []
 
@@ -232,7 +231,11 @@ class MatchTwin:
         """Compare what the engine was told, by its own events."""
         logs = receipt.of(self.rig.perp.engine)
         told = [log.args[:5] for log in logs if log.event == "Booked"]
-        wanted = [(market, *astuple(leg)) for market, legs, _ in groups for leg in legs]
+        wanted = [
+            (market, leg.account, leg.size, leg.quote, leg.fee)
+            for market, legs, _ in groups
+            for leg in legs
+        ]
         if told != wanted:
             self._fail(f"booked {told}, specification: {wanted}")
         sampled = [log.args[:2] for log in logs if log.event == "PremiumSampled"]
@@ -241,7 +244,10 @@ class MatchTwin:
             self._fail(f"sampled {sampled}, specification: {spoken}")
 
     def check(self) -> None:
-        """Compare the rings and the positions."""
+        """Compare the last batch, the rings and the positions."""
+        last = self.rig.settler.read("lastBatch"), self.rig.settler.read("lastBatchAt")
+        if last != (self.model.last_batch, self.model.last_batch_at):
+            self._fail(f"last batch {last}, specification: {self.model}")
         rings = self.model.rings
         for account in self.book.owners:
             least = self.rig.settler.read("minNonceOf", account)
@@ -301,7 +307,7 @@ FLAWS: Final[Mapping[str, str]] = MappingProxyType(
         "unknown market": "UnknownMarket",
         "expired": "OrderExpired",
         "flags": "UnknownFlags",
-        "fee": "FeeTooHigh",
+        "fee": "OrderFeeTooHigh",
         "post-only taker": "PostOnlyTaker",
         "ioc maker": "IocMaker",
         "no makers": "EmptyGroup",

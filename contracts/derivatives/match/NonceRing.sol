@@ -7,16 +7,24 @@ import {AccountId} from "../../interfaces/PerpTypes.sol";
 /// A slot of an account's ring: `| filled 128 | nonce 40 |` (low bits on the right). 0 = never used.
 type RingSlot is uint256;
 
+/// What is kept of an account beside its slots: `| least nonce 40 | owner 160 |`; owner 0: the engine was not asked yet.
+type RingHead is uint256;
+
 // Orders of one account that can be open at a time.
 uint256 constant RING_SLOTS = 64;
 
+struct KeptSlot {
+    RingSlot word;
+}
+
 /// What is kept of an account's orders.
 struct Nonces {
-    uint256 least; // orders below it are dead
-    RingSlot[RING_SLOTS] slots;
+    RingHead head;
+    KeptSlot[RING_SLOTS] slots; // structs can be pointed at: no second look for where one is
 }
 
 using NonceRing for RingSlot global;
+using NonceRing for RingHead global;
 
 /// @title How much of an order is filled, 64 orders to an account
 /// @dev A slot belongs to the greatest nonce that was ever written to it; an order with a lesser one is dead.
@@ -27,6 +35,26 @@ library NonceRing {
     uint256 internal constant FILLED_MAX = type(uint128).max;
 
     uint256 private constant FILLED_AT = 40;
+    uint256 private constant LEAST_AT = 160;
+
+    /* HEAD */
+
+    /// @dev Orders below it are dead.
+    function least(RingHead h) internal pure returns (uint256) {
+        return RingHead.unwrap(h) >> LEAST_AT;
+    }
+
+    /// @dev The account's owner in the engine, who never changes.
+    function owner(RingHead h) internal pure returns (address) {
+        return address(uint160(RingHead.unwrap(h)));
+    }
+
+    /// @dev least < 2^40.
+    function headOf(uint256 least_, address owner_) internal pure returns (RingHead) {
+        return RingHead.wrap((least_ << LEAST_AT) | uint160(owner_));
+    }
+
+    /* SLOT */
 
     function nonce(RingSlot s) internal pure returns (uint256) {
         return uint40(RingSlot.unwrap(s));
@@ -50,17 +78,19 @@ library NonceRing {
         RingSlot s,
         AccountId account,
         uint256 nonce_,
-        uint256 least,
+        uint256 least_,
         uint256 lots,
         uint256 size
     ) internal pure returns (RingSlot) {
-        if (nonce_ < least) revert IMatchSettler.NonceTooLow(account, nonce_, least);
-        if (nonce_ > least + REACH) revert IMatchSettler.NonceTooHigh(account, nonce_, least);
-        if (nonce_ < s.nonce()) revert IMatchSettler.NonceReplaced(account, nonce_, s.nonce());
-        // both below 2^128
-        uint256 total = s.filledOf(nonce_) + lots;
-        if (total > size) revert IMatchSettler.Overfilled(account, nonce_, s.filledOf(nonce_), size);
-        return _pack(nonce_, total);
+        unchecked {
+            // least_ < 2^40, lots < 2^136, what is filled < 2^128
+            if (nonce_ < least_) revert IMatchSettler.NonceTooLow(account, nonce_, least_);
+            if (nonce_ > least_ + REACH) revert IMatchSettler.NonceTooHigh(account, nonce_, least_);
+            if (nonce_ < s.nonce()) revert IMatchSettler.NonceReplaced(account, nonce_, s.nonce());
+            uint256 total = s.filledOf(nonce_) + lots;
+            if (total > size) revert IMatchSettler.Overfilled(account, nonce_, s.filledOf(nonce_), size);
+            return _pack(nonce_, total);
+        }
     }
 
     function cancelled(uint256 nonce_) internal pure returns (RingSlot) {

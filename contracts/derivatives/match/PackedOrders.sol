@@ -2,15 +2,15 @@
 pragma solidity ^0.8.30;
 
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {IMatchSettler, Order} from "../../interfaces/IMatchSettler.sol";
+import {IMatchSettler} from "../../interfaces/IMatchSettler.sol";
 import {AccountId, MarketId} from "../../interfaces/PerpTypes.sol";
 import {PerpUnits} from "../perp/PerpUnits.sol";
-import {OrderHash, OrderList} from "./OrderHash.sol";
+import {Ticket, TicketLib} from "./Ticket.sol";
 
 /// The first word of a packed batch: `| spare 4 | widths 5·4 | priceUnit 48 | sizeUnit 64 | expiryBase 40 | maxFeePpm 32 | batchId 48 |`.
 type PackedHead is uint256;
 
-/// One group of a packed batch, which begins at byte `from` and ends before byte `to`.
+/// One group of a packed batch, whose orders begin at byte `from` and end before byte `to`.
 struct PackedGroup {
     uint256 flags;
     uint256 count; // makers
@@ -19,24 +19,11 @@ struct PackedGroup {
     uint256 to;
 }
 
-/// How wide the fields of a group's orders are, and how far apart the orders; bytes.
-struct PackedLayout {
-    uint256 account; // widths
-    uint256 nonce;
-    uint256 size;
-    uint256 price;
-    uint256 expiry;
-    uint256 takerSize;
-    uint256 lots;
-    bool isWhole; // the taker's size is what the makers fill
-    uint256 takerStride; // with the signature
-    uint256 makerStride;
-}
-
 using PackedOrders for PackedHead global;
-using PackedOrders for PackedLayout global;
 
 /// @title Orders as few bytes (IMatchSettler has the format)
+/// @dev An order's fields are at most 42 bytes: flags, account, nonce, size and price are in its first word, expiry and lots in the one
+/// before its signature.
 library PackedOrders {
     using SafeCast for int256;
     using SafeCast for uint256;
@@ -54,6 +41,8 @@ library PackedOrders {
     uint256 private constant SELLS = 128;
     uint256 private constant SIGNATURE_BYTES = 64;
     uint256 private constant WORD = 32;
+    uint256 private constant WORD_BITS = 256;
+    uint256 private constant BYTE_BITS = 8;
 
     uint256 private constant MAX_FEE_AT = 48;
     uint256 private constant EXPIRY_BASE_AT = 80;
@@ -76,11 +65,6 @@ library PackedOrders {
         return uint48(PackedHead.unwrap(h));
     }
 
-    /// @dev Lots.
-    function sizeUnit(PackedHead h) internal pure returns (uint256) {
-        return uint64(PackedHead.unwrap(h) >> SIZE_UNIT_AT);
-    }
-
     /// @dev Whether every width is within its bounds, so that accounts and nonces fit their types.
     function isSound(PackedHead h) internal pure returns (bool) {
         return
@@ -92,161 +76,162 @@ library PackedOrders {
             PackedHead.unwrap(h) >> SPARE_AT == 0;
     }
 
-    function layout(PackedHead h, uint256 flags) internal pure returns (PackedLayout memory form) {
-        form.account = _width(h, ACCOUNT_AT);
-        form.nonce = _width(h, NONCE_AT);
-        form.size = _width(h, SIZE_AT);
-        form.price = _width(h, PRICE_AT);
-        form.expiry = _width(h, EXPIRY_AT);
-        form.isWhole = flags & WHOLE != 0;
-        form.takerSize = form.isWhole ? 0 : form.size;
-        form.lots = flags & PARTS == 0 ? 0 : form.size;
+    /// @dev Bytes of a group's taker and of each of its makers, signatures included.
+    function _strides(PackedHead h, uint256 flags) private pure returns (uint256 taker, uint256 maker) {
         unchecked {
             // widths are below 16
-            uint256 common = 1 + form.account + form.nonce + form.price + form.expiry + SIGNATURE_BYTES;
-            form.takerStride = common + form.takerSize;
-            form.makerStride = common + form.size + form.lots;
+            uint256 size = _width(h, SIZE_AT);
+            taker = 1 + _width(h, ACCOUNT_AT) + _width(h, NONCE_AT) + _width(h, PRICE_AT) + _width(h, EXPIRY_AT);
+            taker += SIGNATURE_BYTES;
+            maker = taker + (flags & PARTS == 0 ? size : 2 * size);
+            if (flags & WHOLE == 0) taker += size;
         }
+    }
+
+    /// @dev Lots.
+    function _sizeUnit(PackedHead h) private pure returns (uint256) {
+        return uint64(PackedHead.unwrap(h) >> SIZE_UNIT_AT);
+    }
+
+    /// @dev Ticks.
+    function _priceUnit(PackedHead h) private pure returns (uint256) {
+        return uint48(PackedHead.unwrap(h) >> PRICE_UNIT_AT);
     }
 
     function _width(PackedHead h, uint256 at) private pure returns (uint256) {
         return (PackedHead.unwrap(h) >> at) & 0xf;
     }
 
+    function _bits(PackedHead h, uint256 at) private pure returns (uint256) {
+        unchecked {
+            return _width(h, at) * BYTE_BITS; // below 128
+        }
+    }
+
     /* GROUP */
 
-    /// @dev The group that begins at `at`; `before` is the market of the one before. Nothing of the orders is looked at.
-    function groupAt(
-        PackedHead h,
-        bytes calldata batch,
-        uint256 at,
-        MarketId before
-    ) internal pure returns (PackedGroup memory g) {
-        uint256 flags = _read(batch, at, 1);
-        g.flags = flags;
-        g.count = _read(batch, at + 1, 1);
-        g.from = at + GROUP_BYTES;
-        g.market = before;
-        if (flags & NEW_MARKET != 0) {
-            g.market = MarketId.wrap(uint16(_read(batch, g.from, MARKET_BYTES)));
-            g.from += MARKET_BYTES;
+    /// @dev Turn to the group that begins where `g` ended, by default in the same market. Nothing of the orders is looked at.
+    function turnTo(PackedHead h, PackedGroup memory g, bytes calldata batch) internal pure {
+        unchecked {
+            // a position in calldata, and at most 256 orders of at most 106 bytes
+            uint256 at = g.to;
+            (uint256 flags, uint256 word) = _take(_word(batch, at), BYTE_BITS);
+            (g.count, word) = _take(word, BYTE_BITS);
+            g.flags = flags;
+            g.from = at + GROUP_BYTES;
+            if (flags & NEW_MARKET != 0) {
+                g.market = MarketId.wrap(uint16(word >> (WORD_BITS - MARKET_BYTES * BYTE_BITS)));
+                g.from += MARKET_BYTES;
+            }
+            (uint256 taker, uint256 maker) = _strides(h, flags);
+            g.to = g.from + taker + g.count * maker;
+            if (g.to > batch.length || flags & ~GROUP_FLAGS != 0) revert IMatchSettler.BadPacking(at);
         }
-        PackedLayout memory form = h.layout(flags);
-        g.to = g.from + form.takerStride + g.count * form.makerStride;
-        if (g.to > batch.length || flags & ~GROUP_FLAGS != 0) revert IMatchSettler.BadPacking(at);
     }
 
-    /// @dev The taker and its makers, and how much of each maker is filled; `data` is as long as groupAt says.
+    /// @dev The taker and its makers, and how much of each maker is filled; `data` is as long as turnTo says. The taker ends before byte
+    /// `taker`, each maker `maker` bytes after the one before.
     function unpack(
         PackedHead h,
-        PackedLayout memory form,
+        uint256 flags,
         MarketId market,
         bytes calldata data
-    ) internal pure returns (OrderList orders, uint256[] memory lots) {
-        uint256 count = 1 + (data.length - form.takerStride) / form.makerStride;
-        orders = OrderHash.make(count);
-        lots = new uint256[](count);
-        uint256 at = form.takerStride;
-        for (uint256 i = 1; i < count; ++i) {
-            lots[i] = _order(orders.at(i), h, form, market, data, at);
-            lots[0] += lots[i];
-            at += form.makerStride;
+    ) internal pure returns (Ticket[] memory list, uint256 taker, uint256 maker) {
+        unchecked {
+            // positions are within data, lots below 2^128, and there are at most 256 of them
+            (taker, maker) = _strides(h, flags);
+            list = TicketLib.make(1 + (data.length - taker) / maker);
+            uint256 sizeBits = _bits(h, SIZE_AT);
+            uint256 lotsBits = flags & PARTS == 0 ? 0 : sizeBits;
+            uint256 end = taker;
+            uint256 total = 0;
+            for (uint256 i = 1; i < list.length; ++i) {
+                Ticket memory o = list[i];
+                uint256 at = end;
+                end += maker;
+                (uint256 sign, uint256 size, uint256 lots) = _order(o, h, data, at, end, sizeBits, lotsBits);
+                (o.market, o.size) = (market, _signed(size, sign));
+                o.lots = lotsBits == 0 ? size : lots;
+                total += o.lots;
+            }
+
+            Ticket memory first = list[0];
+            bool isWhole = flags & WHOLE != 0;
+            (uint256 side, uint256 own, ) = _order(first, h, data, 0, taker, isWhole ? 0 : sizeBits, 0);
+            (first.market, first.size) = (market, _signed(isWhole ? total : own, side));
         }
-        _taker(orders.at(0), h, form, market, data, lots[0]);
     }
 
-    /// @dev r and vs of an order: its last 64 bytes.
-    function signatureAt(
-        PackedLayout memory form,
-        bytes calldata data,
-        uint256 i
-    ) internal pure returns (bytes32 r, bytes32 vs) {
+    /// @dev r and vs of the order that ends before byte `end`: its last 64 bytes.
+    function signatureAt(bytes calldata data, uint256 end) internal pure returns (bytes32 r, bytes32 vs) {
         unchecked {
             // within data, which is a part of calldata
-            uint256 end = form.takerStride + i * form.makerStride;
-            r = bytes32(_read(data, end - SIGNATURE_BYTES, WORD));
-            vs = bytes32(_read(data, end - WORD, WORD));
+            return (bytes32(_word(data, end - SIGNATURE_BYTES)), bytes32(_word(data, end - WORD)));
         }
     }
 
+    /// @dev Everything but market and size, whose sign is apart; `size` and `lots` are 0 where they have no bits. The order begins at byte
+    /// `at` and ends before `end`, in its signature.
     function _order(
-        Order memory o,
+        Ticket memory o,
         PackedHead h,
-        PackedLayout memory form,
-        MarketId market,
-        bytes calldata data,
-        uint256 at
-    ) private pure returns (uint256 lots) {
-        unchecked {
-            // positions are within data; a unit and a count are below 2^64 each
-            uint256 sizeAt = at + 1 + form.account + form.nonce;
-            lots = h.sizeUnit() * _read(data, sizeAt, form.size);
-            _fields(o, h, form, market, data, at, sizeAt + form.size);
-            o.size = _signed(lots, _read(data, at, 1));
-            if (form.lots != 0)
-                lots = h.sizeUnit() * _read(data, sizeAt + form.size + form.price + form.expiry, form.lots);
-        }
-    }
-
-    /// @dev Its size is its makers' `total` if none is written down.
-    function _taker(
-        Order memory o,
-        PackedHead h,
-        PackedLayout memory form,
-        MarketId market,
-        bytes calldata data,
-        uint256 total
-    ) private pure {
-        unchecked {
-            // the same
-            uint256 sizeAt = 1 + form.account + form.nonce;
-            _fields(o, h, form, market, data, 0, sizeAt + form.takerSize);
-            uint256 size = form.isWhole ? total : h.sizeUnit() * _read(data, sizeAt, form.takerSize);
-            o.size = _signed(size, _read(data, 0, 1));
-        }
-    }
-
-    /// @dev Everything but the size. `at` is where the order begins, `priceAt` what stands behind its size.
-    function _fields(
-        Order memory o,
-        PackedHead h,
-        PackedLayout memory form,
-        MarketId market,
         bytes calldata data,
         uint256 at,
-        uint256 priceAt
-    ) private pure {
+        uint256 end,
+        uint256 sizeBits,
+        uint256 lotsBits
+    ) private pure returns (uint256 sign, uint256 size, uint256 lots) {
         unchecked {
-            // positions are within data; expiries add up below 2^65
-            uint256 word = PackedHead.unwrap(h);
+            // positions are within calldata; a unit and a count are below 2^64 each, expiries add up below 2^65
+            (uint256 value, uint256 word) = _take(_word(data, at), BYTE_BITS);
+            sign = value & SELLS;
+            o.flags = uint8(value & ~SELLS);
+
             // the widths that isSound bounds make the casts of account and nonce exact
-            o.account = AccountId.wrap(uint32(_read(data, at + 1, form.account)));
-            o.market = market;
-            o.limitPrice = _price(word, _read(data, priceAt, form.price));
-            o.maxFeePpm = uint32(word >> MAX_FEE_AT);
-            o.expiry = (_read(data, priceAt + form.price, form.expiry) + uint40(word >> EXPIRY_BASE_AT)).toUint64();
-            o.nonce = uint40(_read(data, at + 1 + form.account, form.nonce));
-            o.flags = uint8(_read(data, at, 1) & ~SELLS);
+            (value, word) = _take(word, _bits(h, ACCOUNT_AT));
+            o.account = AccountId.wrap(uint32(value));
+            (value, word) = _take(word, _bits(h, NONCE_AT));
+            o.nonce = uint40(value);
+            (value, word) = _take(word, sizeBits);
+            size = value * _sizeUnit(h);
+            (value, ) = _take(word, _bits(h, PRICE_AT));
+            o.limitPrice = (value * _priceUnit(h) * PerpUnits.TICK).toUint128();
+
+            word = _word(data, end - SIGNATURE_BYTES - WORD);
+            lots = _last(word, lotsBits) * _sizeUnit(h);
+            value = _last(word >> lotsBits, _bits(h, EXPIRY_AT));
+            o.expiry = (value + uint40(PackedHead.unwrap(h) >> EXPIRY_BASE_AT)).toUint64();
+
+            o.maxFeePpm = uint32(PackedHead.unwrap(h) >> MAX_FEE_AT);
             o.triggerPrice = 0;
         }
     }
 
-    function _price(uint256 word, uint256 units) private pure returns (uint128) {
-        unchecked {
-            // below 2^64 · 2^48 · 2^47
-            return (units * uint48(word >> PRICE_UNIT_AT) * PerpUnits.TICK).toUint128();
+    function _signed(uint256 size, uint256 sign) private pure returns (int128) {
+        // it fits with either sign
+        if (size <= uint128(type(int128).max)) return sign == 0 ? int128(uint128(size)) : -int128(uint128(size));
+        return (sign == 0 ? size.toInt256() : -size.toInt256()).toInt128();
+    }
+
+    /* BYTES */
+
+    function _word(bytes calldata data, uint256 at) private pure returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := calldataload(add(data.offset, at))
         }
     }
 
-    function _signed(uint256 size, uint256 flags) private pure returns (int128) {
-        return (flags & SELLS == 0 ? size.toInt256() : -size.toInt256()).toInt128();
+    /// @dev The first bits of a word, below 256, and what follows them; of no bits 0.
+    function _take(uint256 word, uint256 bits) private pure returns (uint256 value, uint256 rest) {
+        unchecked {
+            return (word >> (WORD_BITS - bits), word << bits);
+        }
     }
 
-    /// @dev A big-endian number of at most 32 bytes.
-    function _read(bytes calldata data, uint256 at, uint256 width) private pure returns (uint256 value) {
-        assembly ("memory-safe") {
-            // bytes beyond the number are shifted out; for width 0 the shift is 256 and leaves 0
-            value := shr(sub(256, shl(3, width)), calldataload(add(data.offset, at)))
+    /// @dev The last bits of a word, below 256.
+    function _last(uint256 word, uint256 bits) private pure returns (uint256) {
+        unchecked {
+            return word & ((1 << bits) - 1);
         }
     }
 }

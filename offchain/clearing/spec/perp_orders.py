@@ -16,6 +16,8 @@ from types import MappingProxyType
 from typing import Final, Protocol, Self, TypeVar
 
 from clearing.spec.errors import SpecError
+from clearing.spec.perp_book import Leg, Sample
+from clearing.spec.perp_units import PICO, PICO_TO_WAD, TICK
 from clearing.spec.units import PPM, Address, div_trunc, mul_div_down, mul_div_up
 
 __all__ = [
@@ -32,7 +34,6 @@ __all__ = [
     "Flag",
     "Group",
     "Ledger",
-    "Leg",
     "Matcher",
     "MatcherEvent",
     "NoncesCancelled",
@@ -40,7 +41,6 @@ __all__ = [
     "OrderCancelled",
     "OrderFilled",
     "Rings",
-    "Sample",
     "SignedOrder",
     "Slot",
     "Terms",
@@ -58,10 +58,6 @@ REACH: Final = 2**20
 FILLED_MAX: Final = 2**128 - 1
 """Beyond every size: cancelled."""
 FILLS_MAX: Final = 100
-TICK: Final = 10**14
-"""Wad; lots times ticks are whole pico."""
-PICO: Final = 10**12
-PICO_TO_WAD: Final = 10**6
 
 
 class Flag(IntFlag):
@@ -155,9 +151,10 @@ class Rings:
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """Who brings batches, which was the last, and what is filled."""
+    """Who brings batches, when the last one came (or the contract), its number, what is filled."""
 
     settler: Address
+    last_batch_at: int
     last_batch: int = 0
     rings: Rings = field(default_factory=Rings)
 
@@ -176,24 +173,6 @@ class Terms:
     prem_cap: int
     min_notional: int
     samples: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """One account's side of a group: lots, + bought; pico, - paid; pico."""
-
-    account: int
-    size: int
-    quote: int
-    fee: int
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """What a group says of the premium: pico, wad; nothing where the notional is 0."""
-
-    premium: int = 0
-    notional: int = 0
 
 
 LedgerT = TypeVar("LedgerT", bound="Ledger")
@@ -303,7 +282,8 @@ def settle(
         else:
             events += told
     events.append(BatchSettled(batch_id, len(groups), skipped))
-    return replace(matcher, last_batch=batch_id, rings=rings), ledger, tuple(events)
+    after = replace(matcher, last_batch=batch_id, last_batch_at=now, rings=rings)
+    return after, ledger, tuple(events)
 
 
 def _applied(
@@ -335,7 +315,7 @@ def _applied(
         _require_price(maker.limit_price, taker, terms)
 
         before = maker.account
-        leg = legs.get(before, Leg(before, 0, 0, 0))
+        leg = legs.get(before, Leg(before, 0, 0, judged=True))
         quote = mul_div_down(fill.lots, maker.limit_price, TICK)  # exact: the price is on the tick
         rings, event = _filled(rings, ledger, maker, fill.lots, quote, traded=leg.size)
         events.append(event)
@@ -346,7 +326,9 @@ def _applied(
     lots, quote = sum(fill.lots for fill in group.fills), sum(_quotes(events))
     rings, event = _filled(rings, ledger, taker, lots, quote, traded=0)
     events.append(event)
-    own = _joined(Leg(taker.account, 0, 0, 0), event, mul_div_up(quote, terms.taker_fee, PPM))
+    own = _joined(
+        Leg(taker.account, 0, 0, judged=True), event, mul_div_up(quote, terms.taker_fee, PPM)
+    )
     ledger = ledger.booked(taker.market, (own, *legs.values()), _mean(spoken))
     return rings, ledger, events
 
@@ -372,7 +354,7 @@ def _require_live(order: Order, fee_ppm: int, mid: int, now: int) -> None:
     if now > order.expiry:
         raise SpecError("OrderExpired", order.account, order.nonce, order.expiry)
     if fee_ppm > order.max_fee_ppm:
-        raise SpecError("FeeTooHigh", order.account, fee_ppm, order.max_fee_ppm)
+        raise SpecError("OrderFeeTooHigh", order.account, fee_ppm, order.max_fee_ppm)
     trigger = order.trigger_price
     if trigger and (mid < trigger if order.size > 0 else mid > trigger):
         raise SpecError("NotTriggered", order.account, trigger, mid)
@@ -431,7 +413,7 @@ def _filled(
 
 def _joined(leg: Leg, event: OrderFilled, fee: int) -> Leg:
     quote = -event.quote if event.size > 0 else event.quote
-    return Leg(leg.account, leg.size + event.size, leg.quote + quote, leg.fee + fee)
+    return replace(leg, size=leg.size + event.size, quote=leg.quote + quote, fee=leg.fee + fee)
 
 
 def _quotes(events: Iterable[MatcherEvent]) -> list[int]:

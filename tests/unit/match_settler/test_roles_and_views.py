@@ -20,6 +20,29 @@ def test_constructor__any_settler__emits_settler_changed(scene):
     assert scene.settler.read("ENGINE") == scene.rig.perp.engine.address
 
 
+def test_last_batch_at__before_the_first_batch__is_when_it_was_made(scene):
+    roles, engine = scene.rig.perp.roles, scene.rig.perp.engine
+    scene.chain.warp(scene.now + 77)
+
+    args = (engine.address, scene.rig.bringer.address)
+    made = scene.chain.deploy("MatchSettler", *args, sender=roles.deployer)
+
+    assert made.read("lastBatchAt") == scene.now
+    assert scene.settler.read("lastBatchAt") < scene.now
+
+
+def test_last_batch_at__settler_replaced__stays(scene):
+    scene.rig.settle(scene.match())
+    settled_at = scene.now
+    scene.chain.warp(scene.now + 77)
+
+    timelock = scene.rig.perp.roles.timelock
+    scene.settler.send("setSettler", scene.rig.bringer.address, sender=timelock)
+
+    assert scene.settler.read("lastBatchAt") == settled_at
+    assert scene.settler.read("lastBatch") == 1
+
+
 def test_set_settler__by_the_timelock__replaces_him(scene):
     timelock, new = scene.rig.perp.roles.timelock, key_of("next settler").address
 

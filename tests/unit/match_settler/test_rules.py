@@ -91,7 +91,7 @@ def test_order__below_the_fee__is_skipped(scene, side, fee):
         return scene.match(change) if side == "taker" else scene.match({}, change)
 
     account = getattr(scene, side).account
-    assert scene.skip_of(match(fee - 1)) == ("FeeTooHigh", account, fee, fee - 1)
+    assert scene.skip_of(match(fee - 1)) == ("OrderFeeTooHigh", account, fee, fee - 1)
     scene.fills(match(fee))
 
 

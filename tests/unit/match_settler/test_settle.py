@@ -1,11 +1,16 @@
 """settle: what a group books, what it writes down, which batches are refused."""
 
+from dataclasses import replace
+
+from clearing.channel.keccak import keccak256
 from clearing.channel.perp_batch import Match
 from clearing.spec.perp_orders import FILLED_MAX, Flag, Slot
-from tests.harness.match import abi_group
+from tests.harness.match import Trader, abi_group
 from tests.unit.match_settler.scene import MID, ONE
 
 PICO_3000 = 3_000 * 10**12
+NONCES_SLOT = 3
+"""Of the mapping from accounts to what is kept of their orders; its first word is the head."""
 
 
 def events_of(receipt, emitter):
@@ -171,6 +176,80 @@ def test_settle__65_byte_signature__is_as_good_as_64(scene):
 
     assert scene.rig.skipped(receipt) == ()
     assert scene.rig.size(scene.taker) == ONE
+
+
+def head_of(scene, trader):
+    """The least nonce and the owner that are kept of an account."""
+    key = trader.account.to_bytes(32, "big") + NONCES_SLOT.to_bytes(32, "big")
+    word = scene.chain.storage_of(scene.settler.address, int.from_bytes(keccak256(key), "big"))
+    return word >> 160, (word % 2**160).to_bytes(20, "big")
+
+
+def test_settle__first_fill_of_an_account__keeps_its_owner(scene):
+    """Asked of the engine once: he never changes. What else stands in the word stays."""
+    maker = scene.maker
+    scene.settler.send("cancelUpTo", maker.account, 5, sender=maker.owner)
+    assert head_of(scene, maker) == (5, bytes(20))
+
+    scene.rig.settle(scene.match(nonce=5))
+    assert head_of(scene, maker) == (5, maker.owner)
+    scene.settler.send("cancelUpTo", maker.account, 7, sender=maker.owner)
+
+    assert head_of(scene, maker) == (7, maker.owner)
+    assert head_of(scene, scene.taker) == (0, scene.taker.owner)
+    assert scene.skip_of(scene.match(nonce=6)) == ("NonceTooLow", maker.account, 6, 7)
+    scene.fills(scene.match(nonce=7))
+
+
+def test_settle__skipped_group__keeps_no_owner(scene):
+    bad = scene.match({"expiry": scene.now - 1})
+
+    scene.rig.settle(bad)
+
+    assert head_of(scene, scene.maker) == (0, bytes(20))
+
+
+def test_settle__by_a_kept_owner__nobody_else_may_sign(scene):
+    scene.rig.settle(scene.match())
+    forged = scene.changed(scene.match(nonce=1), size=-2 * ONE)
+
+    assert scene.skip_of(forged) == ("InvalidSignature", scene.maker.account, 1)
+    scene.fills(scene.match(nonce=1))
+
+
+def test_settle__by_a_session_key_of_a_kept_owner__is_filled(scene):
+    scene.rig.settle(scene.match())
+    delegate = Trader(scene.taker.account, scene.third.key)
+    match = scene.match(nonce=1)
+    delegated = replace(match, taker=scene.rig.signed(delegate, match.taker.order, ONE))
+    assert scene.skip_of(delegated) == ("InvalidSignature", scene.taker.account, 1)
+
+    session = (scene.taker.account, scene.third.owner, scene.now + 60)
+    scene.rig.perp.engine.send("setSession", *session, sender=scene.taker.owner)
+
+    scene.fills(delegated)
+
+
+def test_settle__any_batch__is_the_last_one_from_now_on(scene):
+    """Whatever became of its groups."""
+    for number, match in enumerate((scene.match(), scene.match()), start=1):
+        scene.chain.warp(scene.now + 100)
+        receipt = scene.rig.settle(match)
+
+        assert len(scene.rig.skipped(receipt)) == number - 1
+        assert scene.settler.read("lastBatch") == number
+        assert scene.settler.read("lastBatchAt") == scene.now
+
+
+def test_settle__refused_batch__is_not_the_last_one(scene):
+    before = scene.settler.read("lastBatchAt")
+    scene.chain.warp(scene.now + 100)
+
+    scene.refused(scene.rig.settle, "EmptyBatch")
+
+    assert scene.settler.read("lastBatchAt") == before
+    scene.rig.settle(scene.match())
+    assert scene.settler.read("lastBatchAt") == scene.now
 
 
 def test_settle__not_by_the_settler__is_refused(scene):
