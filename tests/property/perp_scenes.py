@@ -4,26 +4,28 @@ Widths are those of the libraries: sizes 72 bits, prices below 2^96 wad, cash 12
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import astuple, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
 from clearing.spec.errors import SpecError
-from clearing.spec.perp_margin import in_force, listed
+from clearing.spec.perp_margin import in_force, listed, phased
 from clearing.spec.perp_types import (
     Funding,
     LimitParams,
     MarketStatus,
     OpenInterest,
+    Pause,
     Position,
     Premium,
+    Risk,
     RiskParams,
     TradeParams,
 )
 from clearing.spec.perp_units import PPM_TO_PICO
-from clearing.spec.units import PPM
+from clearing.spec.units import DAY_S, PPM
 from tests.harness.actors import key_of
 from tests.harness.contract import Contract
 from tests.harness.draw import signed_integers, unsigned_integers
@@ -162,6 +164,17 @@ limit_params = st.builds(
 
 risks_now = risk_params().map(lambda params: in_force(listed(params, MarketStatus.LIVE, 0), 0))
 
+
+@st.composite
+def risks(draw: st.DrawFn) -> Risk:
+    """Draw margin rules on their way from some to others."""
+    old, new = draw(risk_params()), draw(risk_params())
+    start = draw(within(0, 2**32 - 1 - 2 * DAY_S))
+    pause, status = Pause(draw(unsigned_integers(8))), draw(st.sampled_from(MarketStatus))
+    before = listed(old, status, start)
+    return replace(phased(before, new, start), pause=pause)
+
+
 # WORDS
 
 positions = st.builds(Position, lots, signed(96), indices)
@@ -179,12 +192,6 @@ def premium_words(draw: st.DrawFn, *, folded: bool = False) -> Premium:
     ema = draw(premiums) if ema_at else 0
     integral = draw(signed(62)) if ema_at else 0
     return Premium(ema, ema_at, anchor_age, pending_at, mean, weight, integral)
-
-
-def settled(position: Position, funding: Funding) -> Position:
-    """Return a position whose index is a little below its side's."""
-    index = funding.f_long if position.size > 0 else funding.f_short
-    return replace(position, index=index)
 
 
 # PACK
@@ -225,6 +232,34 @@ def word_of_premium(p: Premium) -> int:
         (p.weight, 32),
         (p.integral, 64),
     )
+
+
+def word_of_risk(r: Risk) -> int:
+    """Return the margin rules as the engine stores them."""
+    rules = [
+        field
+        for one in (r.old, r.new)
+        for field in zip(astuple(one), (20, 14, 24, 20), strict=True)
+    ]
+    rest = ((r.phase_start, 32), (r.penalty, 17), (r.pause, 8), (r.status, 4))
+    return _joined(*rules, *rest, (r.impact_notional, 32))
+
+
+def word_of_limit(p: LimitParams) -> int:
+    """Return `| openCap 72 | minFee 16 | band 16 | interval 16 | maxRate 17 |`."""
+    return _joined(
+        (p.max_rate, 17), (p.interval, 16), (p.band, 16), (p.min_fee, 16), (p.open_cap, 72)
+    )
+
+
+def word_of_oi(o: OpenInterest, p: LimitParams) -> int:
+    """Return `| vaultShare 20 | fees 88 | maxOi 72 | openInterest 72 |`."""
+    return _joined((o.open_interest, 72), (p.max_oi, 72), (o.fees, 88), (p.vault_share, 20))
+
+
+def word_of_account(cash_wad: int, markets: int) -> int:
+    """Return `| markets 128 | cash 128 |`."""
+    return _joined((cash_wad, 128), (markets, 128))
 
 
 def _joined(*fields: tuple[int, int]) -> int:
