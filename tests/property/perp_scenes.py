@@ -21,6 +21,7 @@ from clearing.spec.perp_types import (
     Position,
     Premium,
     Risk,
+    RiskNow,
     RiskParams,
     TradeParams,
 )
@@ -100,6 +101,15 @@ def within(least: int, greatest: int) -> st.SearchStrategy[int]:
     return st.sampled_from((least, greatest)) | st.integers(least, greatest)
 
 
+_WHOLE = 2**64
+_shares = st.sampled_from((0, _WHOLE)) | st.integers(0, _WHOLE)
+
+
+def between(draw: st.DrawFn, least: int, greatest: int) -> int:
+    """Draw as `within`, but without a new strategy for each example, which takes longer."""
+    return least + (greatest - least) * draw(_shares) // _WHOLE
+
+
 lots = signed(72)
 prices = magnitudes(96, 1)
 cash = signed(128)
@@ -117,37 +127,42 @@ def bands(draw: st.DrawFn) -> tuple[int, int]:
 
 # PARAMETERS
 
+_booleans = st.booleans()
+_feeds = st.integers(1, 2**128 - 1).map(lambda number: number.to_bytes(16, "big"))
+_masks = st.integers(0, 255).map(Pause)
+_statuses = st.sampled_from(MarketStatus)
+
 
 @st.composite
-def risk_params(draw: st.DrawFn, *, least_im: int = 10_000) -> RiskParams:
+def risk_params(draw: st.DrawFn, *, least_im: int = 10_000, sloped: bool = False) -> RiskParams:
     """Draw margin rules within their bounds."""
-    slope = draw(st.just(0) | within(1, PPM))
-    im = draw(within(least_im, PPM))
-    kappa = draw(within(5_000, 6_000 if slope else 9_000))
+    slope = between(draw, 1, PPM) if sloped or draw(_booleans) else 0
+    im = between(draw, least_im, PPM)
+    kappa = between(draw, 5_000, 6_000 if slope else 9_000)
     steepest = (9_900_000_000 // kappa + im) // 2
     return RiskParams(
         im=im,
         kappa=kappa,
         slope=slope,
-        im_max=draw(within(im, min(PPM, steepest) if slope else PPM)),
-        penalty=draw(within(1, min(2 * (im * kappa // 10_000) // 3, 2**17 - 1))),
-        impact_notional=draw(within(1, 2**32 - 1)),
+        im_max=between(draw, im, min(PPM, steepest) if slope else PPM),
+        penalty=between(draw, 1, min(2 * (im * kappa // 10_000) // 3, 2**17 - 1)),
+        impact_notional=between(draw, 1, 2**32 - 1),
     )
 
 
 @st.composite
 def trade_params(draw: st.DrawFn) -> TradeParams:
     """Draw terms of trade within their bounds, the premium's cap within its word."""
-    taker = draw(within(0, 10_000))
+    taker = between(draw, 0, 10_000)
     return TradeParams(
-        feed=draw(st.binary(min_size=16, max_size=16).filter(any)),
+        feed=draw(_feeds),
         taker_fee=taker,
-        maker_fee=draw(within(0 if taker else 1, 10_000)),
-        vault_spread=draw(within(0, 10_000)),
-        prem_cap=draw(within(1, 2**17 - 1)),
-        min_notional=draw(within(1, 10**6)),
-        skew_scale=draw(within(1, 2**36 - 1)),
-        coefficient_inverse=draw(within(1, 1_000)),
+        maker_fee=between(draw, 0 if taker else 1, 10_000),
+        vault_spread=between(draw, 0, 10_000),
+        prem_cap=between(draw, 1, 2**17 - 1),
+        min_notional=between(draw, 1, 10**6),
+        skew_scale=between(draw, 1, 2**36 - 1),
+        coefficient_inverse=between(draw, 1, 1_000),
     )
 
 
@@ -162,15 +177,21 @@ limit_params = st.builds(
     max_oi=within(0, 2**72 - 1),
 )
 
-risks_now = risk_params().map(lambda params: in_force(listed(params, MarketStatus.LIVE, 0), 0))
+
+def _at_once(params: RiskParams) -> RiskNow:
+    return in_force(listed(params, MarketStatus.LIVE, 0), 0)
+
+
+risks_now = risk_params().map(_at_once)
+sloped_now = risk_params(sloped=True).map(_at_once)
 
 
 @st.composite
 def risks(draw: st.DrawFn) -> Risk:
     """Draw margin rules on their way from some to others."""
     old, new = draw(risk_params()), draw(risk_params())
-    start = draw(within(0, 2**32 - 1 - 2 * DAY_S))
-    pause, status = Pause(draw(unsigned_integers(8))), draw(st.sampled_from(MarketStatus))
+    start = between(draw, 0, 2**32 - 1 - 2 * DAY_S)
+    pause, status = draw(_masks), draw(_statuses)
     before = listed(old, status, start)
     return replace(phased(before, new, start), pause=pause)
 
@@ -186,9 +207,9 @@ fundings = st.builds(Funding, indices, indices, within(0, 2**40 - 1), signed(40)
 def premium_words(draw: st.DrawFn, *, folded: bool = False) -> Premium:
     """Draw a premium that samples at and before NOW can leave."""
     ema_at = draw(st.just(0) | st.integers(NOW - 40_000, NOW))
-    anchor_age = draw(within(0, 300)) if ema_at else 0
-    pending_at = draw(within(max(ema_at, NOW - 1_000), NOW))
-    mean, weight = (0, 0) if folded else (draw(premiums), draw(within(0, 4 * 10**9)))
+    anchor_age = between(draw, 0, 300) if ema_at else 0
+    pending_at = between(draw, max(ema_at, NOW - 1_000), NOW)
+    mean, weight = (0, 0) if folded else (draw(premiums), between(draw, 0, 4 * 10**9))
     ema = draw(premiums) if ema_at else 0
     integral = draw(signed(62)) if ema_at else 0
     return Premium(ema, ema_at, anchor_age, pending_at, mean, weight, integral)

@@ -42,6 +42,7 @@ from tests.property.perp_scenes import (
     Refusal,
     around_signed,
     around_unsigned,
+    between,
     fundings,
     interests,
     limit_params,
@@ -404,6 +405,12 @@ terms_ = st.builds(
 )
 
 
+_indices = signed(80)
+_gathered = signed(62) | within(-(10**15), 10**15) | st.just(0)
+_premium_ages = st.sampled_from((None, 300, 0, 0))
+_booleans = st.booleans()
+
+
 @st.composite
 def ticks(draw, least=0, most=40, shortened=28_799):
     """Draw a funding, its folded premium, the terms, and a time so many intervals later.
@@ -411,22 +418,32 @@ def ticks(draw, least=0, most=40, shortened=28_799):
     The premium may be newer than the first interval's end: intervals can have been shortened.
     """
     terms = draw(terms_)
-    newest = draw(within(0, terms.interval - 1) | within(0, shortened))
-    ema_at = draw(st.sampled_from((0, NOW - 300)) | st.just(NOW + newest))
-    ema = draw(premiums) if ema_at else 0
-    integral = draw(st.just(0) | signed(62) | within(-(10**15), 10**15)) if ema_at else 0
-    word = Premium(ema, ema_at, draw(within(0, 300)), ema_at, 0, 0, integral)
-    index, other, rate = draw(signed(80)), draw(signed(80)), draw(premiums)
-    intervals = draw(st.integers(least, most) | st.integers(least, min(most, least + 3)))
-    now = NOW + intervals * terms.interval + draw(within(0, terms.interval - 1))
-    return Funding(index, other, NOW, rate), word, terms, max(now, ema_at)
+    age = draw(_premium_ages)
+    newest = between(draw, 0, shortened if draw(_booleans) and shortened else terms.interval - 1)
+    ema_at = 0 if age is None else NOW - age + (0 if age else newest)
+    ema, integral = (draw(premiums), draw(_gathered)) if ema_at else (0, 0)
+    word = Premium(ema, ema_at, between(draw, 0, 300), ema_at, 0, 0, integral)
+    funding = Funding(draw(_indices), draw(_indices), NOW, draw(premiums))
+    intervals = between(draw, least, most if draw(_booleans) else min(most, least + 3))
+    now = NOW + intervals * terms.interval + between(draw, 0, terms.interval - 1)
+    return funding, word, terms, max(now, ema_at)
+
+
+@st.composite
+def shortened(draw):
+    """Draw a tick of many short intervals, of which the premium began in a late one."""
+    funding, word, terms, _ = draw(ticks())
+    terms = replace(terms, live=True, paused=False, interval=between(draw, 900, 1_500))
+    ema_at = NOW + between(draw, 2, 25) * terms.interval + between(draw, 0, 900)
+    word = replace(word, ema_at=ema_at, pending_at=ema_at, ema=draw(premiums))
+    return funding, word, terms, ema_at + between(draw, 0, 20 * terms.interval)
 
 
 def tick_of(funding, word, terms, now):
     return SOL.read("ticked", word_of_funding(funding), word_of_premium(word), terms, now)
 
 
-@given(ticks())
+@given(ticks() | shortened())
 def test_ticked__any_market__is_the_specifications(scene):
     terms = scene[2]
 
