@@ -622,6 +622,19 @@ _MARKET = Market(
 )
 
 
+@given(kept(), bands(), st.integers(0, 2**64))
+def test_quote_of__split_in_two__is_no_better_and_the_same_but_for_a_pico(trade, band, cut):
+    terms, net, d = trade
+    word = word_of_trade(terms)
+    first = d * cut // 2**64
+
+    whole = SOL.read("quoteOf", d, net, *band, word)
+    one = SOL.read("quoteOf", first, net, *band, word)
+    other = SOL.read("quoteOf", d - first, net + first, *band, word)
+
+    assert 0 <= (one + other - whole) * (1 if d > 0 else -1) <= 1, "PERP-28"
+
+
 @st.composite
 def looks(draw: st.DrawFn) -> tuple[Look, int, int]:
     """Draw a market with a strict and a plain band, the vault's size and the trader's, lots."""
