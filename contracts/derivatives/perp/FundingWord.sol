@@ -108,7 +108,8 @@ library FundingWordLib {
         }
     }
 
-    /// @dev Pico per unit that the intervals cost a long in all, and the rate of the newest one, pico.
+    /// @dev Pico per unit that the intervals cost a long in all, and the rate of the newest one, pico; by a live price it is 0 beyond
+    /// MAX_INTERVALS.
     function _charge(
         FundingWord w,
         PremiumWordLib.Parts memory p,
@@ -117,25 +118,26 @@ library FundingWordLib {
         uint256 intervals
     ) private pure returns (int256 charge, int256 newRate) {
         if (t.paused) return (0, 0);
-        if (intervals > MAX_INTERVALS) intervals = MAX_INTERVALS;
+        uint256 charged = intervals < MAX_INTERVALS ? intervals : MAX_INTERVALS;
         if (!t.live) {
             newRate = w.rate();
-            return (int256(intervals) * _chargeOf(newRate * int256(PerpUnits.PICO_TO_WAD), t.index), newRate);
+            return (int256(charged) * _chargeOf(newRate * int256(PerpUnits.PICO_TO_WAD), t.index), newRate);
         }
         int256 before = 0;
-        for (uint256 k = 1; k <= intervals; ++k) {
-            int256 whole = p.integral + _since(p, from + k * t.interval);
+        for (uint256 k = 1; k <= charged; ++k) {
+            uint256 end = from + k * t.interval;
+            int256 whole = p.integral + _since(p, end);
             int256 rateWad = _rateOf(whole - before, t);
-            // A faded premium says nothing more: of the intervals that follow all rates are zero.
-            if (rateWad == 0 && k > 2) return (charge, 0);
             charge += _chargeOf(rateWad, t.index);
-            newRate = rateWad / int256(PerpUnits.PICO_TO_WAD);
+            if (k == intervals) newRate = rateWad / int256(PerpUnits.PICO_TO_WAD);
+            // A faded premium says nothing more: of the intervals that follow all rates are zero. Before emaAt, which only a
+            // shortened interval ends, it has not begun.
+            if (end >= p.emaAt + PremiumWordLib.FADE) break;
             before = whole;
         }
     }
 
-    /// @dev ∫π from emaAt to `time`, pico · s · 600; `time` is not before emaAt, or emaAt is of the present interval and nothing has
-    /// grown.
+    /// @dev ∫π from emaAt to `time`, pico · s · 600; nothing has grown at a time before emaAt.
     function _since(PremiumWordLib.Parts memory p, uint256 time) private pure returns (int256) {
         return time > p.emaAt ? p.ema * PremiumWordLib.grown(time - p.emaAt) : int256(0);
     }

@@ -4,7 +4,8 @@ pragma solidity ^0.8.30;
 import {Rounding} from "../../libraries/Rounding.sol";
 
 /// @title The units of the perpetual swaps, and how one becomes another
-/// @dev Lots are below 2^72 and prices below 2^128: a product stays below 2^200. Checked arithmetic reverts for anything else.
+/// @dev Lots are below 2^72 and prices below 2^128: a product stays below 2^200. Checked arithmetic reverts for
+/// larger ones, as long as a price is below 2^255 and so a signed number.
 library PerpUnits {
     /// @dev Lots in one unit.
     uint256 internal constant LOTS = 1e8;

@@ -35,7 +35,7 @@ library PremiumWordLib {
     /// @dev Samples beyond this weight in one timestamp are dropped; it fits 32 bits.
     uint256 private constant MAX_WEIGHT = 4e9;
     /// @dev Seconds in which a premium fades, and the oldest that the anchor may be.
-    int256 private constant FADE = 300;
+    uint256 internal constant FADE = 300;
     /// @dev Seconds that half-weigh a sample.
     int256 private constant HALF_TIME = 150;
     /// @dev integral's unit: ∫ of (1 - t / 300) has 600 for its denominator.
@@ -87,7 +87,7 @@ library PremiumWordLib {
             int256 weight = int256(p.weight < WHOLE ? p.weight : WHOLE);
             int256 base = _faded(p.ema, p.pendingAt - p.emaAt);
             int256 elapsed = int256(p.pendingAt + p.anchorAge - p.emaAt);
-            if (elapsed > FADE) elapsed = FADE;
+            if (elapsed > int256(FADE)) elapsed = int256(FADE);
 
             p.integral += p.ema * grown(p.pendingAt - p.emaAt);
             p.ema = base + _step(p.mean - base, weight, elapsed);
@@ -117,7 +117,7 @@ library PremiumWordLib {
     function grown(uint256 age) internal pure returns (int256) {
         unchecked {
             // x is at most 300
-            int256 x = age < uint256(FADE) ? int256(age) : FADE;
+            int256 x = int256(age < FADE ? age : FADE);
             return INTEGRAL_UNIT * x - x * x;
         }
     }
@@ -134,7 +134,7 @@ library PremiumWordLib {
     function _faded(int256 ema, uint256 age) private pure returns (int256) {
         unchecked {
             // ema is below 2^39
-            return age >= uint256(FADE) ? int256(0) : (ema * (FADE - int256(age))) / FADE;
+            return age >= FADE ? int256(0) : (ema * int256(FADE - age)) / int256(FADE);
         }
     }
 }

@@ -6,12 +6,11 @@ maintenance to initial margin of a small position: below, it would be the next o
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from clearing.spec.perp_margin import BPS, Health, requirement
 from clearing.spec.perp_types import RiskNow
-from clearing.spec.perp_units import LOTS, PPM_TO_WAD, notional
+from clearing.spec.perp_units import LOTS, PPM_TO_WAD, notional, value
 from clearing.spec.units import PPM, WAD, div_ceil, div_floor
 
 __all__ = [
@@ -24,7 +23,8 @@ __all__ = [
     "target",
 ]
 
-SLOPE_BASE: Final = PPM * WAD
+MAX_PRICE: Final = 2**96
+"""Wad; prices are below."""
 
 
 def target(notional_wad: int, mm: int, r: RiskNow) -> int:
@@ -96,32 +96,32 @@ def bankruptcy_price(lots: int, px: int, mm_of_market: int, health: Health) -> i
 def liquidation_price(lots: int, rest: int, r: RiskNow) -> int:
     """Return the value of one unit at which the equity is the maintenance margin; 0 for none.
 
-    `rest` is the equity without this position's value, less the other markets' maintenance, wad. A
-    long's is the least such integer at which it is safe, a short's the greatest, by exact fractions
-    of one wei; the margin rules make sure that safety has one edge.
+    `rest` is the equity without this position's value, less the other markets' maintenance, wad.
+    Without a slope it is an exact quotient, a long's up, a short's down. With one it is searched
+    for below 2^96, margin rounded as everywhere: the account is safe there, and one wei beyond not.
     """
-
-    def is_safe(price: int) -> bool:
-        # scaled by LOTS · SLOPE_BASE · LOTS · BPS · PPM, so that nothing is divided
-        worth = abs(lots) * price  # wad · LOTS
-        rate = min(r.im * SLOPE_BASE * LOTS + r.slope * worth, r.im_max * SLOPE_BASE * LOTS)
-        left = rest * LOTS + (worth if lots > 0 else -worth)
-        return left * BPS * PPM * SLOPE_BASE * LOTS >= r.kappa * worth * rate
-
-    if lots == 0 or (lots > 0) == (rest >= 0) or rest == 0:
+    if r.slope:
+        return _searched(lots, rest, r)
+    is_long = lots > 0
+    if lots == 0 or rest == 0 or is_long == (rest > 0):
         return 0
-    if lots > 0:
-        return _edge(is_safe)
-    return _edge(lambda price: not is_safe(price)) - 1
+    whole = PPM * BPS
+    rate = r.im * r.kappa
+    if is_long:
+        return div_ceil(-rest * LOTS * whole, lots * (whole - rate))
+    return div_floor(rest * LOTS * whole, -lots * (whole + rate))
 
 
-def _edge(holds: Callable[[int], bool]) -> int:
-    """Return the least natural at which something holds, from which on it does."""
-    high = 1
-    while not holds(high):
-        high *= 2
-    low = 0
-    while low < high:
-        middle = div_floor(low + high, 2)
-        low, high = (low, middle) if holds(middle) else (middle + 1, high)
-    return low
+def _searched(lots: int, rest: int, r: RiskNow) -> int:
+    def is_safe(price: int) -> bool:
+        _, mm = requirement(notional(lots, price), r)
+        return rest + value(lots, price) >= mm
+
+    # a long's safe prices are above, a short's below
+    unsafe, safe = (0, MAX_PRICE) if lots > 0 else (MAX_PRICE, 0)
+    if is_safe(unsafe) or not is_safe(safe):
+        return 0
+    while abs(safe - unsafe) > 1:
+        middle = div_floor(safe + unsafe, 2)
+        safe, unsafe = (middle, unsafe) if is_safe(middle) else (safe, middle)
+    return safe

@@ -40,7 +40,6 @@ __all__ = [
     "rate_of",
     "ratio",
     "requirement",
-    "target_rules",
     "value_liquidate",
     "value_open",
 ]
@@ -109,26 +108,21 @@ def phased(risk: Risk, params: RiskParams, now: int) -> Risk:
 
 
 def in_force(risk: Risk, now: int) -> RiskNow:
-    """Return the rules at a time."""
+    """Return the rules at a time; the greatest rate is never below the least."""
     elapsed = min(DAY_S, now - risk.phase_start)
 
     def at(old: int, new: int) -> int:
         return old + div_floor((new - old) * elapsed, DAY_S) if new > old else new
 
     old, new = risk.old, risk.new
+    im = at(old.im, new.im)
     return RiskNow(
-        im=at(old.im, new.im),
+        im=im,
         kappa=at(old.kappa, new.kappa),
         slope=at(old.slope, new.slope),
-        im_max=at(old.im_max, new.im_max),
+        im_max=max(im, at(old.im_max, new.im_max)),
         penalty=risk.penalty,
     )
-
-
-def target_rules(risk: Risk) -> RiskNow:
-    """Return the rules as they hold once all has phased in."""
-    new = risk.new
-    return RiskNow(new.im, new.kappa, new.slope, new.im_max, risk.penalty)
 
 
 def rate_of(notional_wad: int, r: RiskNow) -> int:

@@ -220,7 +220,7 @@ class Risk:
         fit_uint(self.impact_notional, 32)
 
 
-# PARAMETERS
+# PARAMETERS, any integers: perp_params bounds them
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,16 +248,6 @@ class TradeParams:
     skew_scale: int
     coefficient_inverse: int
 
-    def __post_init__(self) -> None:
-        """Refuse what does not fit a word."""
-        fit_uint(self.taker_fee, 14)
-        fit_uint(self.maker_fee, 14)
-        fit_uint(self.vault_spread, 14)
-        fit_uint(self.prem_cap, 17)
-        fit_uint(self.min_notional, 20)
-        fit_uint(self.skew_scale, 36)
-        fit_uint(self.coefficient_inverse, 10)
-
     @property
     def skew_lots(self) -> int:
         """`skew_scale` in lots."""
@@ -275,16 +265,6 @@ class LimitParams:
     open_cap: int
     vault_share: int
     max_oi: int
-
-    def __post_init__(self) -> None:
-        """Refuse what does not fit a word."""
-        fit_uint(self.max_rate, 17)
-        fit_uint(self.interval, 16)
-        fit_uint(self.band, 16)
-        fit_uint(self.min_fee, 16)
-        fit_uint(self.open_cap, 72)
-        fit_uint(self.vault_share, 20)
-        fit_uint(self.max_oi, 72)
 
 
 @dataclass(frozen=True, slots=True)
