@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 import {FundingWord} from "../derivatives/perp/FundingWord.sol";
 import {LiquidationMath, Takeover, Target} from "../derivatives/perp/LiquidationMath.sol";
-import {Health, Margin} from "../derivatives/perp/Margin.sol";
+import {Margin, Worth} from "../derivatives/perp/Margin.sol";
 import {PerpUnits} from "../derivatives/perp/PerpUnits.sol";
 import {Position, PositionLib} from "../derivatives/perp/Position.sol";
 import {RiskNow} from "../derivatives/perp/RiskWord.sol";
@@ -11,14 +11,14 @@ import {TradeWord} from "../derivatives/perp/TradeWord.sol";
 import {VaultPrice} from "../derivatives/perp/VaultPrice.sol";
 import {ShareMath} from "../derivatives/vault/ShareMath.sol";
 import {VaultDeal, VaultTrade} from "../derivatives/vault/VaultTrade.sol";
-import {Context, Leg, Sample} from "../interfaces/EngineTypes.sol";
+import {Context, HealthView, Leg, Sample, Terms} from "../interfaces/EngineTypes.sol";
 import {AccountId} from "../interfaces/PerpTypes.sol";
 
 /// @title The arithmetic of positions, margin, liquidation and the vault, each function by itself
 /// @custom:security-contact See SECURITY.md
 /// @notice Tests compare each with the specification.
 contract PlainPerp {
-    using Margin for Health;
+    using Margin for HealthView;
 
     /* UNITS */
 
@@ -66,14 +66,14 @@ contract PlainPerp {
 
     /* MARGIN */
 
-    /// @notice Margin.valueOpen
+    /// @notice Margin.longOpen and shortOpen
     function valueOpen(uint256 lo, uint256 hi, int256 pi, bool isLong) external pure returns (uint256) {
-        return Margin.valueOpen(lo, hi, pi, isLong);
+        return isLong ? Margin.longOpen(lo, pi) : Margin.shortOpen(hi, pi);
     }
 
-    /// @notice Margin.valueLiquidate
+    /// @notice Margin.longLiquidate and shortLiquidate
     function valueLiquidate(uint256 lo, uint256 hi, int256 pi, bool isLong) external pure returns (uint256) {
-        return Margin.valueLiquidate(lo, hi, pi, isLong);
+        return isLong ? Margin.longLiquidate(hi, pi) : Margin.shortLiquidate(lo, pi);
     }
 
     /// @notice Margin.requirement
@@ -86,15 +86,16 @@ contract PlainPerp {
         return Margin.target(notionalWad, mm, r);
     }
 
-    /// @notice Margin.add
+    /// @notice Margin.add, in a market that counts long and short at one price
     function add(
-        Health memory h,
+        HealthView memory h,
         Position p,
         FundingWord f,
         uint256 priceWad,
-        RiskNow calldata r
-    ) external pure returns (Health memory) {
-        h.add(p, f, priceWad, r);
+        RiskNow calldata r,
+        bool isLiquid
+    ) external pure returns (HealthView memory) {
+        h.add(p, Worth({long: priceWad, short: priceWad, funding: f, risk: r, isLiquid: isLiquid}));
         return h;
     }
 
@@ -154,12 +155,12 @@ contract PlainPerp {
 
     /// @notice VaultTrade.price
     function priceOf(Context calldata c, int256 size) external pure returns (VaultDeal memory) {
-        return VaultTrade.price(c, size);
+        return VaultTrade.price(VaultTrade.offer(c, size));
     }
 
     /// @notice VaultTrade.requireSkew
     function requireSkew(Context calldata c, VaultDeal calldata d) external pure {
-        VaultTrade.requireSkew(c, d);
+        VaultTrade.requireSkew(VaultTrade.offer(c, d.size), d);
     }
 
     /// @notice VaultTrade.requireLimit
@@ -169,11 +170,11 @@ contract PlainPerp {
 
     /// @notice VaultTrade.legs
     function legsOf(AccountId account, VaultDeal calldata d) external pure returns (Leg[] memory) {
-        return VaultTrade.legs(account, d);
+        return VaultTrade.legs(account, d.size, Terms(d.quote, d.fee, Sample(0, 0)));
     }
 
     /// @notice VaultTrade.sample
     function sampleOf(Context calldata c, VaultDeal calldata d) external pure returns (Sample memory) {
-        return VaultTrade.sample(c, d);
+        return VaultTrade.sample(VaultTrade.offer(c, d.size), d);
     }
 }

@@ -199,6 +199,6 @@ def test_set_pause__each_mask__has_the_specifications_verdict():
     rig = deploy_perp()
     for mask in range(256):
         with rig.chain.isolated():
-            got = verdict(rig.engine.send, "setPause", ETH, mask, sender=rig.roles.timelock)
+            got = verdict(rig.admin.send, "setPause", ETH, mask, sender=rig.roles.timelock)
             refusal = got if isinstance(got, Refusal) else None
             assert refusal == verdict(require_pause, mask)

@@ -236,15 +236,20 @@ def test_target__any_position__lies_between_maintenance_and_initial_margin(n, r)
     assert got == mm + ceil(n * gap / 2)
 
 
-@given(sums, positions, fundings, prices, risks_now)
-@example(Health(0), Position(0, 7, 0), Funding(5, -5, 0, 0), 1, RiskNow(10**4, 5_000, 0, 10**4, 1))
-def test_add__any_position__is_the_specifications(before, position, funding, price, r):
+@given(sums, positions, fundings, prices, risks_now, st.booleans())
+@example(
+    Health(0), Position(0, 7, 0), Funding(5, -5, 0, 0), 1, RiskNow(10**4, 5_000, 0, 10**4, 1), True
+)
+def test_add__any_position__is_the_specifications(before, position, funding, price, r, is_liquid):
     one = health_of(before.equity, [Holding(position, funding, price, r)])
     added = [a + b for a, b in zip(astuple(before)[1:], astuple(one)[1:], strict=True)]
 
-    got = SOL.read("add", before, word_of_position(position), word_of_funding(funding), price, r)
+    words = word_of_position(position), word_of_funding(funding)
+    got = SOL.read("add", (*astuple(before), 7, 5), *words, price, r, is_liquid)
 
-    assert got == (one.equity, *added)
+    alone = one.mm  # of one position
+    ends = (7 + target(one.notional, alone, r), 5 + (alone if is_liquid else 0))
+    assert got == (one.equity, *added, *ends)
 
 
 @given(positions, fundings, st.lists(st.tuples(prices, risks_now), min_size=2, max_size=3))
@@ -252,11 +257,12 @@ def test_add__in_turn__is_the_health_of_all(position, funding, markets):
     holdings = [Holding(position, funding, price, r) for price, r in markets]
     words = word_of_position(position), word_of_funding(funding)
 
-    got = (0, 0, 0, 0, 0)
+    got = (0,) * 7
     for price, r in markets:
-        got = SOL.read("add", got, *words, price, r)
+        got = SOL.read("add", got, *words, price, r, True)
 
-    assert got == astuple(health_of(0, holdings))
+    assert got[:5] == astuple(health_of(0, holdings))
+    assert got[6] == got[3], "every market here may be liquidated in"
 
 
 @given(cash, magnitudes(128), cash, magnitudes(128), st.booleans())
