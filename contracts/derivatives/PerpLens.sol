@@ -139,8 +139,10 @@ contract PerpLens is IPerpLens {
         a.withdrawableRaw = _withdrawable(a) / 10 ** (WAD_DECIMALS - _decimals());
     }
 
-    /// @dev Wad: cash, as far as equity is above initial margin; nothing while a market of the account does not let go.
+    /// @dev Wad: cash, as far as equity is above initial margin; nothing while a market of the account does not let go, or where nobody
+    /// is to take it.
     function _withdrawable(AccountView memory a) private view returns (uint256) {
+        if (a.state.owner == address(0)) return 0;
         int256 free = a.state.cash;
         if (a.state.markets != 0) {
             if (!_isReleased(a.state.markets)) return 0;

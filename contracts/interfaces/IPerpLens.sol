@@ -39,7 +39,7 @@ struct AccountView {
     HealthView mid;
     int256 marginRatio; // wad, as RiskManager says
     bool isLiquidatable;
-    uint256 withdrawableRaw; // token units that `withdraw` pays now; 0 while a market does not let go
+    uint256 withdrawableRaw; // token units that `withdraw` pays its owner now; 0 while a market does not let go
 }
 
 /// What a trade against the vault would come to in this block.

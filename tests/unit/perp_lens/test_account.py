@@ -139,11 +139,12 @@ def test_account__another_market_that_does_not_let_go__holds_nothing_back(rig, l
     assert account_of(lens, account).withdrawable_raw > 0
 
 
-def test_account__of_the_vault__is_never_liquidatable(rig, lens):
+def test_account__of_the_vault__is_never_liquidatable_nor_withdrawn_from(rig, lens):
     said = account_of(lens, VAULT)
 
     assert said.state == (bytes(20), usd(10_000_000), 0)
     assert not said.is_liquidatable
+    assert said.withdrawable_raw == 0
 
 
 def test_account__no_such_account__is_refused(rig, lens, trader):
