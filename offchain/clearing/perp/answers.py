@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from clearing.spec.oracle_types import Gate, PriceState, Quote
 from clearing.spec.perp_ledger import HealthView
+from clearing.spec.perp_margin import NO_RATIO
 from clearing.spec.perp_types import (
     LimitParams,
     MarketStatus,
@@ -31,9 +32,6 @@ __all__ = [
     "position_from",
     "preview_from",
 ]
-
-NO_NOTIONAL: Final = 2**255 - 1
-"""The contract's margin ratio of an account without positions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +162,7 @@ def account_from(account: int, values: Sequence[Any]) -> AccountNow:
         HealthView(*opening),
         HealthView(*liquidate),
         HealthView(*mid),
-        None if ratio == NO_NOTIONAL else ratio,
+        None if ratio == NO_RATIO else ratio,
         is_liquidatable,
         withdrawable,
     )

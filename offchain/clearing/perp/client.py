@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,6 +10,7 @@ from clearing.chain.contract import Contract
 from clearing.chain.deployment import chain_key_of, read_deployment, registry_path
 from clearing.chain.errors import CallRefusedError, RegistryInvalidError
 from clearing.chain.node import Node, as_bytes, as_int
+from clearing.chain.sender import Receipt
 from clearing.oracle.status import parse_address
 from clearing.perp.answers import (
     AccountNow,
@@ -138,6 +140,13 @@ class Perp:
         """Return a position's lots, 0 if there is none."""
         lots: int = self.engine.call("sizeOf", account, market, block=self.block)
         return lots
+
+    def account_made_in(self, receipts: Iterable[Receipt]) -> int:
+        """Return the number of the account that a transaction made."""
+        logs = [log for receipt in receipts for log in receipt.logs]
+        made = next(it for it in self.engine.happened(logs) if it.name == "AccountCreated")
+        account: int = made.fields["account"]
+        return account
 
     def preview(self, account: int, market: int, size: int) -> TradePreview:
         """Return what a trade against the vault would come to."""

@@ -41,15 +41,16 @@ def test_markets__json__is_exact(stage, ask):
 
 def test_markets__a_premium_held_for_an_hour__shows_its_rate(stage, ask):
     account = stage.account(50_000)
+    listed = ask("markets")["markets"][ETH]["interval_began_at"]
     stage.refresh(START + 400)
     stage.trade(account, ETH, 100 * LOT)
-    stage.refresh(START + HOUR + 10)
+    stage.refresh(START + HOUR + 60)
 
     eth, btc = ask("markets")["markets"]
 
     assert float(eth["funding_rate"]) > 0
     assert eth["funding_index_long_usd"] == eth["funding_index_short_usd"] != "0"
-    assert eth["interval_began_at"] == START + HOUR
+    assert eth["interval_began_at"] == listed + HOUR
     assert btc["funding_rate"] == "0"
 
 

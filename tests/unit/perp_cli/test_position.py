@@ -11,7 +11,7 @@ from tests.unit.perp_cli.stage import START, TRADER
 def account(stage):
     """20,000 USD, 5 ETH long and 0.1 BTC short."""
     made = stage.account(20_000)
-    stage.refresh(START + 5)
+    stage.refresh(START + 60)
     stage.trade(made, ETH, 5 * LOT)
     stage.trade(made, BTC, -LOT // 10)
     return made
