@@ -23,8 +23,9 @@ def account(stage):
 
 @pytest.fixture
 def short(stage, account):
-    """And 5 ETH short."""
+    """And 5 ETH short, for so long that no premium is left to change from second to second."""
     stage.trade(account, ETH, -5 * LOT)
+    stage.refresh(START + 600)
     return account
 
 
