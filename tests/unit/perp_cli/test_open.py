@@ -125,7 +125,7 @@ def test_open__a_price_that_moves_before_it_is_sent__is_refused(
     assert result.exit_code == 2
     assert "--max-slippage: the price moved beyond the limit; look again" in result.stderr
     assert held(stage, account) == 0
-    assert run(*order, "--deadline", 2 * HOUR).exit_code == 0
+    assert run(*order, "--yes").exit_code == 0
 
 
 def test_open__too_late__is_refused(stage, account, order, run, monkeypatch):
