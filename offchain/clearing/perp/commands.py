@@ -98,6 +98,77 @@ def position(
         print_view(views.account_view(swaps, *asked))
 
 
+@perp.command("liquidation-price")
+def liquidation_price(
+    *,
+    account: AccountId,
+    market: Annotated[
+        str | None, typer.Option(help="Name or number; every position if left out.")
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option(help="As it would be after a trade of so many units.")
+    ] = None,
+    network: Network = LOCAL,
+    url: Url = LOCAL_URL,
+    address: Address = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the prices at which an account's positions are liquidated, now or after a trade."""
+    from clearing.perp import liquidation  # noqa: PLC0415 - see _connect
+    from clearing.perp.amounts import parse_size  # noqa: PLC0415 - the same
+    from clearing.perp.errors import MarketError  # noqa: PLC0415 - the same
+
+    lots = None if by is None else parse_size(by, "--by")
+    if lots is not None and market is None:
+        raise MarketError("--market", "is not given", "name the market of --by")
+    swaps = _connect(url, network, address)
+    where = None if market is None else swaps.market(market)
+    if where is None or lots is None:
+        found = liquidation.triggers_of(swaps, account, where)
+    else:
+        found = (liquidation.trigger_after(swaps, account, where, lots),)
+    if as_json:
+        print_json(liquidation.liquidation_json(swaps, account, found))
+    else:
+        print_view(liquidation.liquidation_view(swaps, found))
+
+
+@perp.command("funding")
+def funding(  # noqa: PLR0913 - the options of a command
+    *,
+    market: Market,
+    days: Annotated[int, typer.Option(min=1, max=3_650, help="How far back to read.")] = 7,
+    from_block: Annotated[
+        int | None, typer.Option(min=0, help="First block to read, instead of --days.")
+    ] = None,
+    to_block: Annotated[
+        int | None, typer.Option(min=0, help="Last block to read; the newest if left out.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw rate and index into this PNG file.")
+    ] = None,
+    network: Network = LOCAL,
+    url: Url = LOCAL_URL,
+    address: Address = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what funding a market has charged: time, rate, and what a long paid."""
+    from clearing.perp import funding_history, funding_views  # noqa: PLC0415 - see _connect
+
+    swaps = _connect(url, network, address)
+    where = swaps.market(market)
+    span = funding_history.span_of(swaps, first=from_block, last=to_block, days=days)
+    charges = funding_history.charges_in(swaps, where.market, span)
+    if plot is not None:
+        from clearing.perp.plot import write_plot  # noqa: PLC0415 - loads a drawing library
+
+        write_plot(plot, where, charges)
+    if as_json:
+        print_json(funding_views.funding_json(swaps, where, span, charges))
+    else:
+        print_view(funding_views.funding_view(swaps, where, span, charges))
+
+
 # TRADES
 
 

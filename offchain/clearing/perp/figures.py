@@ -18,6 +18,7 @@ __all__ = [
     "percent_of_pico",
     "percent_of_ppm",
     "percent_of_wad",
+    "signed_pico",
     "size_text",
 ]
 
@@ -68,3 +69,8 @@ def exact_pico(pico: int) -> str:
 def exact_size(lots: int) -> str:
     """Return lots as exact decimal text, units."""
     return scaled_text(lots, LOT_DECIMALS)
+
+
+def signed_pico(pico: int) -> str:
+    """Return pico as exact decimal text, a plus before what is above zero."""
+    return ("+" if pico > 0 else "") + exact_pico(pico)
