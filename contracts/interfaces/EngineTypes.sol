@@ -110,7 +110,7 @@ struct PositionState {
 /// A market now.
 struct MarketState {
     MarketStatus status;
-    uint8 pauseMask; // the timelock's and the guardian's together
+    uint8 pauseMask; // the timelock's; the guardian's own of all markets is told by GuardianPaused
     uint256 openInterest; // lots
     uint256 fees; // pico not collected yet
     int256 fLong; // pico per unit, with all intervals that are due

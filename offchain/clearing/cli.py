@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console, RenderableType
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from clearing.chain.errors import ChainError
+from clearing.perp.commands import perp
 from clearing.risk import daily_closes, factors, terms, views
 from clearing.risk.errors import InputError, TermsError
+from clearing.risk.printing import print_json, print_view
 from clearing.spec.liabilities import Liabilities
 from clearing.spec.risk import FactorTable, risk_of
 
 __all__ = ["app"]
 
 BAD_INPUT = 2
-WIDEST = 1_000
 
 
 class OneLineErrors(TyperGroup):
@@ -86,9 +85,9 @@ def risk_factors(
     """Compute each asset's risk factor, the median absolute daily change, from daily closes."""
     report = factors.factors_of(daily_closes.read_closes(file), window)
     if as_json:
-        _print_json(views.factors_json(report))
+        print_json(views.factors_json(report))
     else:
-        _print(views.factors_table(report))
+        print_view(views.factors_table(report))
 
 
 @app.command("risk")
@@ -127,9 +126,9 @@ def risk(
     terms.require_known(owed, table, "--factor", "add --factor {}=PERCENT% or --factors FILE")
     report = risk_of(owed, prices, table, terms.parse_moved(moved))
     if as_json:
-        _print_json(views.risk_json(report, held))
+        print_json(views.risk_json(report, held))
     else:
-        _print(views.risk_view(report, held))
+        print_view(views.risk_view(report, held))
 
 
 @app.command("demo")
@@ -144,6 +143,7 @@ def demo(
 
 oracle = typer.Typer(help="Look into the price oracle.")
 app.add_typer(oracle, name="oracle")
+app.add_typer(perp, name="perp")
 
 
 @oracle.command("replay")
@@ -173,9 +173,9 @@ def oracle_replay(
 
         write_plot(plot, file.name, moments)
     if as_json:
-        _print_json(views.replay_json(moments))
+        print_json(views.replay_json(moments))
     else:
-        _print(views.replay_view(moments))
+        print_view(views.replay_view(moments))
 
 
 @oracle.command("status")
@@ -199,9 +199,9 @@ def oracle_status(
     where = status.parse_address(address) if address is not None else status.locate(node, network)
     report = status.read_status(node, where)
     if as_json:
-        _print_json(views.status_json(report))
+        print_json(views.status_json(report))
     else:
-        _print(views.status_view(report))
+        print_view(views.status_view(report))
 
 
 def _read_owed(file: Path | None, options: Sequence[str]) -> Liabilities:
@@ -210,14 +210,3 @@ def _read_owed(file: Path | None, options: Sequence[str]) -> Liabilities:
         problem = "are given twice" if options else "are not given"
         raise TermsError("liabilities", problem, "give either --liabilities FILE or --owes")
     return terms.parse_owed(options) if file is None else terms.read_liabilities(file)
-
-
-def _print(view: RenderableType) -> None:
-    """Print for people, as wide as it takes: a narrow terminal may wrap a digit, never hide it."""
-    needed = Console(width=WIDEST).measure(view).maximum
-    Console(width=max(Console().width, needed)).print(view)
-
-
-def _print_json(document: dict[str, object]) -> None:
-    """Print for programs."""
-    typer.echo(json.dumps(document, indent=2))

@@ -62,16 +62,14 @@ class OracleStatus:
     feeds: tuple[FeedStatus, ...]
 
 
-def parse_address(text: str) -> Address:
-    """Return the address that an option names. Raises AddressError."""
+def parse_address(text: str, place: str = "--address") -> Address:
+    """Return the address that an option, `place`, names. Raises AddressError."""
     try:
         address = as_bytes(text) if text.startswith("0x") else b""
     except ValueError:
         address = b""
     if len(address) != ADDRESS_BYTES:
-        raise AddressError(
-            "--address", f"{quote(text)} is no address", "write 0x and 40 hex digits"
-        )
+        raise AddressError(place, f"{quote(text)} is no address", "write 0x and 40 hex digits")
     return Address(address)
 
 

@@ -21,7 +21,14 @@ from clearing.oracle.status import FeedStatus, OracleStatus
 from clearing.risk.decimal_text import WAD_DECIMALS, rounded_text, scaled_text
 from clearing.spec.oracle_types import Action, Gate, Reading, TripReason
 
-__all__ = ["replay_json", "replay_view", "status_json", "status_view"]
+__all__ = [
+    "replay_json",
+    "replay_view",
+    "status_json",
+    "status_view",
+    "usd_text",
+    "utc_text",
+]
 
 PRICE_PLACES = 2
 SHORTEST_PRICE = 10 ** (WAD_DECIMALS + 1)
@@ -41,7 +48,7 @@ def replay_view(moments: tuple[Moment, ...]) -> RenderableType:
     for step in transitions(moments):
         reading = step.moment.reading
         table.add_row(
-            Text(_utc(step.moment.time)),
+            Text(utc_text(step.moment.time)),
             Text(reading.state.name),
             Text(_gates(reading.gates)),
             *_prices(reading),
@@ -50,7 +57,7 @@ def replay_view(moments: tuple[Moment, ...]) -> RenderableType:
     lasted = seconds_by_state(moments)
     ranked = sorted(lasted.items(), key=lambda item: -item[1])
     spent = " · ".join(f"{state.name} {age_text(seconds)}" for state, seconds in ranked)
-    span = f"{len(moments)} rows, {_utc(moments[0].time)} to {_utc(moments[-1].time)}"
+    span = f"{len(moments)} rows, {utc_text(moments[0].time)} to {utc_text(moments[-1].time)}"
     return Group(Text(span), table, Text(f"Time spent: {spent or 'none, there is one row'}"))
 
 
@@ -91,7 +98,7 @@ def status_view(status: OracleStatus) -> RenderableType:
     if not status.feeds:
         return Text("The oracle has no feed.")
     lines = [line for feed in status.feeds for line in _remarks(feed, status.now)]
-    title = f"Block {status.block}, {_utc(status.now)} UTC"
+    title = f"Block {status.block}, {utc_text(status.now)} UTC"
     return Group(Text(title), table, *(Text(line) for line in lines))
 
 
@@ -190,12 +197,12 @@ def _sequencer(feed: FeedStatus, now: int) -> str:
 
 
 def _ring(feed: FeedStatus) -> str:
-    fit = f"fit, TWAP {_usd(feed.reading.twap)}" if feed.reading.ring_fit else "unfit"
+    fit = f"fit, TWAP {usd_text(feed.reading.twap)}" if feed.reading.ring_fit else "unfit"
     return f"{feed.memo.count} prices, {fit}"
 
 
 def _prices(reading: Reading) -> tuple[str, str, str]:
-    return _usd(reading.mid), _usd(reading.lo), _usd(reading.hi)
+    return usd_text(reading.mid), usd_text(reading.lo), usd_text(reading.hi)
 
 
 def _prices_json(reading: Reading) -> Json:
@@ -214,7 +221,8 @@ def _gates(gates: Gate) -> str:
     return " ".join(_gate_names(gates)) or "–"
 
 
-def _utc(time: int) -> str:
+def utc_text(time: int) -> str:
+    """Return a time, Unix seconds, for people."""
     return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
@@ -222,7 +230,7 @@ def _exact(price_wad: int) -> str:
     return scaled_text(price_wad, WAD_DECIMALS)
 
 
-def _usd(price_wad: int) -> str:
+def usd_text(price_wad: int) -> str:
     """Return USD to the nearest cent, and small prices finer."""
     places = PRICE_PLACES if price_wad >= SHORTEST_PRICE else FINE_PLACES
     return rounded_text(price_wad, WAD_DECIMALS, places)

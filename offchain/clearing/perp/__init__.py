@@ -1,0 +1,1 @@
+"""Trade perpetual swaps, and look at markets, accounts and funding: `clearing perp`."""
