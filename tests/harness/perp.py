@@ -25,6 +25,7 @@ __all__ = [
     "INSURANCE",
     "LIMIT",
     "LOT",
+    "NAMES",
     "PRICES_E8",
     "RAW",
     "RISK",
