@@ -60,7 +60,6 @@ contract MarketAdmin is IMarketAdmin {
         if (id != count || id >= MAX_MARKETS) revert BadParameter("market");
         _requireBounds(feed, risk, trade, limit);
 
-        emit MarketAdded(market, feed, risk, trade, limit);
         ENGINE.setTerms(
             market,
             TradeWordLib.pack(feed, trade),
@@ -69,6 +68,7 @@ contract MarketAdmin is IMarketAdmin {
             limit.maxOi,
             limit.vaultShare
         );
+        emit MarketAdded(market, feed, risk, trade, limit);
     }
 
     /// @inheritdoc IMarketAdmin
@@ -87,16 +87,16 @@ contract MarketAdmin is IMarketAdmin {
         TradeWord next = TradeWordLib.pack(feed, trade);
         _requireScale(c.trade, next, c.vaultSize);
 
-        emit MarketChanged(market, risk, trade, limit);
         ENGINE.setTerms(market, next, phased, LimitWordLib.pack(limit), limit.maxOi, limit.vaultShare);
+        emit MarketChanged(market, risk, trade, limit);
     }
 
     /// @inheritdoc IMarketAdmin
     function setPause(MarketId market, uint8 mask) external onlyTimelock {
         if (mask & PAUSE_REDUCE != 0 && mask & PAUSE_LIQUIDATE == 0) revert BadParameter("mask");
         Context memory c = ENGINE.peekContext(AccountId.wrap(VAULT_ACCOUNT), market);
-        emit PauseChanged(market, uint8(c.risk.pause()), mask); // 8 bits are stored
         ENGINE.setTerms(market, c.trade, c.risk.withPause(mask), c.limit, c.oi.maxOi(), c.oi.vaultShare());
+        emit PauseChanged(market, uint8(c.risk.pause()), mask); // 8 bits are stored
     }
 
     /// @dev A lesser scale moves the vault's price by what it carries already: not beyond the tenth that trades keep to, or whoever

@@ -203,8 +203,9 @@ class Orders:
 class Replica:
     """Everything that can be asked of engine, vault module and settler."""
 
-    def __init__(self, engine: Contract, vault: Contract, settler: Contract, decimals: int) -> None:
-        self._emitters = frozenset(each.address for each in (engine, vault, settler))
+    def __init__(self, emitters: Iterable[Contract], decimals: int) -> None:
+        """Follow engine, admin, vault module and settler."""
+        self._emitters = frozenset(each.address for each in emitters)
         self._scale = 10 ** (18 - decimals)
         self.accounts = {account: Account() for account in range(PROTOCOLS)}
         self.markets: dict[int, Market] = {}
@@ -294,6 +295,9 @@ class Replica:
         stored = self.markets[market]
         stored.old, stored.phase_start = stored.in_force(self._now), self._now
         stored.risk, stored.trade, stored.limit = tuple(risk), tuple(trade), tuple(limit)
+
+    def _on_TermsSet(self, market: int, *_words: int) -> None:
+        """Of the engine; what the admin module says just after is the same in plain words."""
 
     # POWERS
 

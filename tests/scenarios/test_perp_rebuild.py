@@ -117,7 +117,7 @@ def born() -> Life:
             ("provider", 100_000),
         )
     ]
-    replica = Replica(rig.engine, rig.vault, settler, DECIMALS)
+    replica = Replica((rig.engine, rig.admin, rig.vault, settler), DECIMALS)
     comparison = Comparison(rig, settler, chain, (probe, probing.address))
     return Life(chain, rig, match, replica, comparison, *people, key_of("session key"))
 
@@ -263,7 +263,7 @@ def changed(
 
 def parameters(life: Life) -> None:
     terms = changed({"im": 200_000, "imMax": 300_000, "slope": 50}, takerFee=300, makerFee=0)
-    life.engine.send("setMarket", ETH, *terms, sender=life.timelock)
+    life.rig.admin.send("setMarket", ETH, *terms, sender=life.timelock)
 
 
 def parameters_once_more(life: Life) -> None:
@@ -271,18 +271,18 @@ def parameters_once_more(life: Life) -> None:
     life.rig.wait(9 * HOUR_S + 1)
     life.fresh()
     terms = changed({"im": 150_000, "imMax": 400_000}, {"interval": 7_200, "maxOi": 10**12})
-    life.engine.send("setMarket", ETH, *terms, sender=life.timelock)
+    life.rig.admin.send("setMarket", ETH, *terms, sender=life.timelock)
     life.rig.wait(5 * HOUR_S)
     life.fresh()
     life.rig.trade(life.buyer.account, life.buyer.key, ETH, -LOT)
 
 
 def pauses(life: Life) -> None:
-    life.engine.send("setPause", BTC, 32 | 8, sender=life.timelock)
+    life.rig.admin.send("setPause", BTC, 32 | 8, sender=life.timelock)
     life.rig.wait(3 * HOUR_S)
     life.fresh()
     life.engine.send("tickFunding", BTC, sender=life.rig.roles.outsider)
-    life.engine.send("setPause", BTC, 1 | 4, sender=life.timelock)
+    life.rig.admin.send("setPause", BTC, 1 | 4, sender=life.timelock)
 
 
 def a_guardians_pause_is_lifted(life: Life) -> None:

@@ -3,11 +3,9 @@ pragma solidity ^0.8.30;
 
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Context, HealthView, Purpose} from "../../interfaces/EngineTypes.sol";
-import {Action} from "../../interfaces/OracleTypes.sol";
-import {Health, Margin} from "../perp/Margin.sol";
+import {Margin} from "../perp/Margin.sol";
 import {PerpUnits} from "../perp/PerpUnits.sol";
 import {Position} from "../perp/Position.sol";
-import {RiskNow} from "../perp/RiskWord.sol";
 
 /// A position before and after a trade, and what the trade does to its account's cash.
 struct Change {
@@ -20,7 +18,7 @@ struct Change {
 /// @dev Its other markets stand still: the sums lose what the position was and gain what it becomes. The premium does too, since a
 /// sample joins it at a later timestamp.
 library AfterTrade {
-    using Margin for Health;
+    using Margin for HealthView;
     using SafeCast for uint256;
 
     /// @dev Size and quote join the settled position; the fee and the funding owed leave the cash.
@@ -58,19 +56,13 @@ library AfterTrade {
     /// @dev What a position adds to its account's sums.
     function _partOf(Position p, Context memory c, Purpose purpose) private view returns (HealthView memory h) {
         if (p.size() == 0) return h;
-        RiskNow memory risk = c.risk.inForce(block.timestamp);
-        Health memory sum;
-        sum.add(p, c.funding, valueOf(c, purpose, p.size() > 0), risk);
-        (h.equity, h.notional, h.im, h.mm, h.penalty) = (sum.equity, sum.notional, sum.im, sum.mm, sum.penalty);
-        h.target = Margin.target(sum.notional, sum.mm, risk);
-        if ((c.quote.allowed >> uint256(Action.LIQUIDATE)) & 1 != 0) h.liquidMm = sum.mm;
+        h.add(p, Margin.worth(c, purpose, block.timestamp));
     }
 
     /// @dev Wad: what a position counts at.
     function valueOf(Context memory c, Purpose purpose, bool isLong) internal pure returns (uint256) {
-        if (purpose == Purpose.MID) return c.quote.mid;
-        if (purpose == Purpose.OPEN) return Margin.valueOpen(c.quote.openLo, c.quote.openHi, c.pi, isLong);
-        return Margin.valueLiquidate(c.quote.liqLo, c.quote.liqHi, c.pi, isLong);
+        (uint256 long, uint256 short) = Margin.values(c.quote, c.pi, purpose);
+        return isLong ? long : short;
     }
 
     /// @dev The engine's gate (IDerivativesEngine, GATE). `then` and `now_` are the account before and after at MID, `open` after at

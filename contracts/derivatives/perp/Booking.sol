@@ -215,13 +215,13 @@ abstract contract Booking is PerpBook {
         Position position = _positions[_positionKey(leg.account, id)];
         Seen memory seen = _see(word, id);
 
-        Worth memory worth = _worthOf(c, Purpose.OPEN);
+        Worth memory worth = Margin.worth(c, Purpose.OPEN, block.timestamp);
         HealthView memory open = _health(leg.account, word, id, position, worth, Purpose.OPEN, seen);
         bool covered = open.equity >= open.im.toInt256();
         // A gain at mid must not be what lifts a bankrupt account: equity before = equity after - gain, and OPEN is not above MID.
         if (covered && open.equity >= _gain(leg, c.quote.mid)) return;
 
-        worth = _worthOf(c, Purpose.MID);
+        worth = Margin.worth(c, Purpose.MID, block.timestamp);
         HealthView memory now_ = _health(leg.account, word, id, position, worth, Purpose.MID, seen);
         HealthView memory then = _health(leg.account, b.word, id, b.position, worth, Purpose.MID, seen);
         if (then.equity < 0) revert Bankrupt(leg.account, then.equity);

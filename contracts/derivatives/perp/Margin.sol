@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {HealthView, Purpose} from "../../interfaces/EngineTypes.sol";
-import {Quote} from "../../interfaces/OracleTypes.sol";
+import {Context, HealthView, Purpose} from "../../interfaces/EngineTypes.sol";
+import {Action, Quote} from "../../interfaces/OracleTypes.sol";
 import {Rounding} from "../../libraries/Rounding.sol";
 import {FundingWord} from "./FundingWord.sol";
 import {PerpUnits} from "./PerpUnits.sol";
@@ -28,6 +28,14 @@ library Margin {
     uint256 private constant SLOPE_USD = 1e6;
 
     /* VALUE */
+
+    /// @dev What positions of a market count at for a purpose, and what they require.
+    function worth(Context memory c, Purpose purpose, uint256 now_) internal pure returns (Worth memory w) {
+        w.risk = c.risk.inForce(now_);
+        w.funding = c.funding;
+        w.isLiquid = (c.quote.allowed >> uint256(Action.LIQUIDATE)) & 1 != 0;
+        (w.long, w.short) = values(c.quote, c.pi, purpose);
+    }
 
     /// @dev Wad, for a long and for a short.
     function values(

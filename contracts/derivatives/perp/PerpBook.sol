@@ -15,7 +15,7 @@ import {OiWord} from "./OiWord.sol";
 import {PerpUnits} from "./PerpUnits.sol";
 import {Position} from "./Position.sol";
 import {PremiumWord} from "./PremiumWord.sol";
-import {RiskNow, RiskWord} from "./RiskWord.sol";
+import {RiskWord} from "./RiskWord.sol";
 import {Seen, SeenLib} from "./Seen.sol";
 import {SettledPrice} from "./SettledPrice.sol";
 import {TradeWord} from "./TradeWord.sol";
@@ -184,7 +184,7 @@ abstract contract PerpBook is IDerivativesEngine {
     function _worthIn(Seen memory seen, MarketId id, Purpose purpose) private view returns (Worth memory w) {
         uint256 i = MarketId.unwrap(id);
         if (seen.hasWorth(i)) return seen.worth(i);
-        w = _worthOf(_contextIn(seen, id), purpose);
+        w = Margin.worth(_contextIn(seen, id), purpose, block.timestamp);
         seen.putWorth(i, w);
     }
 
@@ -208,13 +208,5 @@ abstract contract PerpBook is IDerivativesEngine {
             }
             bits >>= 1;
         }
-    }
-
-    /// @dev What positions of a market count at for a purpose, and what they require.
-    function _worthOf(Context memory c, Purpose purpose) internal view returns (Worth memory w) {
-        w.risk = c.risk.inForce(block.timestamp);
-        w.funding = c.funding;
-        w.isLiquid = _allows(c.quote, Action.LIQUIDATE);
-        (w.long, w.short) = Margin.values(c.quote, c.pi, purpose);
     }
 }
