@@ -165,6 +165,9 @@ class Market:
     f_long: int = 0
     f_short: int = 0
     rate: int = 0
+    status: int = 1
+    price: int = 0
+    debt: int = 0
     premium: Premium = field(default_factory=Premium)
 
     def index_of(self, lots: int) -> int:
@@ -295,6 +298,23 @@ class Replica:
         stored = self.markets[market]
         stored.old, stored.phase_start = stored.in_force(self._now), self._now
         stored.risk, stored.trade, stored.limit = tuple(risk), tuple(trade), tuple(limit)
+
+    # RESOLUTION
+
+    def _on_LossShared(
+        self, market: int, account: int, delta: int, amount: int, backstop: int
+    ) -> None:
+        stored = self.markets[market]
+        stored.f_long, stored.f_short = stored.f_long + delta, stored.f_short - delta
+        self.accounts[account].cash += amount
+        self.accounts[1].cash += backstop
+
+    def _on_DebtMoved(self, market: int, account: int, amount: int, debt: int) -> None:
+        self.accounts[account].cash += amount
+        self.markets[market].debt = debt
+
+    def _on_StatusChanged(self, market: int, status: int, price: int) -> None:
+        self.markets[market].status, self.markets[market].price = status, price
 
     def _on_TermsSet(self, market: int, *_words: int) -> None:
         """Of the engine; what the admin module says just after is the same in plain words."""

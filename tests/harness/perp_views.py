@@ -15,11 +15,11 @@ from clearing.spec.units import Address
 from tests.harness.contract import Contract
 from tests.harness.errors import Refused
 from tests.harness.perp import FAR, LOT, PerpRig
-from tests.harness.perp_replica import LIVE, SLOTS, Recorder, Replica, Told
+from tests.harness.perp_replica import SLOTS, Recorder, Replica, Told
 
 __all__ = ["Comparison"]
 
-ROLES: Final = 6
+ROLES: Final = 7
 OPEN: Final = 1
 MID: Final = 2
 """Purpose of a health view."""
@@ -141,11 +141,12 @@ class Comparison:
         interest = (mine.open_interest, max_oi, mine.fees, share)
         assert _unpack(said[3], _OI) == interest, market
         *margins, penalty, impact = mine.risk
-        stored = (*mine.old, *margins, mine.phase_start, penalty, mine.pause, LIVE, impact)
+        stored = (*mine.old, *margins, mine.phase_start, penalty, mine.pause, mine.status, impact)
         assert _unpack(said[4], _RISK) == stored, market
         feed = int.from_bytes(mine.feed, "big")
         assert _unpack(said[5], _TRADE) == (feed, *mine.trade), market
         assert _unpack(said[6], _LIMIT) == tuple(rest), market
+        assert self.rig.engine.read("debtOf", market) == mine.debt, market
 
     def _hold_funding(self, ticked: Replica, market: int) -> None:
         mine, said = ticked.markets[market], self._words(market)

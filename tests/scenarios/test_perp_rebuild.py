@@ -40,6 +40,7 @@ from tests.harness.perp import (
 )
 from tests.harness.perp_replica import Recorder, Replica
 from tests.harness.perp_views import Comparison
+from tests.unit.perp_engine.scene import RESOLUTION_ROLE, in_lock, module
 
 HOUR_S: Final = 3_600
 DAY_S: Final = 86_400
@@ -47,7 +48,7 @@ INSURANCE_ROLE: Final = 5
 DECIMALS: Final = 6
 DEGRADED_AT: Final = 9
 """Place in a Quote."""
-STATELESS: Final = {"Traded", "FillSkipped"}
+STATELESS: Final = {"Traded", "FillSkipped", "TermsSet"}
 """Events that tell of nothing that is stored."""
 
 
@@ -69,6 +70,10 @@ class Life:
     @property
     def engine(self) -> Contract:
         return self.rig.engine
+
+    @property
+    def emitters(self) -> tuple[Contract, ...]:
+        return emitters_of(self.rig, self.match.settler)
 
     @property
     def vault(self) -> Contract:
@@ -98,6 +103,11 @@ class Life:
         return Match(self.match.signed(self.buyer, bid, lots), makers)
 
 
+def emitters_of(rig: PerpRig, settler: Contract) -> tuple[Contract, ...]:
+    """Return whose events tell of what is stored."""
+    return rig.engine, rig.admin, rig.vault, settler
+
+
 def born() -> Life:
     """Return a life of one step: everything is deployed, people have collateral."""
     chain, bringer = Recorder(), key_of("settler")
@@ -117,7 +127,7 @@ def born() -> Life:
             ("provider", 100_000),
         )
     ]
-    replica = Replica((rig.engine, rig.admin, rig.vault, settler), DECIMALS)
+    replica = Replica(emitters_of(rig, settler), DECIMALS)
     comparison = Comparison(rig, settler, chain, (probe, probing.address))
     return Life(chain, rig, match, replica, comparison, *people, key_of("session key"))
 
@@ -328,6 +338,15 @@ def powers_move(life: Life) -> None:
     life.engine.send("proposeTimelock", life.timelock, sender=heir)
 
 
+def losses_and_ends(life: Life) -> None:
+    """A loss is shared, a market owes and repays, and is on its way to its end."""
+    by = module(life.rig, RESOLUTION_ROLE)
+    share = ("shareLoss", (ETH, 1_000, life.thin.account, 1, 0))
+    owe = ("moveDebt", (BTC, life.thin.account, usd(7)))
+    repay = ("moveDebt", (BTC, life.buyer.account, -usd(3)))
+    in_lock(life.rig, by, share, owe, repay, ("setStatus", (BTC, 2, 0)))
+
+
 STEPS: Final[tuple[Callable[[Life], None], ...]] = (
     deposits_and_transfers,
     sessions,
@@ -355,6 +374,7 @@ STEPS: Final[tuple[Callable[[Life], None], ...]] = (
     a_guardians_pause_ends,
     a_guardians_pause_lasts,
     another_oracle,
+    losses_and_ends,
     powers_move,
 )
 
@@ -372,7 +392,7 @@ def lived() -> Life:
 
 def test_rebuild__a_whole_life__ends_with_the_same_state(lived: Life) -> None:
     """Compared after each step; and whoever comes late and reads all events knows as much."""
-    late = Replica(lived.engine, lived.vault, lived.match.settler, DECIMALS)
+    late = Replica(lived.emitters, DECIMALS)
 
     late.take(lived.chain.told)
 
@@ -380,8 +400,8 @@ def test_rebuild__a_whole_life__ends_with_the_same_state(lived: Life) -> None:
 
 
 def told_by(life: Life) -> set[str]:
-    """Return the names of all events of the three contracts."""
-    contracts = {c.address for c in (life.engine, life.vault, life.match.settler)}
+    """Return the names of all events of these contracts."""
+    contracts = {each.address for each in life.emitters}
     return {told.log.event for told in life.chain.told if told.log.emitter in contracts}
 
 
@@ -389,7 +409,7 @@ def test_rebuild__a_whole_life__tells_every_event_that_there_is(lived: Life) -> 
     """So that no event goes untried; the handlers refuse one that they do not know."""
     declared = {
         entry["name"]
-        for name in ("DerivativesEngine", "VaultModule", "MatchSettler")
+        for name in ("DerivativesEngine", "MarketAdmin", "VaultModule", "MatchSettler")
         for entry in abi_of(name)
         if entry["type"] == "event"
     }
@@ -411,7 +431,7 @@ def test_rebuild__one_event_is_missed__is_found_out(lived: Life, event: str) -> 
     of_it = [i for i, told in enumerate(lived.chain.told) if told.log.event == event]
     last = max(i for i in of_it if lived.chain.told[i].log.emitter != lived.rig.oracle.address)
     without = [told for i, told in enumerate(lived.chain.told) if i != last]
-    blind = Replica(lived.engine, lived.vault, lived.match.settler, DECIMALS)
+    blind = Replica(lived.emitters, DECIMALS)
 
     def follow() -> None:
         blind.take(without)
