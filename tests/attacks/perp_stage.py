@@ -8,7 +8,7 @@ from itertools import count
 from typing import Final
 
 from clearing.channel.perp_batch import Match
-from clearing.spec.units import div_floor
+from clearing.spec.units import WAD, div_floor
 from tests.harness.errors import Refused
 from tests.harness.match import MatchRig, Trader, deploy_match
 from tests.harness.perp import BTC, ETH, PRICES_E8, VAULT, PerpRig
@@ -47,9 +47,10 @@ def price_of(shift_ppm: int, mid: int = MID) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """Everything deployed, and a counter of nonces."""
+    """Everything deployed, who has the vault's shares, and a counter of nonces."""
 
     match: MatchRig
+    founder: Trader
     nonces: count[int] = field(default_factory=lambda: count(1))
 
     @property
@@ -102,10 +103,17 @@ class Market:
         return sum(max(0, self.equity(trader)) for trader in traders)
 
 
+def provide(rig: PerpRig, trader: Trader, amount_wad: int) -> int:
+    """Give cash to the vault; return the shares."""
+    args = (trader.account, amount_wad, 0)
+    shares: int = rig.vault.send("addLiquidity", *args, sender=trader.owner).output
+    return shares
+
+
 def market_of(vault_usd: int = 10_000_000) -> Market:
-    """Deploy; the vault has so much, and its value is taken."""
+    """Deploy; a founder has given the vault so much, which is its value taken."""
     match = deploy_match()
+    founder = match.trader("founder", vault_usd)
     if vault_usd:
-        match.perp.fund(VAULT, vault_usd)
-        match.perp.vault.send("takeNav", sender=match.perp.roles.outsider)
-    return Market(match)
+        provide(match.perp, founder, vault_usd * WAD)
+    return Market(match, founder)
