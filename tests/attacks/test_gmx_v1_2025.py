@@ -23,7 +23,7 @@ from tests.harness.actors import key_of
 from tests.harness.contract import Contract
 from tests.harness.errors import Refused
 from tests.harness.match import MatchRig, Trader, abi_group
-from tests.harness.perp import ETH, FAR, FEEDS, LOT, PerpRig, deploy_perp, usd
+from tests.harness.perp import ETH, FAR, FEEDS, LOT, PerpRig, deploy_admin, deploy_perp, usd
 from tests.unit.perp_engine.scene import with_changed
 
 DAY_S = 86_400
@@ -87,16 +87,16 @@ def trap() -> Trap:
     base = deploy_perp(vault_usd=0)
     chain, made = base.chain, base.roles.deployer
     token = chain.deploy("ReentrantToken", "Trap", "TRAP", 6, sender=made)
-    bounds = chain.deploy("MarketBounds", sender=made)
-    parties = (bounds.address, base.oracle.address, base.roles.timelock, base.roles.guardian)
+    parties = (base.oracle.address, base.roles.timelock, base.roles.guardian)
     engine = chain.deploy("DerivativesEngine", token.address, *parties, sender=made)
     vault, risk = (
         chain.deploy(n, engine.address, sender=made) for n in ("VaultModule", "RiskManager")
     )
     settler = chain.deploy("MatchSettler", engine.address, token.address, sender=made)
-    for role, module in ((1, vault), (2, settler), (3, risk)):
+    admin = deploy_admin(chain, engine, made)
+    for role, module in ((1, vault), (2, settler), (3, risk), (6, admin)):
         engine.send("setModule", role, module.address, sender=base.roles.timelock)
-    engine.send("addMarket", ETH, FEEDS[ETH], *with_changed(), sender=base.roles.timelock)
+    admin.send("addMarket", ETH, FEEDS[ETH], *with_changed(), sender=base.roles.timelock)
     rig = PerpRig(
         chain,
         base.roles,
@@ -108,6 +108,7 @@ def trap() -> Trap:
         vault,
         risk,
         settler,
+        admin,
     )
     people = (("weak", 3_500), ("other", 100_000), ("founder", 10_000_000))
     weak, other, founder = (Trader(*rig.trader(name, dollars)) for name, dollars in people)

@@ -28,6 +28,7 @@ CONTRACTS: Final = (
     "MatchSettler",
     "RiskManager",
     "PriceOracle",
+    "MarketAdmin",
     "MarketBounds",
 )
 FORWARDING: Final = {"forward", "multicall", "execute", "meta", "relay", "onbehalf", "setprice"}
@@ -99,14 +100,14 @@ def rights(market: Market) -> dict[str, Do]:
         "setSession": (engine, "setSession", (a, guardian, end), owner, "NotOwner"),
         "revokeSession": (engine, "revokeSession", (a, guardian), owner, "NotOwner"),
         "addMarket": (
-            engine,
+            rig.admin,
             "addMarket",
             (2, FEEDS[ETH], *with_changed()),
             timelock,
             "NotTimelock",
         ),
-        "setMarket": (engine, "setMarket", (ETH, *with_changed()), timelock, "NotTimelock"),
-        "setPause": (engine, "setPause", (ETH, 1), timelock, "NotTimelock"),
+        "setMarket": (rig.admin, "setMarket", (ETH, *with_changed()), timelock, "NotTimelock"),
+        "setPause": (rig.admin, "setPause", (ETH, 1), timelock, "NotTimelock"),
         "setModule": (engine, "setModule", (5, guardian), timelock, "NotTimelock"),
         "setOracle": (engine, "setOracle", (oracle.address,), timelock, "NotTimelock"),
         "proposeTimelock": (engine, "proposeTimelock", (owner,), timelock, "NotTimelock"),
