@@ -21,6 +21,7 @@ from clearing.spec.perp_ledger import (
     market_of,
     position_of,
     put_account,
+    tick,
 )
 from clearing.spec.perp_margin import in_force, requirement
 from clearing.spec.perp_resolve import move_debt
@@ -113,7 +114,7 @@ def close_at(
     Raises UnknownMarket, UnknownAccount, WrongStatus.
     """
     _require_settled(ledger, endings, market)
-    effects: Effects = ()
+    ledger, _, effects = tick(ledger, market, quotes, now)
     for account in accounts:
         if account > BACKSTOP:
             ledger, endings, told = _close(ledger, endings, market, account, quotes, now)
@@ -125,10 +126,11 @@ def close_at(
 def finalise(ledger: Ledger, endings: Endings, market: int, quotes: Quotes, now: int) -> Step:
     """Do what the last `close_at` does by itself. Raises UnknownMarket, WrongStatus, StillOpen."""
     _require_settled(ledger, endings, market)
-    ledger, endings, effects = _finish(ledger, endings, market, quotes, now)
+    ledger, _, effects = tick(ledger, market, quotes, now)
+    ledger, endings, told = _finish(ledger, endings, market, quotes, now)
     if not endings.of(market).is_final:
         raise SpecError("StillOpen", market, ledger.markets[market].oi.open_interest)
-    return ledger, endings, effects
+    return ledger, endings, (*effects, *told)
 
 
 def _require_settled(ledger: Ledger, endings: Endings, market: int) -> None:

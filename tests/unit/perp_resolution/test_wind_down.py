@@ -111,7 +111,9 @@ def test_wind_down__trades__close_but_do_not_open(twin):
 
 
 def test_wind_down__account_under_maintenance__is_still_liquidated(twin):
-    weak, other, keeper = (twin.trader(name, usd_) for name, usd_ in zip("wok", (2_000, 9, 99_999)))
+    weak, other, keeper = (
+        twin.trader(name, dollars) for name, dollars in (("w", 2_000), ("o", 9), ("k", 99_999))
+    )
     twin.meet(weak, other, 6)
     twin.wind_down()
 
