@@ -149,7 +149,7 @@ def _close(
     quote = closing_quote(position.size, ending.price)
     pnl = pnl_of(position, quote, ledger.markets[market].funding)
     ends = ending.settled_at + GRACE_S
-    if pnl > 0 and now <= ends and _leans_on(ledger, market, account, pnl, quotes, now):
+    if pnl > 0 and now < ends and _leans_on(ledger, market, account, pnl, quotes, now):
         return ledger, endings, (CloseWaits(market, account, ends),)
 
     legs = (Leg(account, -position.size, quote), Leg(BACKSTOP, position.size, -quote))
