@@ -93,19 +93,25 @@ abstract contract Settlement is WindDown {
     /// @dev A gain goes to the pot, but for what fills a hole; a loss that cannot be paid becomes the market's.
     function _reckon(MarketId market, AccountId account, int256 size, int256 pnl) private {
         int256 equity = ENGINE.healthOf(account, Purpose.LIQUIDATE).equity;
-        uint256 most = Rounding.abs(pnl);
         uint256 claim = 0;
         uint256 debt = 0;
-        if (pnl > 0 && equity > 0) {
-            claim = Math.min(most, equity.toUint256());
+        if (equity < 0) {
+            debt = _debtOf(account, pnl, equity);
+            if (debt != 0) ENGINE.moveDebt(market, account, debt.toInt256());
+        } else if (pnl > 0 && equity > 0) {
+            claim = Math.min(pnl.toUint256(), equity.toUint256());
             _claims[market][account] += claim;
             _endings[market].claims += claim;
             ENGINE.moveCash(account, POT, claim);
-        } else if (pnl < 0 && equity < 0) {
-            debt = Math.min(most, Rounding.abs(equity));
-            ENGINE.moveDebt(market, account, debt.toInt256());
         }
         emit ClosedAt(market, account, size, pnl, claim, debt);
+    }
+
+    /// @dev A hole from elsewhere is left to a market that the account is still in, where it can be absorbed; the last market takes all.
+    function _debtOf(AccountId account, int256 pnl, int256 equity) private view returns (uint256 debt) {
+        debt = Rounding.abs(equity);
+        if (ENGINE.accountOf(account).markets == 0) return debt;
+        return pnl < 0 ? Math.min(debt, Rounding.abs(pnl)) : 0;
     }
 
     /* FINAL */

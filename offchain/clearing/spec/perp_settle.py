@@ -188,7 +188,9 @@ def _reckon(
     """Put a gain into the pot, but for what fills a hole; let the market owe an unpaid loss."""
     equity = health_of(ledger, account, Purpose.LIQUIDATE, quotes, now).equity
     claim = max(0, min(pnl, equity))
-    debt = max(0, min(-pnl, -equity))
+    # a hole from elsewhere is left to a market that the account is still in; the last takes all
+    most = max(0, -pnl) if ledger.markets_of(account) else -equity
+    debt = max(0, min(most, -equity))
     effects: Effects = ()
     if claim:
         ledger, effects = _move_cash(ledger, account, endings.pot, claim)
