@@ -22,6 +22,7 @@ __all__ = [
     "Market",
     "market_of",
     "price_of",
+    "provide",
 ]
 
 FOR_OPEN, FOR_LIQUIDATE, AT_MID = range(3)
