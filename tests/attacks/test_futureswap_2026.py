@@ -22,6 +22,8 @@ from tests.unit.perp_engine.scene import batch, set_market
 
 DAY_S = 86_400
 HOUR_S = 3_600
+FEW = 10**20
+"""Shares: hardly anything, but not nothing."""
 VICTIMS = 10_000
 """USD that the victim puts in."""
 
@@ -131,7 +133,7 @@ def test_futureswap__in_and_out_in_one_transaction__is_too_soon(market: Market) 
     rig, (holder, (account, _)) = market.rig, holder_of(market, 5_000_000)
     vault = rig.vault
     buy = (vault, "addLiquidity", (account, usd(1_000_000), 0))
-    ask = (vault, "requestClaim", (account, 10**29))
+    ask = (vault, "requestClaim", (account, FEW))
     paid = (vault, "claim", (account,))
     assert refusal(market, holder, buy, ask) == ""
     assert refusal(market, holder, buy, ask, paid) == "TooSoon"
@@ -154,7 +156,7 @@ def test_futureswap__the_caps_are_raised_for_a_trade__by_money_that_stays(market
     buy = (vault, "addLiquidity", (account, usd(5_000_000), 0))
     gift = (engine, "transferCash", (account, VAULT, usd(5_000_000)))
     take = (vault, "takeNav", ())
-    ask = (vault, "requestClaim", (account, 10**29))
+    ask = (vault, "requestClaim", (account, FEW))
     claim = (vault, "claim", (account,))
     assert refusal(market, holder, trade) == "VaultCapReached"
     assert refusal(market, holder, buy, trade) == ""

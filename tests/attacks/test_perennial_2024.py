@@ -41,11 +41,12 @@ FUNDING_AT, OI_AT = 1, 3
 
 @dataclass(frozen=True)
 class Stage:
-    """A long and a short of odd sizes, a premium, and whoever settles accounts at will."""
+    """A long and a short of odd sizes, two who make a premium, who settles accounts at will."""
 
     market: Market
     long: Trader
     short: Trader
+    pushing: tuple[Trader, Trader]
     settling: Contract
 
     def settle(self, account: int) -> None:
@@ -90,7 +91,8 @@ class Stage:
 def stage(market: Market) -> Stage:
     """The long has bought most from the short, the rest from the vault, a premium above."""
     long, short = market.match.trader("long"), market.match.trader("short")
-    made = Stage(market, long, short, module(market.rig, RESOLUTION_ROLE))
+    pushing = market.match.trader("one"), market.match.trader("other")
+    made = Stage(market, long, short, pushing, module(market.rig, RESOLUTION_ROLE))
     market.rig.trade(long.account, long.key, ETH, ODD // 3)
     assert market.cross(long, short, ODD, price_of(20_000)) == ()
     made.later(100)
@@ -102,12 +104,14 @@ def stage(market: Market) -> Stage:
 
 
 def hours(stage: Stage, settled: Sequence[int], times: int, first: str) -> tuple[int, ...]:
-    """Let five hours pass, the price moving; return the equities in the end.
+    """Let five hours pass, the price moving, others trading; return the equities in the end.
 
     Each hour is ticked, before or after the settlements, which tick as well.
     """
     with stage.market.rig.chain.isolated():
         for hour in range(5):
+            price = price_of(20_000 + hour)
+            assert stage.market.cross(*stage.pushing, (20 + hour) * LOT, price) == ()
             stage.later(HOUR_S, PRICES_E8[ETH] + hour * 7 * 10**6)
             if first == "tick":
                 stage.tick()
