@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from functools import cache, partial
 from typing import Any, Final
 
@@ -28,14 +28,15 @@ from clearing.spec.perp_insurance import (
     with_limits,
 )
 from clearing.spec.perp_ledger import HealthView, Ledger, health_of, position_of
-from clearing.spec.perp_types import FEES, Purpose, Role
+from clearing.spec.perp_types import FEES, LimitParams, Purpose, Role, TradeParams
 from clearing.spec.perp_waterfall import Moment, Resolution, Step, fee_allowance
 from clearing.spec.units import Address
 from tests.harness.actors import key_of
 from tests.harness.contract import Contract
 from tests.harness.oracle import ACCEPTED
-from tests.harness.perp import ETH, LOT, RAW, PerpRig, deploy_perp
+from tests.harness.perp import ETH, FEEDS, LIMIT, LOT, RAW, TRADE, PerpRig, deploy_perp
 from tests.harness.perp_twin import PerpTwin
+from tests.unit.perp_engine.scene import set_market
 
 __all__ = ["PRICE", "AbsorbTwin", "Trio", "absorbing", "absorption_stage"]
 
@@ -89,6 +90,22 @@ class AbsorbTwin(PerpTwin):
         self.fund.send("setLimits", market, *wads, sender=self.rig.roles.timelock)
         fund = with_limits(self.store.fund, market, *wads)
         self.store = Resolution(fund, self.store.fees_at, self.store.fees_paid)
+        self.check()
+
+    def set_terms(self, market: int, **changed: int) -> None:
+        """Let the timelock change a market; the specification has no governance."""
+        set_market(self.rig, market, **changed)
+        groups = (dict(TRADE), dict(LIMIT))
+        for name, value in changed.items():
+            (group,) = [group for group in groups if name in group]
+            group[name] = value
+        trade, limit = groups
+        stored = replace(
+            self.model.markets[market],
+            trade=TradeParams(FEEDS[market], *trade.values()),
+            limit=LimitParams(*limit.values()),
+        )
+        self.model = replace(self.model, markets={**self.model.markets, market: stored})
         self.check()
 
     def set_cash(self, account: int, wad: int) -> None:
