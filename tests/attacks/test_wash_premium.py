@@ -171,11 +171,6 @@ def test_wash__trades_with_a_skewed_vault__cost_more_than_they_earn(market: Mark
         assert gained < 0, (share, spacing, paid, gained)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the notional of a whole sample is measured by both fees of a match; a trade with the "
-    "vault is charged the taker's and the spread, which may be less",
-)
 def test_wash__trades_with_a_skewed_vault_without_spread__cost_more_than_they_earn(
     market: Market,
 ) -> None:
