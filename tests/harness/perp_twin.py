@@ -27,11 +27,11 @@ from clearing.spec.perp_ledger import (
     Ledger,
     Market,
     Quotes,
-    health_of,
     look_at,
     position_of,
     tick,
 )
+from clearing.spec.perp_liquidity import Liquidity
 from clearing.spec.perp_margin import listed
 from clearing.spec.perp_risk import liquidate
 from clearing.spec.perp_types import (
@@ -42,7 +42,6 @@ from clearing.spec.perp_types import (
     MarketStatus,
     Pause,
     Premium,
-    Purpose,
     RiskParams,
     TradeParams,
 )
@@ -72,7 +71,8 @@ class PerpTwin:
 
     def __init__(self, rig: PerpRig) -> None:
         self.rig = rig
-        self.nav = rig.vault.read("navTaken")[0]
+        nav, at = rig.vault.read("navTaken")
+        self.liquidity = Liquidity(nav=nav, nav_at=at)
         accounts = {i: Account(ZERO_ADDRESS) for i in range(FIRST_OWNED)}
         risk = RiskParams(*RISK.values())
         markets = {
@@ -189,7 +189,7 @@ class PerpTwin:
             lambda: trade(
                 self.model,
                 Ask(sender, account, market, size, limit),
-                self.nav,
+                self.liquidity.nav,
                 self.quotes,
                 self.now,
             ),
@@ -206,18 +206,6 @@ class PerpTwin:
                 self.model, sender, account, market, liquidator, self.quotes, self.now
             ),
         )
-
-    def take_nav(self) -> str:
-        """Let the vault's value be taken, if it is time."""
-        health = health_of(self.model, VAULT, Purpose.OPEN, self.quotes, self.now)
-        try:
-            self.rig.vault.send("takeNav", sender=self.rig.roles.outsider)
-        except Refused as refusal:
-            return refusal.name
-        self.nav = self.rig.vault.read("navTaken")[0]
-        if self.nav != max(0, health.equity):
-            self._fail(f"nav is {self.nav}, specification: {health.equity}")
-        return ACCEPTED
 
     def match(self, market: int, legs: tuple[Leg, ...], sample: Sample) -> str:
         """Book signed orders' legs as the settler does, in one transaction."""
@@ -254,13 +242,14 @@ class PerpTwin:
         name: str,
         args: tuple[Any, ...],
         sender: Address,
-        model: Callable[[], tuple[Ledger, Effects]],
+        model: Callable[[], tuple[Any, ...]],
     ) -> str:
+        """Make a call on both; the model returns the parts of state that changed, and effects."""
         expected: SpecError | None = None
-        after = self.model
+        parts: list[Any] = []
         effects: Effects = ()
         try:
-            after, effects = model()
+            *parts, effects = model()
         except SpecError as refusal:
             expected = refusal
         except OverflowError:
@@ -278,9 +267,16 @@ class PerpTwin:
         wanted = [(type(event).__name__, astuple(event)) for event in events_of(effects)]
         if told != wanted:
             self._fail(f"{name}{args} told {told}, specification: {wanted}")
-        self.model = after
+        for part in parts:
+            self._keep(part)
         self.check()
         return ACCEPTED
+
+    def _keep(self, part: Any) -> None:
+        """Put a part of the state in the place of the old one."""
+        if not isinstance(part, Ledger):
+            raise TypeError(type(part).__name__)
+        self.model = part
 
     # STORAGE AND INVARIANTS
 

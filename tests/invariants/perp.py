@@ -33,6 +33,9 @@ WANTED: Final = (
     *(("match", "LegsUnbalanced"), ("match", "UnderInitialMargin"), ("liquidate", ACCEPTED)),
     *(("liquidate", "NotLiquidatable"), ("liquidate", "NotOwner"), ("withdraw", ACCEPTED)),
     *(("withdraw", "CashTooLow"), ("withdraw", "UnderInitialMargin"), ("transfer", ACCEPTED)),
+    *(("lend", ACCEPTED), ("lend", "HasPositions"), ("lend", "TooFewShares")),
+    *(("lend", "VaultNotPriced"), ("ask", ACCEPTED), ("ask", "TooFewShares")),
+    *(("claim", ACCEPTED), ("claim", "TooSoon"), ("claim", "TooLate"), ("claim", "NotOwner")),
     *(("session", ACCEPTED), ("session", "SessionInPast"), ("price", "PRIMARY_ONLY")),
 )
 
