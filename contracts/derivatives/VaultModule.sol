@@ -2,9 +2,10 @@
 pragma solidity 0.8.30;
 
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {AccountState, Context, HealthView, Offer, Purpose, Terms} from "../interfaces/EngineTypes.sol";
+import {AccountState, Context, HealthView, Offer, Purpose, Role, Terms} from "../interfaces/EngineTypes.sol";
 import {IDealer} from "../interfaces/IDealer.sol";
 import {IDerivativesEngine} from "../interfaces/IDerivativesEngine.sol";
+import {IMatchSettler} from "../interfaces/IMatchSettler.sol";
 import {IPriceOracle} from "../interfaces/IPriceOracle.sol";
 import {IVaultModule} from "../interfaces/IVaultModule.sol";
 import {FeedId, PriceState} from "../interfaces/OracleTypes.sol";
@@ -27,6 +28,8 @@ contract VaultModule is IVaultModule, IDealer {
     uint256 private constant CLAIM_DELAY = 24 hours;
     uint256 private constant CLAIM_WINDOW = 24 hours;
     uint256 private constant NAV_SPACING = 1 hours;
+    /// @dev How long the settler is silent before traders reduce without it.
+    uint256 private constant SILENCE = 1 days;
 
     struct Nav {
         uint128 wad;
@@ -39,6 +42,9 @@ contract VaultModule is IVaultModule, IDealer {
     }
 
     IDerivativesEngine public immutable ENGINE;
+
+    /// @dev Whether the deal that is under way may pass the vault's caps.
+    bool private transient _isForced;
 
     Nav private _nav;
     uint256 public totalShares;
@@ -92,6 +98,22 @@ contract VaultModule is IVaultModule, IDealer {
         return _deal(account, market, size, limitPrice, deadline);
     }
 
+    /// @inheritdoc IVaultModule
+    function forceReduce(
+        AccountId account,
+        MarketId market,
+        int256 size,
+        uint256 limitPrice,
+        uint256 deadline
+    ) external returns (int256 quote) {
+        address settler = ENGINE.moduleOf(Role.SETTLER);
+        uint256 notBefore = settler == address(0) ? 0 : IMatchSettler(settler).lastBatchAt() + SILENCE;
+        if (block.timestamp < notBefore) revert SettlerActive(notBefore);
+        _isForced = true;
+        quote = _deal(account, market, size, limitPrice, deadline);
+        _isForced = false;
+    }
+
     function _deal(
         AccountId account,
         MarketId market,
@@ -114,8 +136,12 @@ contract VaultModule is IVaultModule, IDealer {
         if (offer.size == 0) revert NoPosition(account, market);
         VaultDeal memory d = VaultTrade.price(offer);
         d.requireLimit(limitPrice);
-        VaultTrade.requireSkew(offer, d);
-        _requireCap(market, offer, d);
+        if (_isForced) {
+            if (!VaultTrade.reduces(offer)) revert NotReduced(account, market, offer.held);
+        } else {
+            VaultTrade.requireSkew(offer, d);
+            _requireCap(market, offer, d);
+        }
 
         emit Traded(account, market, d.size, d.quote, d.fee);
         return Terms(d.quote, d.fee, VaultTrade.sample(offer, d));

@@ -57,6 +57,7 @@ struct Sample {
 /// What the vault is asked to take the other side of.
 struct Offer {
     int256 size; // lots, the trader's
+    int256 held; // lots, the trader's position before
     uint256 lo; // wad, the band of an opening or of a reduction
     uint256 hi;
     uint256 mid; // wad

@@ -53,6 +53,9 @@ interface IVaultModule {
     error VaultNotPriced(MarketId market, PriceState state);
     /// A market that the vault is in owes something, or is settled and not closed yet: its value is not known.
     error VaultWaits(MarketId market, uint256 debtWad);
+    /// Signed orders are settled: reducing by force is for when they are not.
+    error SettlerActive(uint256 notBefore);
+    error NotReduced(AccountId account, MarketId market, int256 heldLots);
     error NotEngine(address caller);
     error VaultEmpty(int256 navWad);
     /// After the claim the vault would have less than its own positions require.
@@ -80,6 +83,17 @@ interface IVaultModule {
     function close(
         AccountId account,
         MarketId market,
+        uint256 limitPrice,
+        uint256 deadline
+    ) external returns (int256 quotePico);
+
+    /// @notice Reduce a position (size 0: close it) although the vault's caps would not have it, where no batch of signed orders was
+    /// settled for a day: nobody is locked in by a silent settler.
+    /// @dev Reverts: SettlerActive, Expired, NoPosition, NotReduced, PriceLimit, and as IDerivativesEngine.deal.
+    function forceReduce(
+        AccountId account,
+        MarketId market,
+        int256 size,
         uint256 limitPrice,
         uint256 deadline
     ) external returns (int256 quotePico);

@@ -342,7 +342,7 @@ class PerpTwin:
             assert sum(p.size for p in held) == 0, "PERP-01: sizes sum to zero"
             longs = sum(max(0, p.size) for p in held)
             assert longs == stored.oi.open_interest, "PERP-02: open interest is the sum of longs"
-            owed += stored.oi.fees * PICO_TO_WAD
+            owed += stored.oi.fees * PICO_TO_WAD - stored.debt
             for p in held:
                 index = stored.funding.f_long if p.size > 0 else stored.funding.f_short
                 owed += p.quote * PICO_TO_WAD - div_ceil(p.size * (index - p.index), 100)

@@ -22,15 +22,20 @@ struct VaultDeal {
 
 /// @title What a trade against the vault costs, and its legs
 library VaultTrade {
+    using VaultTrade for Offer;
     using SafeCast for uint256;
 
     /// @dev What the vault is offered. A trade that opens (|size| of the account rises, or its sign changes) is priced by the strict
     /// band.
     function offer(Context memory c, int256 size) internal pure returns (Offer memory o) {
-        int256 held = c.accountSize;
-        bool opens = held == 0 || (held > 0) == (size > 0) || Rounding.abs(size) > Rounding.abs(held);
-        (o.lo, o.hi) = opens ? (c.quote.openLo, c.quote.openHi) : (c.quote.lo, c.quote.hi);
-        (o.size, o.mid, o.trade, o.oi, o.vaultSize) = (size, c.quote.mid, c.trade, c.oi, c.vaultSize);
+        (o.size, o.held) = (size, c.accountSize);
+        (o.lo, o.hi) = o.reduces() ? (c.quote.lo, c.quote.hi) : (c.quote.openLo, c.quote.openHi);
+        (o.mid, o.trade, o.oi, o.vaultSize) = (c.quote.mid, c.trade, c.oi, c.vaultSize);
+    }
+
+    /// @dev |size| of the account falls and its sign does not change.
+    function reduces(Offer memory o) internal pure returns (bool) {
+        return o.held != 0 && (o.held > 0) != (o.size > 0) && Rounding.abs(o.size) <= Rounding.abs(o.held);
     }
 
     function price(Offer memory o) internal pure returns (VaultDeal memory d) {

@@ -55,7 +55,7 @@ def _decrypted(text: str, ask_passphrase: Callable[[], str], place: str) -> Loca
     passphrase = ask_passphrase()
     try:
         secret = bytes(Account.decrypt(keystore, passphrase))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, NotImplementedError):
         problem = "is no keystore, or the passphrase is wrong"
         raise KeyFileError(
             place, problem, "check both; CLEARING_PASSPHRASE is used if set"

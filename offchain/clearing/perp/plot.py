@@ -1,4 +1,4 @@
-"""Draw a market's funding: the rate of each charge, and what a long has paid.
+"""Draw a market's funding: the rate of each charge, drawn back to the one before, and the index.
 
 The one place with floats: a picture decides nothing.
 """
@@ -61,7 +61,7 @@ def write_plot(path: Path, market: MarketNow, charges: Sequence[Charge]) -> None
 
 
 def _draw(axes: Axes, days: list[float], values: list[float], colour: str, label: str) -> None:
-    axes.step(days, values, where="post", color=colour, marker="o", markersize=3, linewidth=1)
+    axes.step(days, values, where="pre", color=colour, marker="o", markersize=3, linewidth=1)
     axes.axhline(0, color="#888888", linewidth=0.5)
     axes.set_ylabel(label)
     axes.grid(visible=True, linewidth=0.3)

@@ -5,7 +5,10 @@ Models `contracts/derivatives/VaultModule.sol` and `vault/VaultTrade.sol`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
 
 from clearing.spec.errors import SpecError
 from clearing.spec.events import Effects, Event
@@ -17,7 +20,10 @@ from clearing.spec.perp_types import VAULT, Kind
 from clearing.spec.perp_units import PICO, PICO_TO_WAD, TICK, notional
 from clearing.spec.units import PPM, Address, div_trunc, mul_div_down, mul_div_up
 
-__all__ = ["Ask", "Deal", "Traded", "price_deal", "trade"]
+__all__ = ["Ask", "Deal", "Traded", "force_reduce", "price_deal", "trade"]
+
+SILENCE_S: Final = 86_400
+"""How long the settler is silent before traders reduce without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +91,39 @@ def trade(ledger: Ledger, ask: Ask, nav: int, quotes: Quotes, now: int) -> tuple
     account, market, size = ask.account, ask.market, ask.size
     if size == 0:
         raise SpecError("ZeroSize")
+    return _deal(ledger, ask, quotes, now, partial(_require_room, market, nav=nav))
+
+
+def force_reduce(
+    ledger: Ledger, ask: Ask, last_batch_at: int, quotes: Quotes, now: int
+) -> tuple[Ledger, Effects]:
+    """Reduce (size 0: close) past the vault's caps, the settler having been silent for a day.
+
+    Raises SettlerActive, NoPosition, NotReduced, and what `trade` raises.
+    """
+    if now < last_batch_at + SILENCE_S:
+        raise SpecError("SettlerActive", last_batch_at + SILENCE_S)
+    held = position_of(ledger, ask.account, ask.market).size
+
+    def require_reduced(_look: Look, deal: Deal) -> None:
+        if not (held * deal.size < 0 and abs(deal.size) <= abs(held)):
+            raise SpecError("NotReduced", ask.account, ask.market, held)
+
+    return _deal(ledger, replace(ask, size=ask.size or -held), quotes, now, require_reduced)
+
+
+def _deal(
+    ledger: Ledger, ask: Ask, quotes: Quotes, now: int, require: Callable[[Look, Deal], None]
+) -> tuple[Ledger, Effects]:
+    """Price, ask the vault's rules, book."""
+    account, market, size = ask.account, ask.market, ask.size
     require_trader(ledger, account, ask.sender, now)
     ledger, look, ticked = tick(ledger, market, quotes, now)
+    if size == 0:
+        raise SpecError("NoPosition", account, market)
     deal = price_deal(ledger, account, market, look, size)
     _require_limit(deal, ask.limit_price)
-    _require_room(market, look, deal, nav)
+    require(look, deal)
 
     scale = look.market.trade.skew_lots
     sample = Sample(div_trunc(deal.net_after * PICO, scale), abs(deal.quote) * PICO_TO_WAD)
@@ -114,7 +148,7 @@ def _require_limit(deal: Deal, limit_price: int) -> None:
             raise SpecError("PriceLimit", deal.quote, least)
 
 
-def _require_room(market: int, look: Look, deal: Deal, nav: int) -> None:
+def _require_room(market: int, look: Look, deal: Deal, *, nav: int) -> None:
     """Refuse what would load the vault beyond its skew or its share, unless it unloads."""
     require_skew(deal.size, deal.net, look.market.trade)
     if deal.is_less:

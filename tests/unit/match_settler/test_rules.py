@@ -291,7 +291,7 @@ def test_engine__refuses_a_leg__skips_the_group(scene):
 
 
 def test_engine__settlements_paused__skips_the_group(scene):
-    timelock, engine = scene.rig.perp.roles.timelock, scene.rig.perp.engine
+    timelock = scene.rig.perp.roles.timelock
     scene.fills(scene.match())
     scene.rig.perp.admin.send("setPause", 0, 16, sender=timelock)
 

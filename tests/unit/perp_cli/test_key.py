@@ -66,6 +66,9 @@ def test_key__a_keystore__takes_the_passphrase_from_the_environment(alone, keyst
         ("f" * 64, "holds no key of the curve"),
         ("{", "is not JSON"),
         ("{}", "is no keystore, or the passphrase is wrong"),
+        ('{"crypto": {}, "version": 3}', "is no keystore, or the passphrase is wrong"),
+        ('{"crypto": {}, "version": 9}', "is no keystore, or the passphrase is wrong"),
+        ('{"crypto": 5, "version": 3}', "is no keystore, or the passphrase is wrong"),
     ],
 )
 def test_key__a_bad_file__is_refused(refused, key, tmp_path, monkeypatch, text, line):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -306,12 +307,14 @@ def test_admin__each_caller__the_timelock_alone(scene, function, who):
     if who == "timelock":
         rig.admin.send(function, *arguments, sender=people[who])
         return
+    if who in modules:
+        by = modules[who].address
+        attempt = partial(modules[who].send, "execute", batch((rig.admin, function, arguments)))
+    else:
+        by = people[who]
+        attempt = partial(rig.admin.send, function, *arguments)
     with pytest.raises(Refused) as caught:
-        if who in modules:
-            modules[who].send("execute", batch((rig.admin, function, arguments)), sender=OWNER)
-        else:
-            rig.admin.send(function, *arguments, sender=people[who])
+        attempt(sender=OWNER if who in modules else by)
 
-    by = modules[who].address if who in modules else people[who]
     assert (caught.value.name, caught.value.args_) == ("NotTimelock", (by,)), "PERP-21"
     assert picture(rig) == before, "PERP-21: a refused call changes nothing"

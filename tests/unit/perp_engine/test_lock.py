@@ -62,12 +62,13 @@ ENGINE: dict[str, tuple[Any, ...]] = {
 VAULT: dict[str, tuple[Any, ...]] = {
     "trade": (ACCOUNT, ETH, LOT, 10**30, 2**64),
     "close": (ACCOUNT, ETH, 0, 2**64),
+    "forceReduce": (ACCOUNT, ETH, -1, 0, 2**64),
     "tradeWithUpdate": ([], ACCOUNT, ETH, LOT, 10**30, 2**64),
     "addLiquidity": (OTHER, 10**18, 0),
     "requestClaim": (OTHER, 1),
     "claim": (OTHER,),
     "takeNav": (),
-    "terms": (ACCOUNT, ETH, (LOT, 0, 0, 0, 0, 0, 0), 0),
+    "terms": (ACCOUNT, ETH, (LOT, 0, 0, 0, 0, 0, 0, 0), 0),
 }
 ADMIN: dict[str, tuple[Any, ...]] = {
     "addMarket": (1, FEEDS[1], *with_changed()),
@@ -136,7 +137,7 @@ def build() -> Trap:
     admin = deploy_admin(rig.chain, engine, made)
     trap = Trap(rig, token, engine, vault, risk, admin)
 
-    for role, part in ((1, vault), (3, risk), (2, token), (6, admin)):
+    for role, part in ((1, vault), (3, risk), (5, token), (6, admin)):
         trap.does(engine, "setModule", role, part.address)
     trap.does(admin, "addMarket", ETH, FEEDS[ETH], *with_changed())
     for _ in (ACCOUNT, OTHER):

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {Context, HealthView, Kind, Leg, Purpose, Sample} from "../../interfaces/EngineTypes.sol";
+import {Ending, ISettlement} from "../../interfaces/ISettlement.sol";
+import {AccountId, MarketId, MarketStatus} from "../../interfaces/PerpTypes.sol";
+import {Rounding} from "../../libraries/Rounding.sol";
+import {Margin} from "../perp/Margin.sol";
+import {BACKSTOP_ACCOUNT, FEES_ACCOUNT, VAULT_ACCOUNT} from "../perp/PerpBook.sol";
+import {PerpUnits} from "../perp/PerpUnits.sol";
+import {Position} from "../perp/Position.sol";
+import {WindDown} from "./WindDown.sol";
+
+/// @title Who is closed at a settled market's price, and what gains are paid
+abstract contract Settlement is WindDown {
+    using SafeCast for int256;
+    using SafeCast for uint256;
+
+    /// @dev How long a winner keeps a gain that his other positions need.
+    uint256 private constant GRACE = 1 days;
+    AccountId private constant VAULT = AccountId.wrap(VAULT_ACCOUNT);
+    AccountId private constant BACKSTOP = AccountId.wrap(BACKSTOP_ACCOUNT);
+    AccountId private constant FEES = AccountId.wrap(FEES_ACCOUNT);
+
+    /// @notice The account that holds gains until they are paid, of all markets.
+    AccountId public immutable POT;
+
+    mapping(MarketId market => mapping(AccountId account => uint256 wad)) private _claims;
+
+    constructor() {
+        POT = ENGINE.createAccount();
+    }
+
+    /* CLOSE */
+
+    /// @inheritdoc ISettlement
+    function closeAt(MarketId market, AccountId[] calldata accounts) external {
+        _requireSettled(market);
+        ENGINE.enter();
+        Context memory c = ENGINE.context(market);
+        for (uint256 i = 0; i < accounts.length; ++i) {
+            if (AccountId.unwrap(accounts[i]) > BACKSTOP_ACCOUNT) _closeOne(market, accounts[i], c);
+        }
+        _finish(market);
+        ENGINE.exit();
+    }
+
+    /// @inheritdoc ISettlement
+    function finalise(MarketId market) external {
+        _requireSettled(market);
+        ENGINE.enter();
+        uint256 left = _finish(market);
+        if (left != 0) revert StillOpen(market, left);
+        ENGINE.exit();
+    }
+
+    function _requireSettled(MarketId market) private view {
+        if (_endings[market].settledAt != 0) return;
+        revert WrongStatus(market, MarketStatus(ENGINE.peekContext(VAULT, market).risk.status()));
+    }
+
+    /// @dev `c` is the market: settled, so its funding stands still.
+    function _closeOne(MarketId market, AccountId account, Context memory c) private {
+        Position p = ENGINE.positionOf(account, market);
+        int256 size = p.size();
+        if (size == 0) return;
+        Ending storage e = _endings[market];
+        int256 quote = _closingQuote(size, e.price);
+        int256 pnl = _pnl(p, quote, c);
+        if (pnl > 0 && block.timestamp < e.settledAt + GRACE && _leansOn(market, account, size, pnl, c)) {
+            emit CloseWaits(market, account, e.settledAt + GRACE);
+            return;
+        }
+
+        Leg[] memory legs = new Leg[](2);
+        legs[0] = Leg(account, -size, quote, 0, 0, false);
+        legs[1] = Leg(BACKSTOP, size, -quote, 0, 0, false);
+        ENGINE.book(market, legs, Sample(0, 0), Kind.RESOLUTION);
+        _reckon(market, account, size, pnl);
+    }
+
+    /// @dev Whether the account's other positions would be under initial margin without the gain. Not asked of the vault, which has no
+    /// margin.
+    function _leansOn(
+        MarketId market,
+        AccountId account,
+        int256 size,
+        int256 pnl,
+        Context memory c
+    ) private view returns (bool) {
+        if (AccountId.unwrap(account) == VAULT_ACCOUNT) return false;
+        if (ENGINE.accountOf(account).markets == 1 << MarketId.unwrap(market)) return false;
+        HealthView memory h = ENGINE.healthOf(account, Purpose.OPEN);
+        uint256 notional = PerpUnits.notional(size, c.quote.mid);
+        (uint256 im, ) = Margin.requirement(notional, c.risk.inForce(block.timestamp));
+        return h.equity - pnl < (h.im - im).toInt256();
+    }
+
+    /// @dev A gain goes to the pot, but for what fills a hole; a loss that cannot be paid becomes the market's.
+    function _reckon(MarketId market, AccountId account, int256 size, int256 pnl) private {
+        int256 equity = ENGINE.healthOf(account, Purpose.LIQUIDATE).equity;
+        uint256 most = Rounding.abs(pnl);
+        uint256 claim = 0;
+        uint256 debt = 0;
+        if (pnl > 0 && equity > 0) {
+            claim = Math.min(most, equity.toUint256());
+            _claims[market][account] += claim;
+            _endings[market].claims += claim;
+            ENGINE.moveCash(account, POT, claim);
+        } else if (pnl < 0 && equity < 0) {
+            debt = Math.min(most, Rounding.abs(equity));
+            ENGINE.moveDebt(market, account, debt.toInt256());
+        }
+        emit ClosedAt(market, account, size, pnl, claim, debt);
+    }
+
+    /* FINAL */
+
+    /// @dev Close the vault if nobody but the backstop is left against it; then the books are final.
+    /// @return left lots that are open.
+    function _finish(MarketId market) private returns (uint256 left) {
+        if (_endings[market].isFinal) return 0;
+        Context memory c = ENGINE.context(market);
+        left = c.oi.openInterest();
+        // open interest is the sum of longs: these two are all there is
+        if (left != 0 && Rounding.abs(c.vaultSize) == left && ENGINE.sizeOf(BACKSTOP, market) == -c.vaultSize) {
+            _closeOne(market, VAULT, c);
+            left = 0;
+        }
+        if (left == 0) _finalise(market);
+    }
+
+    function _finalise(MarketId market) private {
+        Ending storage e = _endings[market];
+        e.isFinal = true;
+        if (e.backstopPnl != 0) _reckon(market, BACKSTOP, 0, e.backstopPnl);
+
+        (uint256 claims, uint256 debt) = (e.claims, ENGINE.debtOf(market));
+        uint256 repaid = Math.min(debt, claims);
+        e.pot = claims - repaid;
+        if (repaid != 0) ENGINE.moveDebt(market, POT, -repaid.toInt256());
+        emit Finalised(market, claims, repaid, debt - repaid);
+
+        _payClaim(market, VAULT, e);
+        _payClaim(market, BACKSTOP, e);
+    }
+
+    /* PAY */
+
+    /// @inheritdoc ISettlement
+    function payClaims(MarketId market, AccountId[] calldata accounts) external {
+        Ending storage e = _endings[market];
+        if (!e.isFinal) revert NotFinal(market);
+        ENGINE.enter();
+        for (uint256 i = 0; i < accounts.length; ++i) {
+            _payClaim(market, accounts[i], e);
+        }
+        ENGINE.exit();
+    }
+
+    /// @dev floor(claim · pot / claims), once.
+    function _payClaim(MarketId market, AccountId account, Ending storage e) private {
+        uint256 claim = _claims[market][account];
+        if (claim == 0) return;
+        delete _claims[market][account];
+        uint256 paid = (claim * e.pot) / e.claims;
+        ENGINE.moveCash(POT, account, paid);
+        emit ClaimPaid(market, account, claim, paid);
+    }
+
+    /// @inheritdoc ISettlement
+    function repayDebt(MarketId market) external returns (uint256 amountWad) {
+        ENGINE.enter();
+        int256 cash = ENGINE.accountOf(FEES).cash;
+        if (cash > 0) amountWad = Math.min(ENGINE.debtOf(market), cash.toUint256());
+        ENGINE.moveDebt(market, FEES, -amountWad.toInt256());
+        emit DebtRepaid(market, amountWad);
+        ENGINE.exit();
+    }
+
+    /// @inheritdoc ISettlement
+    function claimOf(MarketId market, AccountId account) external view returns (uint256) {
+        return _claims[market][account];
+    }
+}

@@ -1,0 +1,273 @@
+"""Close everybody at a settled market's price, and pay the gains.
+
+Models `contracts/derivatives/resolve/Settlement.sol`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from clearing.spec.errors import SpecError
+from clearing.spec.events import Effects, Event
+from clearing.spec.perp_book import Leg, Sample, book
+from clearing.spec.perp_doors import CashMoved
+from clearing.spec.perp_ledger import (
+    Ledger,
+    Quotes,
+    account_of,
+    health_of,
+    market_of,
+    position_of,
+    put_account,
+    tick,
+)
+from clearing.spec.perp_margin import in_force, requirement
+from clearing.spec.perp_resolve import move_debt
+from clearing.spec.perp_types import BACKSTOP, FEES, VAULT, Kind, Purpose, Role
+from clearing.spec.perp_units import notional
+from clearing.spec.perp_wind_down import Ending, Endings, closing_quote, pnl_of
+from clearing.spec.units import DAY_S, mul_div_down
+
+__all__ = [
+    "GRACE_S",
+    "ClaimPaid",
+    "CloseWaits",
+    "ClosedAt",
+    "DebtRepaid",
+    "Finalised",
+    "close_at",
+    "finalise",
+    "pay_claims",
+    "repay_debt",
+]
+
+GRACE_S: Final = DAY_S
+"""How long a winner keeps a gain that his other positions need."""
+
+Step = tuple[Ledger, Endings, Effects]
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedAt(Event):
+    """An account is out: lots as its position was, the rest in wad."""
+
+    market: int
+    account: int
+    size: int
+    pnl: int
+    claim: int
+    debt: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseWaits(Event):
+    """An account's other positions need its gain."""
+
+    market: int
+    account: int
+    not_before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finalised(Event):
+    """Everybody is out; what of the claims went into the debt, and what debt is left, wad."""
+
+    market: int
+    claims: int
+    repaid: int
+    debt: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimPaid(Event):
+    """A gain was paid, wad."""
+
+    market: int
+    account: int
+    claim: int
+    paid: int
+
+
+@dataclass(frozen=True, slots=True)
+class DebtRepaid(Event):
+    """Fees repaid some of a market's debt, wad."""
+
+    market: int
+    amount: int
+
+
+# CLOSE
+
+
+def close_at(
+    ledger: Ledger,
+    endings: Endings,
+    market: int,
+    accounts: Sequence[int],
+    quotes: Quotes,
+    now: int,
+) -> Step:
+    """Close accounts; the vault follows when nobody else is left.
+
+    Raises UnknownMarket, UnknownAccount, WrongStatus.
+    """
+    _require_settled(ledger, endings, market)
+    ledger, _, effects = tick(ledger, market, quotes, now)
+    for account in accounts:
+        if account > BACKSTOP:
+            ledger, endings, told = _close(ledger, endings, market, account, quotes, now)
+            effects = (*effects, *told)
+    ledger, endings, told = _finish(ledger, endings, market, quotes, now)
+    return ledger, endings, (*effects, *told)
+
+
+def finalise(ledger: Ledger, endings: Endings, market: int, quotes: Quotes, now: int) -> Step:
+    """Do what the last `close_at` does by itself. Raises UnknownMarket, WrongStatus, StillOpen."""
+    _require_settled(ledger, endings, market)
+    ledger, _, effects = tick(ledger, market, quotes, now)
+    ledger, endings, told = _finish(ledger, endings, market, quotes, now)
+    if not endings.of(market).is_final:
+        raise SpecError("StillOpen", market, ledger.markets[market].oi.open_interest)
+    return ledger, endings, (*effects, *told)
+
+
+def _require_settled(ledger: Ledger, endings: Endings, market: int) -> None:
+    status = market_of(ledger, market).risk.status
+    if not endings.of(market).settled_at:
+        raise SpecError("WrongStatus", market, status)
+
+
+def _close(
+    ledger: Ledger, endings: Endings, market: int, account: int, quotes: Quotes, now: int
+) -> Step:
+    """Close one account against the backstop, unless it has no position or must wait."""
+    position, ending = position_of(ledger, account, market), endings.of(market)
+    if position.size == 0:
+        return ledger, endings, ()
+    quote = closing_quote(position.size, ending.price)
+    pnl = pnl_of(position, quote, ledger.markets[market].funding)
+    ends = ending.settled_at + GRACE_S
+    if pnl > 0 and now < ends and _leans_on(ledger, market, account, pnl, quotes, now):
+        return ledger, endings, (CloseWaits(market, account, ends),)
+
+    legs = (Leg(account, -position.size, quote), Leg(BACKSTOP, position.size, -quote))
+    ledger, effects = book(ledger, market, legs, Sample(), Kind.RESOLUTION, quotes, now)
+    ledger, endings, told = _reckon(
+        ledger, endings, market, account, position.size, pnl, quotes, now
+    )
+    return ledger, endings, (*effects, *told)
+
+
+def _leans_on(
+    ledger: Ledger, market: int, account: int, pnl: int, quotes: Quotes, now: int
+) -> bool:
+    """Return whether other positions would be under initial margin without the gain."""
+    if account == VAULT or ledger.markets_of(account) == (market,):
+        return False
+    health, stored = health_of(ledger, account, Purpose.OPEN, quotes, now), ledger.markets[market]
+    worth = notional(position_of(ledger, account, market).size, stored.price)
+    im, _ = requirement(worth, in_force(stored.risk, now))
+    return health.equity - pnl < health.im - im
+
+
+def _reckon(
+    ledger: Ledger,
+    endings: Endings,
+    market: int,
+    account: int,
+    size: int,
+    pnl: int,
+    quotes: Quotes,
+    now: int,
+) -> Step:
+    """Put a gain into the pot, but for what fills a hole; let the market owe an unpaid loss."""
+    equity = health_of(ledger, account, Purpose.LIQUIDATE, quotes, now).equity
+    claim = max(0, min(pnl, equity))
+    debt = max(0, min(-pnl, -equity))
+    effects: Effects = ()
+    if claim:
+        ledger, effects = _move_cash(ledger, account, endings.pot, claim)
+        ending, key = endings.of(market), (market, account)
+        endings = endings.put(market, replace(ending, claims=ending.claims + claim))
+        claims = {**endings.claims, key: endings.claims.get(key, 0) + claim}
+        endings = replace(endings, claims=claims)
+    elif debt:
+        ledger, effects = move_debt(ledger, market, account, debt)
+    return ledger, endings, (*effects, ClosedAt(market, account, size, pnl, claim, debt))
+
+
+# FINAL
+
+
+def _finish(ledger: Ledger, endings: Endings, market: int, quotes: Quotes, now: int) -> Step:
+    """Close the vault if nobody but the backstop is left against it; then the books are final."""
+    if endings.of(market).is_final:
+        return ledger, endings, ()
+    effects: Effects = ()
+    held = {account for account, where in ledger.positions if where == market}
+    if VAULT in held and held <= {VAULT, BACKSTOP}:
+        ledger, endings, effects = _close(ledger, endings, market, VAULT, quotes, now)
+        held = set()
+    if held:
+        return ledger, endings, effects
+    ledger, endings, told = _finalise(ledger, endings, market, quotes, now)
+    return ledger, endings, (*effects, *told)
+
+
+def _finalise(ledger: Ledger, endings: Endings, market: int, quotes: Quotes, now: int) -> Step:
+    """Reckon the backstop, repay the debt out of the claims, pay the protocol's own accounts."""
+    effects: Effects = ()
+    pnl = endings.of(market).backstop_pnl
+    if pnl:
+        ledger, endings, effects = _reckon(ledger, endings, market, BACKSTOP, 0, pnl, quotes, now)
+    ending, debt = endings.of(market), ledger.markets[market].debt
+    repaid = min(debt, ending.claims)
+    if repaid:
+        ledger, told = move_debt(ledger, market, endings.pot, -repaid)
+        effects = (*effects, *told)
+    endings = endings.put(market, replace(ending, is_final=True, pot=ending.claims - repaid))
+    effects = (*effects, Finalised(market, ending.claims, repaid, debt - repaid))
+    ledger, endings, told = pay_claims(ledger, endings, market, (VAULT, BACKSTOP))
+    return ledger, endings, (*effects, *told)
+
+
+# PAY
+
+
+def pay_claims(ledger: Ledger, endings: Endings, market: int, accounts: Sequence[int]) -> Step:
+    """Pay min(1, pot / claims) of each account's claim, down. Raises NotFinal."""
+    ending = endings.of(market)
+    if not ending.is_final:
+        raise SpecError("NotFinal", market)
+    effects: Effects = ()
+    for account in accounts:
+        claim = endings.claims.get((market, account), 0)
+        if not claim:
+            continue
+        paid = _share(claim, ending)
+        ledger, told = _move_cash(ledger, endings.pot, account, paid)
+        effects = (*effects, *told, ClaimPaid(market, account, claim, paid))
+        left = {key: wad for key, wad in endings.claims.items() if key != (market, account)}
+        endings = replace(endings, claims=left)
+    return ledger, endings, effects
+
+
+def _share(claim: int, ending: Ending) -> int:
+    return mul_div_down(claim, ending.pot, ending.claims)
+
+
+def repay_debt(ledger: Ledger, market: int) -> tuple[Ledger, Effects]:
+    """Repay what a market owes, as far as account 3 has cash. Raises UnknownMarket."""
+    amount = min(market_of(ledger, market).debt, max(0, account_of(ledger, FEES).cash))
+    ledger, effects = move_debt(ledger, market, FEES, -amount)
+    return ledger, (*effects, DebtRepaid(market, amount))
+
+
+def _move_cash(ledger: Ledger, source: int, to: int, amount: int) -> tuple[Ledger, Effects]:
+    giver = account_of(ledger, source)
+    ledger = put_account(ledger, source, replace(giver, cash=giver.cash - amount))
+    taker = account_of(ledger, to)
+    ledger = put_account(ledger, to, replace(taker, cash=taker.cash + amount))
+    return ledger, (CashMoved(source, to, amount, Role.RESOLUTION),)
