@@ -35,7 +35,6 @@ from clearing.spec.perp_liquidity import Liquidity
 from clearing.spec.perp_margin import listed
 from clearing.spec.perp_risk import liquidate
 from clearing.spec.perp_types import (
-    FIRST_OWNED,
     Funding,
     Kind,
     LimitParams,
@@ -47,7 +46,6 @@ from clearing.spec.perp_types import (
 )
 from clearing.spec.perp_units import PICO_TO_WAD
 from clearing.spec.perp_vault import Ask, trade
-from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import Address, div_ceil
 from tests.harness.errors import Refused
 from tests.harness.oracle import ACCEPTED, Divergence
@@ -58,6 +56,8 @@ __all__ = ["SCALE", "PerpTwin"]
 
 SCALE: Final = 10**12
 """Wad in a raw unit of the collateral."""
+ACCOUNTS: Final = 4
+"""Where the engine tells how many accounts there are."""
 SIZE_BITS, QUOTE_BITS, INDEX_BITS = 72, 96, 88
 
 
@@ -73,7 +73,8 @@ class PerpTwin:
         self.rig = rig
         nav, at = rig.vault.read("navTaken")
         self.liquidity = Liquidity(nav=nav, nav_at=at)
-        accounts = {i: Account(ZERO_ADDRESS) for i in range(FIRST_OWNED)}
+        made = rig.engine.read("parameters")[ACCOUNTS]
+        accounts = {i: Account(rig.engine.read("accountOf", i)[0]) for i in range(made)}
         risk = RiskParams(*RISK.values())
         markets = {
             market: Market(
