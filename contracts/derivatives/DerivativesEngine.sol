@@ -148,11 +148,12 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin, PerpResolve {
     }
 
     /// @dev Whoever holds the lock is a module: nobody else can take it in his own name. Each books its own kind: kinds stand in the
-    /// order of roles, after NONE.
+    /// order of roles, after NONE; settlement books as resolution does.
     function _requireBooker(Kind kind) private view {
         SystemLock.requireHeld();
         Role role = _roleOf[msg.sender];
-        if (uint256(role) != uint256(kind) + 1) revert NotModule(msg.sender, role);
+        bool resolves = kind == Kind.RESOLUTION && role == Role.SETTLEMENT;
+        if (uint256(role) != uint256(kind) + 1 && !resolves) revert NotModule(msg.sender, role);
     }
 
     /// @inheritdoc IDerivativesEngine
@@ -181,7 +182,7 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin, PerpResolve {
     }
 
     function _mayMove(Role role, uint256 from, uint256 to) private pure returns (bool) {
-        if (role == Role.RISK || role == Role.RESOLUTION) return true;
+        if (role == Role.RISK || role == Role.RESOLUTION || role == Role.SETTLEMENT) return true;
         if (role == Role.VAULT) return from == VAULT_ACCOUNT || to == VAULT_ACCOUNT;
         if (role == Role.SETTLER) return to == FEES_ACCOUNT;
         return role == Role.INSURANCE && (from == INSURANCE_ACCOUNT || to == INSURANCE_ACCOUNT);

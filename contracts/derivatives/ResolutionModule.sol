@@ -2,12 +2,14 @@
 pragma solidity 0.8.30;
 
 import {IDerivativesEngine} from "../interfaces/IDerivativesEngine.sol";
+import {IInsuranceFund} from "../interfaces/IInsuranceFund.sol";
+import {Absorption} from "./resolve/Absorption.sol";
 import {ResolutionBase} from "./resolve/ResolutionBase.sol";
-import {Settlement} from "./resolve/Settlement.sol";
+import {Waterfall} from "./resolve/Waterfall.sol";
 
-/// @title What becomes of losses that their owner cannot carry, and of markets that end
-/// @custom:halt Nothing to halt: what is done here is what is left to do.
+/// @title What becomes of losses that their owner cannot carry
+/// @custom:halt A market's LIQUIDATE bit stops absorbing accounts that are in it.
 /// @custom:security-contact See SECURITY.md
-contract ResolutionModule is Settlement {
-    constructor(IDerivativesEngine engine) ResolutionBase(engine) {}
+contract ResolutionModule is Absorption {
+    constructor(IDerivativesEngine engine, IInsuranceFund fund) ResolutionBase(engine) Waterfall(fund) {}
 }

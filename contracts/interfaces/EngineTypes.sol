@@ -18,9 +18,10 @@ enum Role {
     VAULT, // trades against account 0, LP shares
     SETTLER, // signed orders
     RISK, // liquidation
-    RESOLUTION, // absorb, ADL, socialise, wind-down
+    RESOLUTION, // absorb, ADL, socialise
     INSURANCE, // account 2
-    ADMIN // markets and their parameters
+    ADMIN, // markets and their parameters
+    SETTLEMENT // wind-down, closing at a settled price
 }
 
 /// What a booking is, and so what may forbid it.

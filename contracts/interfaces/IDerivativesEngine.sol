@@ -207,7 +207,7 @@ interface IDerivativesEngine {
     function context(MarketId market) external returns (Context memory);
 
     /// @notice Book legs of one market: Σ size = 0, Σ quote = 0, Σ cash = 0, and no cash at all for VAULT and MATCH. Within the lock.
-    /// @param kind what the caller's role is for: VAULT, SETTLER (MATCH), RISK (LIQUIDATION), RESOLUTION.
+    /// @param kind what the caller's role is for: VAULT, SETTLER (MATCH), RISK (LIQUIDATION), RESOLUTION (also SETTLEMENT).
     /// @param legs each account at most once.
     /// @param sample what the trade says of the premium; notional 0: nothing.
     /// @dev Reverts: NotModule, NotLocked, UnknownMarket, UnknownAccount, LegsUnbalanced, Paused, FeedForbids, MarketNotLive,
@@ -218,10 +218,10 @@ interface IDerivativesEngine {
     function finish(MarketId market, Leg[] calldata legs, Sample calldata sample, Kind kind) external;
 
     /// @notice Move cash between accounts. Within the lock. Kept to what each role is for: VAULT from or to account 0; SETTLER to 3;
-    /// INSURANCE from or to 2; RISK and RESOLUTION any.
+    /// INSURANCE from or to 2; RISK, RESOLUTION and SETTLEMENT any.
     function moveCash(AccountId from, AccountId to, uint256 amountWad) external;
 
-    /* RESOLUTION, within the lock */
+    /* RESOLUTION and SETTLEMENT, within the lock */
 
     /// @notice Share a loss among all positions of a market: each owes `deltaPico` more per unit of |size|, which pays for the credits.
     /// @dev (amountWad + backstopWad) · 100 <= deltaPico · 2 · open interest, or CreditTooHigh.

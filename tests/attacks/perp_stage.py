@@ -22,6 +22,7 @@ __all__ = [
     "Market",
     "market_of",
     "price_of",
+    "provide",
 ]
 
 FOR_OPEN, FOR_LIQUIDATE, AT_MID = range(3)
@@ -59,7 +60,10 @@ class Market:
         return self.match.perp
 
     def say(self, eth_e8: int = PRICES_E8[ETH]) -> None:
-        """Let both sources say a price of ETH now, and BTC's again; no latch remains."""
+        """Let both sources say a price of ETH now, and BTC's again; no latch remains.
+
+        Pyth keeps the first price of a second: let one pass before another is said.
+        """
         for market, e8 in ((ETH, eth_e8), (BTC, PRICES_E8[BTC])):
             self.rig.set_price(market, e8)
             self.rig.calm(market)

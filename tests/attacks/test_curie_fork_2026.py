@@ -146,3 +146,32 @@ def test_curie_fork__he_liquidates_himself__gains_nothing(
 
     assert gain < 0
     assert market.rig.cash(INSURANCE) >= insured
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="a takeover at the mark moves up to premCap of what an account that is solvent at the "
+    "index holds to whoever liquidates it, and leaves the debt",
+)
+def test_curie_fork__he_pushes_the_mark_and_liquidates_himself__gains_nothing(
+    market: Market, crew: tuple[Trader, Trader]
+) -> None:
+    """Two rounds of trades with himself push the mark by 1.4 %, for 321 USD.
+
+    Then the index falls by 10 % at once: 850 USD are left at the index. His other account takes
+    100 ETH over at the mark, 3,800 USD below the index, and 2,955 USD of debt remain.
+    """
+    pushing = [market.match.trader(name, 1_000_000) for name in ("one", "other")]
+    everything = (*crew, *pushing)
+    before = market.wealth(everything)
+    market.pump(pushing[0], pushing[1], 40 * LOT, shift_ppm=-45_000, rounds=2)
+    cost = before - market.wealth(everything)
+    assert usd(320) < cost < usd(322)
+    market.rig.wait(1)
+    market.say(JUST_E8)
+    assert market.equity(crew[0]) == usd(850)
+
+    gain = liquidated(market, crew)
+
+    assert gain <= cost
+    assert market.equity(crew[0]) >= 0, "solvent at the index, so no debt"

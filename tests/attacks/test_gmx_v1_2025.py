@@ -27,8 +27,6 @@ from tests.harness.perp import ETH, FAR, FEEDS, LOT, PerpRig, deploy_admin, depl
 from tests.unit.perp_engine.scene import with_changed
 
 DAY_S = 86_400
-SHARES = 5 * 10**23
-"""Of 5 · 10^27, for 5,000 USD."""
 NOW = 2_750 * 10**18
 """Wad: the index of ETH in the end."""
 
@@ -120,7 +118,8 @@ def trap() -> Trap:
         rig.fund(account, dollars)
     stage.does(vault, "trade", stage.account, ETH, 10 * LOT, 2**127, FAR)
     stage.does(vault, "addLiquidity", stage.provider, usd(5_000), 0)
-    stage.does(vault, "requestClaim", stage.provider, SHARES)
+    shares = vault.read("sharesOf", stage.provider)
+    stage.does(vault, "requestClaim", stage.provider, shares // 10)
     rig.trade(weak.account, weak.key, ETH, 10 * LOT)
     rig.wait(DAY_S)
     rig.set_price(ETH, 2_750 * 10**8)

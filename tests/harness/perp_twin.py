@@ -88,7 +88,8 @@ class PerpTwin:
         }
         self.model = Ledger(accounts, markets)
         held = rig.cash(VAULT)
-        self.model, _ = deposit(self.model, rig.roles.outsider, VAULT, held // SCALE, SCALE)
+        if held:
+            self.model, _ = deposit(self.model, rig.roles.outsider, VAULT, held // SCALE, SCALE)
         self.check()
 
     @property

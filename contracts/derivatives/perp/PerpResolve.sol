@@ -8,7 +8,7 @@ import {AccountId, MarketId, MarketStatus} from "../../interfaces/PerpTypes.sol"
 import {BACKSTOP_ACCOUNT, PerpBook} from "./PerpBook.sol";
 import {SystemLock} from "./SystemLock.sol";
 
-/// @title What the resolution module may do to the ledger: share losses, let a market owe, end a market
+/// @title What the modules of resolution and settlement may do to the ledger: share losses, let a market owe, end a market
 abstract contract PerpResolve is PerpBook {
     using SafeCast for int256;
     using SafeCast for uint256;
@@ -18,7 +18,8 @@ abstract contract PerpResolve is PerpBook {
 
     modifier onlyResolution() {
         SystemLock.requireHeld();
-        _requireRole(Role.RESOLUTION);
+        Role role = _roleOf[msg.sender];
+        if (role != Role.RESOLUTION && role != Role.SETTLEMENT) revert NotModule(msg.sender, role);
         _;
     }
 

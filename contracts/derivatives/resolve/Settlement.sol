@@ -5,10 +5,10 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Context, HealthView, Kind, Leg, Purpose, Sample} from "../../interfaces/EngineTypes.sol";
 import {Ending, ISettlement} from "../../interfaces/ISettlement.sol";
-import {AccountId, MarketId, MarketStatus} from "../../interfaces/PerpTypes.sol";
+import {AccountId, MarketId} from "../../interfaces/PerpTypes.sol";
 import {Rounding} from "../../libraries/Rounding.sol";
 import {Margin} from "../perp/Margin.sol";
-import {BACKSTOP_ACCOUNT, FEES_ACCOUNT, VAULT_ACCOUNT} from "../perp/PerpBook.sol";
+import {BACKSTOP_ACCOUNT, VAULT_ACCOUNT} from "../perp/PerpBook.sol";
 import {PerpUnits} from "../perp/PerpUnits.sol";
 import {Position} from "../perp/Position.sol";
 import {WindDown} from "./WindDown.sol";
@@ -20,9 +20,6 @@ abstract contract Settlement is WindDown {
 
     /// @dev How long a winner keeps a gain that his other positions need.
     uint256 private constant GRACE = 1 days;
-    AccountId private constant VAULT = AccountId.wrap(VAULT_ACCOUNT);
-    AccountId private constant BACKSTOP = AccountId.wrap(BACKSTOP_ACCOUNT);
-    AccountId private constant FEES = AccountId.wrap(FEES_ACCOUNT);
 
     /// @notice The account that holds gains until they are paid, of all markets.
     AccountId public immutable POT;
@@ -37,8 +34,8 @@ abstract contract Settlement is WindDown {
 
     /// @inheritdoc ISettlement
     function closeAt(MarketId market, AccountId[] calldata accounts) external {
-        _requireSettled(market);
         ENGINE.enter();
+        _requireSettled(market);
         Context memory c = ENGINE.context(market);
         for (uint256 i = 0; i < accounts.length; ++i) {
             if (AccountId.unwrap(accounts[i]) > BACKSTOP_ACCOUNT) _closeOne(market, accounts[i], c);
@@ -49,16 +46,11 @@ abstract contract Settlement is WindDown {
 
     /// @inheritdoc ISettlement
     function finalise(MarketId market) external {
-        _requireSettled(market);
         ENGINE.enter();
+        _requireSettled(market);
         uint256 left = _finish(market);
         if (left != 0) revert StillOpen(market, left);
         ENGINE.exit();
-    }
-
-    function _requireSettled(MarketId market) private view {
-        if (_endings[market].settledAt != 0) return;
-        revert WrongStatus(market, MarketStatus(ENGINE.peekContext(VAULT, market).risk.status()));
     }
 
     /// @dev `c` is the market: settled, so its funding stands still.
@@ -101,19 +93,25 @@ abstract contract Settlement is WindDown {
     /// @dev A gain goes to the pot, but for what fills a hole; a loss that cannot be paid becomes the market's.
     function _reckon(MarketId market, AccountId account, int256 size, int256 pnl) private {
         int256 equity = ENGINE.healthOf(account, Purpose.LIQUIDATE).equity;
-        uint256 most = Rounding.abs(pnl);
         uint256 claim = 0;
         uint256 debt = 0;
-        if (pnl > 0 && equity > 0) {
-            claim = Math.min(most, equity.toUint256());
+        if (equity < 0) {
+            debt = _debtOf(account, pnl, equity);
+            if (debt != 0) ENGINE.moveDebt(market, account, debt.toInt256());
+        } else if (pnl > 0 && equity > 0) {
+            claim = Math.min(pnl.toUint256(), equity.toUint256());
             _claims[market][account] += claim;
             _endings[market].claims += claim;
             ENGINE.moveCash(account, POT, claim);
-        } else if (pnl < 0 && equity < 0) {
-            debt = Math.min(most, Rounding.abs(equity));
-            ENGINE.moveDebt(market, account, debt.toInt256());
         }
         emit ClosedAt(market, account, size, pnl, claim, debt);
+    }
+
+    /// @dev A hole from elsewhere is left to a market that the account is still in, where it can be absorbed; the last market takes all.
+    function _debtOf(AccountId account, int256 pnl, int256 equity) private view returns (uint256 debt) {
+        debt = Rounding.abs(equity);
+        if (ENGINE.accountOf(account).markets == 0) return debt;
+        return pnl < 0 ? Math.min(debt, Rounding.abs(pnl)) : 0;
     }
 
     /* FINAL */

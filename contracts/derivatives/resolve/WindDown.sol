@@ -77,9 +77,21 @@ abstract contract WindDown is ISettlement, ResolutionBase {
         ENGINE.exit();
     }
 
-    /// @dev Funding ends with it, so what the backstop's position is worth here is so for ever.
-    function _settleAt(MarketId market, uint256 priceWad) internal override {
+    function _settleAt(MarketId market, uint256 priceWad) private {
         ENGINE.setStatus(market, MarketStatus.SETTLED, priceWad);
+        _begin(market, priceWad);
+    }
+
+    /// @dev The market is SETTLED: by this module, or by an absorption that left it in debt, whose price the engine knows. Funding has
+    /// ended, so what the backstop's position is worth here is so for ever.
+    function _requireSettled(MarketId market) internal {
+        if (_endings[market].settledAt != 0) return;
+        Context memory c = ENGINE.context(market);
+        if (_statusOf(c) != MarketStatus.SETTLED) revert WrongStatus(market, _statusOf(c));
+        _begin(market, c.quote.mid);
+    }
+
+    function _begin(MarketId market, uint256 priceWad) private {
         Context memory c = ENGINE.context(market);
         Position backstop = ENGINE.positionOf(AccountId.wrap(BACKSTOP_ACCOUNT), market);
 

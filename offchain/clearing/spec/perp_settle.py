@@ -27,7 +27,7 @@ from clearing.spec.perp_margin import in_force, requirement
 from clearing.spec.perp_resolve import move_debt
 from clearing.spec.perp_types import BACKSTOP, FEES, VAULT, Kind, Purpose, Role
 from clearing.spec.perp_units import notional
-from clearing.spec.perp_wind_down import Ending, Endings, closing_quote, pnl_of
+from clearing.spec.perp_wind_down import Ending, Endings, begin, closing_quote, pnl_of
 from clearing.spec.units import DAY_S, mul_div_down
 
 __all__ = [
@@ -113,8 +113,7 @@ def close_at(
 
     Raises UnknownMarket, UnknownAccount, WrongStatus.
     """
-    _require_settled(ledger, endings, market)
-    ledger, _, effects = tick(ledger, market, quotes, now)
+    ledger, endings, effects = _settled(ledger, endings, market, quotes, now)
     for account in accounts:
         if account > BACKSTOP:
             ledger, endings, told = _close(ledger, endings, market, account, quotes, now)
@@ -125,18 +124,22 @@ def close_at(
 
 def finalise(ledger: Ledger, endings: Endings, market: int, quotes: Quotes, now: int) -> Step:
     """Do what the last `close_at` does by itself. Raises UnknownMarket, WrongStatus, StillOpen."""
-    _require_settled(ledger, endings, market)
-    ledger, _, effects = tick(ledger, market, quotes, now)
+    ledger, endings, effects = _settled(ledger, endings, market, quotes, now)
     ledger, endings, told = _finish(ledger, endings, market, quotes, now)
     if not endings.of(market).is_final:
         raise SpecError("StillOpen", market, ledger.markets[market].oi.open_interest)
     return ledger, endings, (*effects, *told)
 
 
-def _require_settled(ledger: Ledger, endings: Endings, market: int) -> None:
-    status = market_of(ledger, market).risk.status
-    if not endings.of(market).settled_at:
-        raise SpecError("WrongStatus", market, status)
+def _settled(ledger: Ledger, endings: Endings, market: int, quotes: Quotes, now: int) -> Step:
+    """Tick; whoever comes first after an absorption that ended the market takes its price down."""
+    ledger, look, effects = tick(ledger, market, quotes, now)
+    if endings.of(market).settled_at:
+        return ledger, endings, effects
+    if not look.market.is_settled:
+        raise SpecError("WrongStatus", market, look.market.risk.status)
+    endings, begun = begin(ledger, endings, market, look.quote.mid, now)
+    return ledger, endings, (*effects, *begun)
 
 
 def _close(
@@ -185,7 +188,9 @@ def _reckon(
     """Put a gain into the pot, but for what fills a hole; let the market owe an unpaid loss."""
     equity = health_of(ledger, account, Purpose.LIQUIDATE, quotes, now).equity
     claim = max(0, min(pnl, equity))
-    debt = max(0, min(-pnl, -equity))
+    # a hole from elsewhere is left to a market that the account is still in; the last takes all
+    most = max(0, -pnl) if ledger.markets_of(account) else -equity
+    debt = max(0, min(most, -equity))
     effects: Effects = ()
     if claim:
         ledger, effects = _move_cash(ledger, account, endings.pot, claim)
@@ -270,4 +275,4 @@ def _move_cash(ledger: Ledger, source: int, to: int, amount: int) -> tuple[Ledge
     ledger = put_account(ledger, source, replace(giver, cash=giver.cash - amount))
     taker = account_of(ledger, to)
     ledger = put_account(ledger, to, replace(taker, cash=taker.cash + amount))
-    return ledger, (CashMoved(source, to, amount, Role.RESOLUTION),)
+    return ledger, (CashMoved(source, to, amount, Role.SETTLEMENT),)

@@ -84,6 +84,7 @@ class Role(IntEnum):
     RESOLUTION = 4
     INSURANCE = 5
     ADMIN = 6
+    SETTLEMENT = 7
 
 
 class Kind(IntEnum):

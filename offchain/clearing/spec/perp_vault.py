@@ -88,7 +88,7 @@ def trade(ledger: Ledger, ask: Ask, nav: int, quotes: Quotes, now: int) -> tuple
     Raises ZeroSize, UnknownAccount, NotTrader, UnknownMarket, PriceLimit, SkewTooHigh,
     VaultCapReached, and what `book` raises.
     """
-    account, market, size = ask.account, ask.market, ask.size
+    market, size = ask.market, ask.size
     if size == 0:
         raise SpecError("ZeroSize")
     return _deal(ledger, ask, quotes, now, partial(_require_room, market, nav=nav))

@@ -151,13 +151,21 @@ def settle_frozen(
 def settle_at(
     ledger: Ledger, endings: Endings, market: int, price: int, quotes: Quotes, now: int
 ) -> tuple[Ledger, Endings, Effects]:
-    """End a market at a price, and take down what the backstop's position is worth there."""
+    """End a market at a price."""
     ledger, effects = set_status(ledger, market, MarketStatus.SETTLED, price, quotes, now)
+    endings, begun = begin(ledger, endings, market, price, now)
+    return ledger, endings, (*effects, *begun)
+
+
+def begin(
+    ledger: Ledger, endings: Endings, market: int, price: int, now: int
+) -> tuple[Endings, Effects]:
+    """Take down at what price a market has ended; its funding stands still from now on."""
     backstop = position_of(ledger, BACKSTOP, market)
     quote = closing_quote(backstop.size, price)
     pnl = pnl_of(backstop, quote, ledger.markets[market].funding)
     ending = replace(endings.of(market), settled_at=now, price=price, backstop_pnl=pnl)
-    return ledger, endings.put(market, ending), (*effects, Settled(market, price))
+    return endings.put(market, ending), (Settled(market, price),)
 
 
 def closing_quote(size: int, price: int) -> int:

@@ -42,7 +42,7 @@ DAY: Final = 24 * HOUR
 PRICE: Final = 3_000
 """USD at which traders meet."""
 WIND_DOWN: Final = MarketStatus.WIND_DOWN
-RESOLUTION: Final = 4
+SETTLEMENT: Final = 7
 Step = tuple[Ledger, Endings, Effects]
 
 
@@ -106,7 +106,7 @@ class ResolutionTwin(PerpTwin):
         self._appoint(self.module)
 
     def _appoint(self, module: Contract) -> None:
-        args = (RESOLUTION, module.address)
+        args = (SETTLEMENT, module.address)
         self.rig.engine.send("setModule", *args, sender=self.rig.roles.timelock)
 
     def at(self, dollars: int, market: int = ETH) -> None:
@@ -225,8 +225,8 @@ class ResolutionTwin(PerpTwin):
 def resolution_stage() -> tuple[PerpRig, Contract]:
     """Deploy everything once; whoever uses it undoes what he did."""
     rig = deploy_perp()
-    module = rig.chain.deploy("ResolutionModule", rig.engine.address, sender=rig.roles.deployer)
-    rig.engine.send("setModule", RESOLUTION, module.address, sender=rig.roles.timelock)
+    module = rig.chain.deploy("SettlementModule", rig.engine.address, sender=rig.roles.deployer)
+    rig.engine.send("setModule", SETTLEMENT, module.address, sender=rig.roles.timelock)
     return rig, module
 
 

@@ -323,6 +323,17 @@ def test_repay_debt__nothing_owed_or_nothing_there__moves_nothing(twin):
     assert refusal_of(lambda: module.send("repayDebt", 2, sender=by)) == ("UnknownMarket", (2,))
 
 
+def test_repay_debt__fees_account_below_zero__gives_nothing(twin):
+    lost = twin.trader("lost", 0)
+    twin.owe(lost, usd(100), BTC)
+    twin.owe(FEES, -usd(100), BTC)
+    twin.owe(lost, usd(50))
+
+    assert twin.repay() == ACCEPTED
+
+    assert (twin.debt(), twin.cash(FEES)) == (usd(50), -usd(100))
+
+
 def test_repay_debt__before_the_end__leaves_more_for_the_winners(short_of):
     short_of.twin.close_at([short_of.poor])
     short_of.twin.deposit(short_of.twin.rig.roles.outsider, FEES, 1_000 * RAW)
@@ -349,15 +360,15 @@ def test_finalise__debt_from_before_the_settlement__is_shared_by_the_winners(sce
 # WHO HOLDS OTHER POSITIONS TOO
 
 
-def leaning(scene, deposit):
-    """`first` also bought 1 BTC at 50,000: its margin is 5,000 USD; he adds collateral."""
+def leaning(scene, deposit_raw):
+    """`first` also bought 1 BTC at 50,000, which is at 42,000 when ETH settles at 3,900."""
     twin = scene.twin
     seller = twin.trader("seller", 50_000)
     twin.meet(scene.first, seller, 1, market=BTC, at=50_000)
     twin.end(3_900)
     twin.rig.set_price(BTC, 42_000 * 10**8)
-    if deposit:
-        twin.deposit(twin.rig.roles.outsider, scene.first, deposit * RAW)
+    if deposit_raw:
+        twin.deposit(twin.rig.roles.outsider, scene.first, deposit_raw)
     return twin
 
 
@@ -379,16 +390,35 @@ def test_close_at__winner_who_needs_the_gain_as_margin__waits_a_day(scene):
     assert twin.endings.of(ETH).is_final
 
 
-def test_close_at__winner_who_added_collateral__does_not_wait(scene):
-    """At OPEN a BTC counts 41,979.0042: E without the gain is deposit + 1,979.0042, IM 4,197.9."""
+def test_close_at__winner_who_adds_just_enough__does_not_wait(scene):
+    """Without the gain E = 10,000 + deposit - 50,000 + value, IM = value / 10, value as at OPEN."""
     with scene.twin.isolated():
-        twin = leaning(scene, 2_180)
+        value = leaning(scene, 0).quote(BTC).open_lo
+    lacking = usd(40_000) - value + -(-value // 10)
+    enough = -(-lacking // 10**12)
+
+    with scene.twin.isolated():
+        twin = leaning(scene, enough - 1)
         twin.close_at([scene.first])
         assert twin.rig.size(scene.first, ETH) == 10 * LOT
 
-    twin = leaning(scene, 2_240)
+    twin = leaning(scene, enough)
     twin.close_at([scene.first])
     assert twin.rig.size(scene.first, ETH) == 0
+
+
+def test_close_at__loser_under_margin_elsewhere__does_not_wait(scene):
+    """His loss cannot be taken from under him: it is his already."""
+    twin = scene.twin
+    seller = twin.trader("seller", 50_000)
+    twin.meet(scene.poor, seller, 1, market=BTC, at=50_000)
+    twin.end(3_050)
+    twin.rig.set_price(BTC, 49_000 * 10**8)
+
+    twin.close_at([scene.poor])
+
+    assert twin.rig.size(scene.poor, ETH) == 0
+    assert twin.cash(scene.poor) == usd(1_500)
 
 
 def test_close_at__winner_waits__is_told(scene):
@@ -404,15 +434,57 @@ def test_close_at__winner_waits__is_told(scene):
 def test_close_at__gain_that_fills_a_hole__is_no_claim(scene):
     """`first` lost 12,000 USD in BTC, 2,000 more than he had: of 3,000 gained 1,000 is a claim."""
     twin = scene.twin
-    seller = twin.trader("seller", 50_000)
-    twin.meet(scene.first, seller, 1, market=BTC, at=50_000)
-    twin.meet(seller, scene.first, 1, market=BTC, at=38_000)
+    hole(scene, scene.first, 12_000)
     assert twin.cash(scene.first) == -usd(2_000)
     twin.end(3_300)
 
     twin.close_at([scene.first])
 
     assert (twin.cash(scene.first), twin.claim(scene.first)) == (0, usd(1_000))
+
+
+def hole(scene, account, dollars):
+    """Let an account lose in BTC, to the `seller` returned: 1 bought at 50,000, sold for less."""
+    seller = scene.twin.trader("seller", 50_000)
+    scene.twin.meet(account, seller, 1, market=BTC, at=50_000)
+    scene.twin.meet(seller, account, 1, market=BTC, at=50_000 - dollars)
+    return seller
+
+
+@pytest.mark.parametrize(("price", "debt"), [(3_050, 2_500), (3_000, 2_000), (2_950, 1_500)])
+def test_close_at__hole_from_elsewhere__is_the_debt_of_the_last_market(scene, price, debt):
+    """`poor` lost 4,000 USD in BTC, 2,000 more than he had, and 500, 0 or -500 in ETH."""
+    hole(scene, scene.poor, 4_000)
+    scene.twin.end(price)
+
+    scene.twin.close_at([scene.poor])
+
+    assert (scene.twin.cash(scene.poor), scene.twin.debt()) == (0, usd(debt))
+
+
+@pytest.mark.parametrize(("price", "debt"), [(3_050, 500), (3_000, 0), (2_950, 0)])
+def test_close_at__hole_of_who_is_in_another_market__is_left_to_be_absorbed_there(
+    scene, price, debt
+):
+    twin = scene.twin
+    twin.meet(scene.poor, hole(scene, scene.poor, 4_000), 1, market=BTC, at=50_000)
+    twin.end(price)
+    twin.rig.wait(DAY)  # nor does a gain wait any longer
+    twin.rig.set_price(BTC, 49_000 * 10**8)
+
+    twin.close_at([scene.poor])
+
+    assert (twin.rig.size(scene.poor, ETH), twin.debt()) == (0, usd(debt))
+
+
+def test_close_at__gain_that_just_fills_a_hole__is_neither_claim_nor_debt(scene):
+    hole(scene, scene.first, 11_000)
+    scene.twin.end(3_100)
+
+    scene.twin.close_at([scene.first])
+
+    assert (scene.twin.cash(scene.first), scene.twin.claim(scene.first)) == (0, 0)
+    assert scene.twin.debt() == 0
 
 
 def test_close_at__loser_whose_other_positions_carry_it__owes_nothing(scene):
@@ -450,6 +522,33 @@ def test_close_at__vault__is_closed_last_and_paid_in_the_same_call(twin):
     assert twin.claim(VAULT) == 0
     assert twin.cash(VAULT) > before
     assert twin.claim(other) >= usd(3_000)  # and what funding brought him
+
+
+def test_close_at__vault_that_would_lean_on_its_gain__does_not_wait(twin):
+    """2,000 BTC need 10,000,000 USD of margin, all that it has; it is nobody's to liquidate."""
+    other = twin.trader("other", 100)
+    seller = twin.trader("seller", 10_000)
+    quote = 2_000 * 50_000 * 10**12
+    twin.resolve((Leg(VAULT, 2_000 * LOT, -quote), Leg(other, -2_000 * LOT, quote)), BTC)
+    twin.resolve((Leg(VAULT, LOT, -3_000 * 10**12), Leg(seller, -LOT, 3_000 * 10**12)))
+    twin.end(3_100)
+
+    twin.close_at([seller])
+
+    assert twin.rig.size(VAULT, ETH) == 0
+    assert twin.cash(VAULT) == usd(10_000_100)
+
+
+def test_close_at__backstop_named__is_skipped(twin):
+    seller = twin.trader("seller", 10_000)
+    quote = 10 * 3_000 * 10**12
+    twin.resolve((Leg(BACKSTOP, 10 * LOT, -quote), Leg(seller, -10 * LOT, quote)))
+    twin.end(3_300)
+
+    receipt = twin.module.send("closeAt", ETH, [BACKSTOP], sender=twin.rig.roles.outsider)
+
+    assert told(receipt, twin.module, twin.rig.engine) == ()
+    assert twin.claim(BACKSTOP) == 0
 
 
 def test_close_at__vault_that_lost__pays(twin):

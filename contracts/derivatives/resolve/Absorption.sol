@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {Context, HealthView, Purpose} from "../../interfaces/EngineTypes.sol";
+import {Deleverage, IAbsorption} from "../../interfaces/IAbsorption.sol";
+import {IDerivativesEngine} from "../../interfaces/IDerivativesEngine.sol";
+import {AccountId, MarketId, PAUSE_LIQUIDATE} from "../../interfaces/PerpTypes.sol";
+import {BACKSTOP_ACCOUNT, FIRST_OWNED} from "../perp/PerpBook.sol";
+import {Case, CaseLib, Part} from "./Case.sol";
+import {Deleveraging} from "./Deleveraging.sol";
+import {KeeperFee} from "./KeeperFee.sol";
+import {TakeBack} from "./TakeBack.sol";
+
+/// @title What becomes of an account that liquidation cannot save
+abstract contract Absorption is Deleveraging, KeeperFee, TakeBack {
+    using SafeCast for int256;
+    using SafeCast for uint256;
+
+    /* ACCOUNTS OF OWNERS */
+
+    /// @inheritdoc IAbsorption
+    function absorb(AccountId account, AccountId keeper, Deleverage[] calldata lists) external {
+        ENGINE.accountOf(keeper); // it exists
+        if (_isSame(account, keeper)) revert OwnKeeper(account);
+        ENGINE.enter();
+        HealthView memory h = ENGINE.healthOf(account, Purpose.LIQUIDATE);
+        bool isOwned = AccountId.unwrap(account) >= FIRST_OWNED;
+        if (!isOwned || h.equity >= h.penalty.toInt256() || !_isPriced(h)) _refuse(account, h);
+
+        Case memory k = _open(account, h);
+        uint256 own = k.equity > 0 ? Math.min(k.fee, uint256(k.equity)) : 0;
+        uint256 added = _topUp(keeper, k.fee - own);
+        _coverFirst(k);
+        for (uint256 i = 0; i < k.parts.length; ++i) {
+            _deleverage(k, k.parts[i], lists);
+            _toBackstop(k.id, k.parts[i]);
+        }
+        uint256 paid = _settleCash(k, keeper, own);
+        emit Absorbed(account, keeper, k.equity, added + paid);
+        ENGINE.exit();
+    }
+
+    /// @dev What deleveraging has left of a position.
+    function _toBackstop(AccountId id, Part memory p) private {
+        if (p.size != 0) _move(p.market, id, BACKSTOP, p.size, CaseLib.quoteFor(p.size, p.price));
+    }
+
+    /// @dev All positions are gone: the fee and then what is left of the cash leaves, or what is missing comes. Every quote was rounded
+    /// for the account and every part of its loss up, so it never misses more than what the parts have left.
+    function _settleCash(Case memory k, AccountId keeper, uint256 feeWad) private returns (uint256 paid) {
+        int256 cash = ENGINE.accountOf(k.id).cash;
+        _coverLast(k, cash < 0 ? (-cash).toUint256() : 0);
+        if (cash <= 0) return 0;
+        paid = Math.min(feeWad, uint256(cash));
+        if (paid != 0) ENGINE.moveCash(k.id, keeper, paid);
+        if (uint256(cash) > paid) ENGINE.moveCash(k.id, BACKSTOP, uint256(cash) - paid);
+    }
+
+    /* THE PROTOCOL'S */
+
+    /// @inheritdoc IAbsorption
+    function absorbProtocol(AccountId account) external {
+        ENGINE.enter();
+        HealthView memory h = ENGINE.healthOf(account, Purpose.LIQUIDATE);
+        bool isCarrier = AccountId.unwrap(account) <= BACKSTOP_ACCOUNT; // the vault, the backstop
+        if (!isCarrier || h.equity >= 0 || !_isPriced(h)) _refuse(account, h);
+
+        Case memory k = _open(account, h);
+        _coverFirst(k);
+        _coverLast(k, type(uint256).max);
+        ENGINE.exit();
+    }
+
+    /* CASE */
+
+    /// @dev It has positions, most of them in markets with a fair price.
+    function _isPriced(HealthView memory h) private pure returns (bool) {
+        return h.mm != 0 && 2 * h.liquidMm >= h.mm;
+    }
+
+    function _refuse(AccountId account, HealthView memory h) private pure {
+        revert NotAbsorbable(account, h.equity, h.penalty, h.mm, h.liquidMm);
+    }
+
+    /// @dev The account's positions, market by market, ticked.
+    function _open(AccountId account, HealthView memory h) private returns (Case memory k) {
+        (k.id, k.equity, k.mm) = (account, h.equity, h.mm);
+        uint256 bits = ENGINE.accountOf(account).markets;
+        k.parts = new Part[](_count(bits));
+        uint256 at = 0;
+        for (uint256 i = 0; bits != 0; ++i) {
+            if (bits & 1 != 0) {
+                MarketId market = MarketId.wrap(uint16(i)); // i < 128
+                Context memory c = ENGINE.context(market);
+                uint256 paused = c.risk.pause();
+                // 8 bits are stored
+                if (paused & PAUSE_LIQUIDATE != 0) revert IDerivativesEngine.Paused(market, uint8(paused));
+                k.parts[at++] = CaseLib.partOf(market, ENGINE.sizeOf(account, market), c, block.timestamp);
+                k.fee += c.limit.minFee();
+            }
+            bits >>= 1;
+        }
+    }
+
+    function _count(uint256 bits) private pure returns (uint256 count) {
+        for (; bits != 0; ++count) {
+            bits &= bits - 1;
+        }
+    }
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {Context} from "../../interfaces/EngineTypes.sol";
+import {Action} from "../../interfaces/OracleTypes.sol";
+import {AccountId, MarketId, MarketStatus} from "../../interfaces/PerpTypes.sol";
+import {Rounding} from "../../libraries/Rounding.sol";
+import {LiquidationMath, Target} from "../perp/LiquidationMath.sol";
+import {Margin} from "../perp/Margin.sol";
+import {PerpUnits} from "../perp/PerpUnits.sol";
+import {RiskNow} from "../perp/RiskWord.sol";
+
+/// An account whose loss is resolved.
+struct Case {
+    AccountId id;
+    int256 equity; // wad, at LIQUIDATE
+    uint256 mm; // wad
+    uint256 fee; // wad, what a keeper gets at most
+    Part[] parts;
+}
+
+/// Its position in one market.
+struct Part {
+    MarketId market;
+    int256 size; // lots that it still has
+    uint256 price; // wad, the LIQUIDATE value
+    uint256 mid; // wad
+    uint256 mm; // wad, of the whole position
+    bool canDeleverage; // its price is fair and it trades
+    RiskNow risk;
+    uint256 loss; // wad, this market's part of the shortfall
+    uint256 left; // wad of it that nobody has covered
+    uint256 insurance; // wad that insurance covered
+    uint256 backstop; // wad that the backstop covered
+}
+
+using CaseLib for Case global;
+using CaseLib for Part global;
+
+/// @title What an account's loss comes to in each of its markets
+library CaseLib {
+    function partOf(
+        MarketId market,
+        int256 size,
+        Context memory c,
+        uint256 now_
+    ) internal pure returns (Part memory p) {
+        p.market = market;
+        p.size = size;
+        p.price = priceOf(c, size > 0);
+        p.mid = c.quote.mid;
+        p.risk = c.risk.inForce(now_);
+        (, p.mm) = Margin.requirement(PerpUnits.notional(size, p.price), p.risk);
+        p.canDeleverage = isLiquid(c) && c.risk.status() != uint256(MarketStatus.SETTLED);
+    }
+
+    /// @dev Wad, the LIQUIDATE value.
+    function priceOf(Context memory c, bool isLong) internal pure returns (uint256) {
+        return isLong ? Margin.longLiquidate(c.quote.liqHi, c.pi) : Margin.shortLiquidate(c.quote.liqLo, c.pi);
+    }
+
+    /// @dev Whether the feed allows LIQUIDATE.
+    function isLiquid(Context memory c) internal pure returns (bool) {
+        return (c.quote.allowed >> uint256(Action.LIQUIDATE)) & 1 != 0;
+    }
+
+    /// @dev Pico for giving `size` away at a price, in favour of who gives: a long receives ceil(size · price / 1e14), a short pays
+    /// floor(|size| · price / 1e14). Prices are below 2^128.
+    function quoteFor(int256 size, uint256 price) internal pure returns (int256) {
+        return Rounding.ceilDiv(size * int256(price), int256(PerpUnits.TICK));
+    }
+
+    /// @dev Splits the shortfall by maintenance margin, wad, each part up, the last ones what is left. Rounded up as the bankruptcy price
+    /// is, so that closing a whole position at it brings its whole part.
+    function share(Case memory k) internal pure {
+        if (k.equity >= 0) return;
+        uint256 whole = Rounding.abs(k.equity);
+        uint256 rest = whole;
+        for (uint256 i = 0; i < k.parts.length; ++i) {
+            Part memory p = k.parts[i];
+            p.loss = Math.min(rest, Math.mulDiv(whole, p.mm, k.mm, Math.Rounding.Ceil));
+            p.left = p.loss;
+            rest -= p.loss;
+        }
+    }
+
+    /// @dev Less of the part's loss is left.
+    function cover(Part memory p, uint256 amountWad) internal pure {
+        p.left = p.left > amountWad ? p.left - amountWad : 0;
+    }
+
+    /// @dev Lots that closing at the bankruptcy price must take to bring what is left: ceil(|size| · left / loss).
+    function lotsToClose(Part memory p) internal pure returns (uint256) {
+        return Math.mulDiv(Rounding.abs(p.size), p.left, p.loss, Math.Rounding.Ceil);
+    }
+
+    /// @dev Wad; of the position before anything was closed of it.
+    function bankruptcyPrice(Part memory p, Case memory k) internal pure returns (uint256) {
+        return LiquidationMath.bankruptcyPrice(Target(p.size, p.price, k.equity, k.mm, 0, 0, p.risk));
+    }
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {Context, HealthView, Kind, Leg, Purpose, Sample} from "../../interfaces/EngineTypes.sol";
+import {Deleverage} from "../../interfaces/IAbsorption.sol";
+import {AccountId, MarketId} from "../../interfaces/PerpTypes.sol";
+import {Rounding} from "../../libraries/Rounding.sol";
+import {Margin} from "../perp/Margin.sol";
+import {FIRST_OWNED} from "../perp/PerpBook.sol";
+import {PerpUnits} from "../perp/PerpUnits.sol";
+import {Position} from "../perp/Position.sol";
+import {Case, CaseLib, Part} from "./Case.sol";
+import {Waterfall} from "./Waterfall.sol";
+
+/// @title Closing a bankrupt position against those who gained on it
+abstract contract Deleveraging is Waterfall {
+    using SafeCast for int256;
+    using SafeCast for uint256;
+
+    /// @dev Somebody on the other side, at mid.
+    struct Other {
+        AccountId id;
+        int256 size; // lots
+        HealthView health;
+    }
+
+    /// @dev Close as much of a position as its market's uncovered loss asks for, at its bankruptcy price.
+    function _deleverage(Case memory k, Part memory p, Deleverage[] calldata lists) internal {
+        if (p.left == 0 || !p.canDeleverage) return;
+        uint256 lots = p.lotsToClose();
+        uint256 price = p.bankruptcyPrice(k);
+        lots -= _closeAgainst(k, p, _other(VAULT, p.market), lots, price);
+        for (uint256 i = 0; i < lists.length && lots != 0; ++i) {
+            if (MarketId.unwrap(lists[i].market) != MarketId.unwrap(p.market)) continue;
+            lots -= _throughList(k, p, lists[i].counterparties, lots, price);
+        }
+    }
+
+    function _throughList(
+        Case memory k,
+        Part memory p,
+        AccountId[] calldata ids,
+        uint256 lots,
+        uint256 price
+    ) private returns (uint256 closed) {
+        Other memory last;
+        Context memory c = ENGINE.context(p.market);
+        for (uint256 i = 0; i < ids.length && closed < lots; ++i) {
+            if (AccountId.unwrap(ids[i]) < FIRST_OWNED || _isSame(ids[i], k.id)) continue;
+            Other memory o = _other(ids[i], p.market);
+            if (!_mayPay(o, p, c)) continue;
+            if (AccountId.unwrap(last.id) != 0 && !_isAtMost(o.health, last.health)) revert NotOrdered(p.market, i);
+            last = o;
+            closed += _closeAgainst(k, p, o, lots - closed, price);
+        }
+    }
+
+    function _other(AccountId id, MarketId market) private view returns (Other memory) {
+        return Other(id, ENGINE.sizeOf(id, market), ENGINE.healthOf(id, Purpose.MID));
+    }
+
+    /// @dev On the other side, solvent, and in profit in this market at mid.
+    function _mayPay(Other memory o, Part memory p, Context memory c) private view returns (bool) {
+        if (!_isOpposite(o.size, p.size) || o.health.equity <= 0) return false;
+        Position position = ENGINE.positionOf(o.id, p.market);
+        int256 gain = position.quote() * int256(PerpUnits.PICO_TO_WAD) - position.owed(c.funding);
+        return gain + PerpUnits.value(o.size, p.mid) > 0;
+    }
+
+    function _isOpposite(int256 a, int256 b) private pure returns (bool) {
+        return a > 0 ? b < 0 : a < 0 && b > 0;
+    }
+
+    /// @dev N / E of `a` <= N / E of `b`; both E > 0.
+    function _isAtMost(HealthView memory a, HealthView memory b) private pure returns (bool) {
+        return a.notional * b.equity.toUint256() <= b.notional * a.equity.toUint256();
+    }
+
+    /// @return taken lots; 0 if the other would be left below maintenance margin.
+    function _closeAgainst(
+        Case memory k,
+        Part memory p,
+        Other memory o,
+        uint256 lots,
+        uint256 price
+    ) private returns (uint256 taken) {
+        if (!_isOpposite(o.size, p.size)) return 0;
+        taken = Math.min(Rounding.abs(o.size), lots);
+        int256 size = p.size > 0 ? taken.toInt256() : -taken.toInt256();
+        int256 quote = CaseLib.quoteFor(size, price);
+        if (!_staysSafe(o, p, size, quote)) return 0;
+
+        _move(p.market, k.id, o.id, size, quote);
+        emit Deleveraged(p.market, k.id, o.id, size, price);
+        p.size -= size;
+        // what the account got above the value at which the rest goes to the backstop
+        int256 gain = quote * int256(PerpUnits.PICO_TO_WAD) + PerpUnits.value(-size, p.price);
+        if (gain > 0) p.cover(uint256(gain));
+    }
+
+    /// @dev Whether E >= MM at mid once it has taken `size` for `quote`. Exact: its funding is settled either way.
+    function _staysSafe(Other memory o, Part memory p, int256 size, int256 quote) private pure returns (bool) {
+        int256 after_ = o.size + size;
+        int256 equity = o.health.equity - quote * int256(PerpUnits.PICO_TO_WAD);
+        equity += PerpUnits.value(after_, p.mid) - PerpUnits.value(o.size, p.mid);
+        (, uint256 mmBefore) = Margin.requirement(PerpUnits.notional(o.size, p.mid), p.risk);
+        (, uint256 mmAfter) = Margin.requirement(PerpUnits.notional(after_, p.mid), p.risk);
+        return equity >= (o.health.mm - mmBefore + mmAfter).toInt256();
+    }
+
+    /// @dev `from` gives `size` to `to` and receives `quote` (pico, signed).
+    function _move(MarketId market, AccountId from, AccountId to, int256 size, int256 quote) internal {
+        Leg[] memory legs = new Leg[](2);
+        legs[0] = Leg(from, -size, quote, 0, 0, false);
+        legs[1] = Leg(to, size, -quote, 0, 0, false);
+        ENGINE.book(market, legs, Sample(0, 0), Kind.RESOLUTION);
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {Context, Purpose} from "../../interfaces/EngineTypes.sol";
+import {IAbsorption} from "../../interfaces/IAbsorption.sol";
+import {IInsuranceFund} from "../../interfaces/IInsuranceFund.sol";
+import {AccountId, MarketId, MarketStatus} from "../../interfaces/PerpTypes.sol";
+import {Rounding} from "../../libraries/Rounding.sol";
+import {Case, CaseLib, Part} from "./Case.sol";
+import {ResolutionBase} from "./ResolutionBase.sol";
+import {SharedLoss} from "./SharedLoss.sol";
+
+/// @title Who covers a loss, one after the other
+abstract contract Waterfall is IAbsorption, ResolutionBase {
+    using SafeCast for uint256;
+
+    /// @notice Keeps the limits of what insurance and the backstop lose.
+    IInsuranceFund public immutable FUND;
+
+    constructor(IInsuranceFund fund) {
+        FUND = fund;
+    }
+
+    /* FIRST */
+
+    /// @dev Insurance, then the backstop, within their limits of each market.
+    function _coverFirst(Case memory k) internal {
+        k.share();
+        for (uint256 i = 0; i < k.parts.length; ++i) {
+            Part memory p = k.parts[i];
+            if (p.left == 0) continue;
+            p.insurance = _take(INSURANCE, k.id, Math.min(p.left, FUND.limitLeft(p.market)));
+            p.cover(p.insurance);
+            if (!_isSame(k.id, BACKSTOP)) {
+                p.backstop = _take(BACKSTOP, k.id, Math.min(p.left, FUND.backstopLeft(p.market)));
+                p.cover(p.backstop);
+            }
+            if (p.insurance + p.backstop != 0) FUND.spend(p.market, p.insurance, p.backstop);
+        }
+    }
+
+    /* LAST */
+
+    /// @dev All positions of the market, then the vault, then debt, until `lossWad` is covered: no more than what the parts have left.
+    function _coverLast(Case memory k, uint256 lossWad) internal {
+        for (uint256 i = 0; i < k.parts.length; ++i) {
+            Part memory p = k.parts[i];
+            if (p.loss == 0) continue;
+            uint256 rest = Math.min(p.left, lossWad);
+            lossWad -= rest;
+            uint256 shared = rest == 0 ? 0 : _share(k.id, p.market, rest);
+            rest -= shared;
+            uint256 vault = _isSame(k.id, VAULT) ? 0 : _take(VAULT, k.id, rest);
+            rest -= vault;
+            if (rest != 0) _owe(k.id, p.market, rest);
+            emit Covered(p.market, k.id, p.insurance, p.backstop, shared, vault, rest);
+        }
+    }
+
+    /// @dev Let all positions of the market but the backstop's, and the account's own, pay. A SETTLED market's pay by their claims instead.
+    function _share(AccountId id, MarketId market, uint256 lossWad) private returns (uint256) {
+        Context memory c = ENGINE.context(market);
+        if (c.risk.status() == uint256(MarketStatus.SETTLED)) return 0;
+        SharedLoss.Split memory s = SharedLoss.split(
+            lossWad,
+            2 * c.oi.openInterest(),
+            Rounding.abs(ENGINE.sizeOf(BACKSTOP, market)),
+            _isSame(id, VAULT) ? Rounding.abs(c.vaultSize) : 0,
+            SharedLoss.cap(c.risk.inForce(block.timestamp), c.quote.mid)
+        );
+        if (s.delta != 0) ENGINE.shareLoss(market, s.delta, id, s.amount + s.own, s.backstop);
+        return s.amount;
+    }
+
+    /// @dev What nobody covers ends the market: at a price that is fair now, or along the way of one whose price is not.
+    function _owe(AccountId id, MarketId market, uint256 restWad) private {
+        ENGINE.moveDebt(market, id, restWad.toInt256());
+        Context memory c = ENGINE.context(market);
+        uint256 status = c.risk.status();
+        if (status == uint256(MarketStatus.SETTLED)) return;
+        if (CaseLib.isLiquid(c)) ENGINE.setStatus(market, MarketStatus.SETTLED, c.quote.mid);
+        else if (status == uint256(MarketStatus.LIVE)) ENGINE.setStatus(market, MarketStatus.WIND_DOWN, 0);
+    }
+
+    /* CASH */
+
+    /// @dev Up to `mostWad` of what one of the protocol's accounts has to spare: min(cash, E at OPEN).
+    function _take(AccountId from, AccountId to, uint256 mostWad) internal returns (uint256 amountWad) {
+        if (mostWad == 0) return 0;
+        int256 cash = ENGINE.accountOf(from).cash;
+        int256 equity = ENGINE.healthOf(from, Purpose.OPEN).equity;
+        int256 spare = cash < equity ? cash : equity;
+        if (spare <= 0) return 0;
+        amountWad = Math.min(mostWad, uint256(spare));
+        ENGINE.moveCash(from, to, amountWad);
+    }
+
+    function _isSame(AccountId a, AccountId b) internal pure returns (bool) {
+        return AccountId.unwrap(a) == AccountId.unwrap(b);
+    }
+}

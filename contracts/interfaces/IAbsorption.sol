@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {AccountId, MarketId} from "./PerpTypes.sol";
+
+/// Whom a position may be closed against, in one market.
+struct Deleverage {
+    MarketId market;
+    AccountId[] counterparties; // non-increasing in N / E at mid
+}
+
+/// @title What becomes of an account that liquidation cannot save
+/// @custom:security-contact See SECURITY.md
+/// @notice An account whose equity no longer covers the penalties of its own liquidation is absorbed: the backstop (account 1) takes its
+/// positions, and it ends with no market and no cash. Anybody may call; a keeper's account gets a fee. What it lacks is covered in
+/// this order, in the same transaction: insurance, the backstop, accounts in profit (deleveraging), all positions of the market, the
+/// vault; what is left then is the market's debt, and the market settles. Accounts without positions never pay, but the protocol's own.
+///
+/// @dev All at LIQUIDATE value. CONDITION E < Σ f · N, and markets whose feed allows LIQUIDATE carry at least half of MM.
+/// SHORTFALL L = -E > 0 is split by maintenance margin: L_m = min(what is left, ceil(L · MM_m / MM)). In each market:
+///   insurance  min(L_m, limit left, cash of account 2)
+///   backstop   min(rest, limit left, its cash, its E at OPEN)
+///   deleveraging, for a rest u, where the feed allows LIQUIDATE and the market is not SETTLED: n = ceil(|s| · u / L_m) lots close at the
+///     position's bankruptcy price, against the vault if it is opposite, then the listed accounts: opposite, in profit in this market at
+///     mid, E > 0, and E >= MM afterwards. Others are skipped. No size changes its sign, never more than n in all.
+///   backstop   takes the rest of the position at LIQUIDATE value; every quote is rounded in favour of the account, up to a pico.
+///   shared     δ = min(ceil(loss / D), floor(mm rate · mid / 2)) a unit of every position, D = Σ |size| less the backstop's
+///   vault      min(rest, its cash, its E at OPEN)
+///   debt       the rest; the market settles at mid, or winds down where its feed does not allow LIQUIDATE.
+/// FEE Σ minFee of the account's markets, from its cash; what it lacks from insurance, at most 1,000 USD in an hour. Never reverts for
+/// lack of either. Cash left after it goes to the backstop.
+/// Units as in IDerivativesEngine.
+interface IAbsorption {
+    /* EVENTS */
+
+    /// `equityWad` at LIQUIDATE before it; `feeWad` to the keeper in all.
+    event Absorbed(AccountId indexed account, AccountId indexed keeper, int256 equityWad, uint256 feeWad);
+    /// Who covered the account's loss in a market; deleveraging has its own event.
+    event Covered(
+        MarketId indexed market,
+        AccountId indexed account,
+        uint256 insuranceWad,
+        uint256 backstopWad,
+        uint256 sharedWad,
+        uint256 vaultWad,
+        uint256 debtWad
+    );
+    /// `lots` of the account's position, signed as it was, were closed against a counterparty.
+    event Deleveraged(
+        MarketId indexed market,
+        AccountId indexed account,
+        AccountId indexed counterparty,
+        int256 lots,
+        uint256 priceWad
+    );
+    /// The backstop gave `lots`, signed as its position was, to an account.
+    event TakenBack(
+        MarketId indexed market,
+        AccountId indexed account,
+        int256 lots,
+        uint256 priceWad,
+        uint256 rewardWad
+    );
+
+    /* ERRORS */
+
+    error NotOwner(AccountId account, address caller);
+    /// Healthy, without positions, not an account of that sort, or too much of it in markets without a fair price.
+    error NotAbsorbable(AccountId account, int256 equityWad, uint256 penaltyWad, uint256 mmWad, uint256 liquidMmWad);
+    error OwnKeeper(AccountId account);
+    /// The counterparty at `index` is more leveraged than the one before it.
+    error NotOrdered(MarketId market, uint256 index);
+    /// The backstop has no such size.
+    error BackstopHasLess(MarketId market, int256 wantLots, int256 haveLots);
+
+    /* BY ANYONE */
+
+    /// @notice Absorb an account. `lists` name whom to deleverage against where that is needed; where there is none, the vault alone.
+    /// @param keeper gets the fee; exists, and is another account.
+    /// @dev Reverts: Locked, UnknownAccount, OwnKeeper, NotAbsorbable, NotOrdered, Paused (LIQUIDATE, in any of its markets).
+    function absorb(AccountId account, AccountId keeper, Deleverage[] calldata lists) external;
+
+    /// @notice Cover what the vault (0) or the backstop (1) lacks; their positions stay. For the vault: insurance, backstop, shared, debt;
+    /// for the backstop: insurance, shared, vault, debt. Sharing leaves the account itself out.
+    /// @dev Reverts: Locked, NotAbsorbable, Paused.
+    function absorbProtocol(AccountId account) external;
+
+    /// @notice Take `size` lots (signed as the backstop's position) over from the backstop at LIQUIDATE value, for a reward of half the
+    /// penalty's rate: min(ceil(f · x / 2), the backstop's cash, its E at LIQUIDATE). The owner of `to`, which passes the gate.
+    /// @dev Reverts: Locked, NotOwner, BackstopHasLess, Paused, FeedForbids, MarketNotLive, and as IDerivativesEngine.book.
+    function takeBackstop(MarketId market, int256 size, AccountId to) external;
+
+    /* VIEWS */
+
+    /// @notice What insurance may still add to fees in this hour, wad.
+    function feeAllowance() external view returns (uint256);
+}

@@ -1,0 +1,290 @@
+"""Absorb accounts that liquidation cannot save, and let the backstop get rid of what it took.
+
+Models `contracts/derivatives/resolve/Absorption.sol`, `Deleveraging.sol` and `TakeBack.sol`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from clearing.spec.errors import SpecError
+from clearing.spec.events import Event
+from clearing.spec.oracle_types import Action
+from clearing.spec.perp_book import Leg, Sample, book
+from clearing.spec.perp_case import (
+    Case,
+    Part,
+    bankruptcy_price_of,
+    lots_to_close,
+    open_case,
+    quote_for,
+)
+from clearing.spec.perp_ledger import (
+    HealthView,
+    Ledger,
+    account_of,
+    health_of,
+    position_of,
+    tick,
+    value_of,
+)
+from clearing.spec.perp_margin import owed_by
+from clearing.spec.perp_types import BACKSTOP, FIRST_OWNED, VAULT, Kind, Pause, Purpose
+from clearing.spec.perp_units import PICO_TO_WAD, notional, value
+from clearing.spec.perp_waterfall import Moment, Resolution, Step, cover_first, cover_last, top_up
+from clearing.spec.units import PPM, Address, mul_div_up
+
+__all__ = [
+    "Absorbed",
+    "Deleverage",
+    "Deleveraged",
+    "TakenBack",
+    "absorb",
+    "absorb_protocol",
+    "take_backstop",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Deleverage:
+    """Whom a position of a market may be closed against, the most leveraged first."""
+
+    market: int
+    counterparties: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Absorbed(Event):
+    """An account is empty; its equity before, and the keeper's fee, wad."""
+
+    account: int
+    keeper: int
+    equity: int
+    fee: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deleveraged(Event):
+    """Lots of a position, signed as it was, closed against somebody at a price, wad."""
+
+    market: int
+    account: int
+    counterparty: int
+    lots: int
+    price: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack(Event):
+    """An account took lots from the backstop, signed as its position was; price, reward in wad."""
+
+    market: int
+    account: int
+    lots: int
+    price: int
+    reward: int
+
+
+# ACCOUNTS OF OWNERS
+
+
+def absorb(
+    ledger: Ledger,
+    store: Resolution,
+    account: int,
+    keeper: int,
+    lists: Sequence[Deleverage],
+    at: Moment,
+) -> Step:
+    """Empty an account that cannot carry its penalties.
+
+    Raises UnknownAccount, OwnKeeper, NotAbsorbable, Paused, NotOrdered.
+    """
+    account_of(ledger, keeper)
+    if account == keeper:
+        raise SpecError("OwnKeeper", account)
+    view = health_of(ledger, account, Purpose.LIQUIDATE, at.quotes, at.now)
+    if account < FIRST_OWNED or view.equity >= view.penalty or not _is_priced(view):
+        raise _refusal(account, view)
+
+    ledger, case, ticked = open_case(ledger, account, view, at.quotes, at.now)
+    own = max(0, min(case.fee, case.equity))
+    step = Step(ledger, store, ticked)
+    before = step
+    step = top_up(step, keeper, case.fee - own, at)
+    added = account_of(step.ledger, keeper).cash - account_of(before.ledger, keeper).cash
+    step, case = cover_first(step, case, at)
+    parts: list[Part] = []
+    for part in case.parts:
+        step, left = _deleverage(step, case, part, lists, at)
+        if left.size:
+            quote = quote_for(left.size, left.price)
+            step = _move(step, left.market, account, BACKSTOP, left.size, quote, at)
+        parts.append(left)
+    step, paid = _settle_cash(step, replace(case, parts=tuple(parts)), keeper, own, at)
+    return step.tell(Absorbed(account, keeper, case.equity, added + paid))
+
+
+def _settle_cash(step: Step, case: Case, keeper: int, fee: int, at: Moment) -> tuple[Step, int]:
+    """Let cash that is left go, or what is missing come. Return what the keeper got of it."""
+    cash = account_of(step.ledger, case.account).cash
+    step = cover_last(step, case, max(0, -cash), at)
+    if cash <= 0:
+        return step, 0
+    paid = min(fee, cash)
+    return step.pay(case.account, keeper, paid).pay(case.account, BACKSTOP, cash - paid), paid
+
+
+def _move(step: Step, market: int, source: int, to: int, size: int, quote: int, at: Moment) -> Step:
+    """Let one give a size to another and receive the quote, pico."""
+    legs = (Leg(source, -size, quote), Leg(to, size, -quote))
+    given = (market, legs, Sample(), Kind.RESOLUTION, at.quotes, at.now)
+    return step.then(book(step.ledger, *given))
+
+
+# DELEVERAGING
+
+
+def _deleverage(
+    step: Step, case: Case, part: Part, lists: Sequence[Deleverage], at: Moment
+) -> tuple[Step, Part]:
+    """Close what the uncovered loss asks for at the bankruptcy price: the vault, then the lists."""
+    if not part.left or not part.can_deleverage:
+        return step, part
+    lots = lots_to_close(part)
+    price = bankruptcy_price_of(case, part)
+    step, part, taken = _close_against(step, case, part, VAULT, lots, price, at)
+    lots -= taken
+    for listed in lists:
+        if lots and listed.market == part.market:
+            step, part, taken = _through(step, case, part, listed, lots, price, at)
+            lots -= taken
+    return step, part
+
+
+def _through(
+    step: Step, case: Case, part: Part, listed: Deleverage, lots: int, price: int, at: Moment
+) -> tuple[Step, Part, int]:
+    """Go down a list until enough is closed. Raises NotOrdered."""
+    closed = 0
+    last: HealthView | None = None
+    for index, account in enumerate(listed.counterparties):
+        if closed >= lots:
+            break
+        if account < FIRST_OWNED or account == case.account:
+            continue
+        view = health_of(step.ledger, account, Purpose.MID, at.quotes, at.now)
+        if not _may_pay(step.ledger, part, account, view, at):
+            continue
+        if last is not None and view.notional * last.equity > last.notional * view.equity:
+            raise SpecError("NotOrdered", part.market, index)
+        last = view
+        step, part, taken = _close_against(step, case, part, account, lots - closed, price, at)
+        closed += taken
+    return step, part, closed
+
+
+def _may_pay(ledger: Ledger, part: Part, account: int, view: HealthView, at: Moment) -> bool:
+    """Return whether it is on the other side, solvent, and gained in this market at mid."""
+    position = position_of(ledger, account, part.market)
+    if position.size * part.size >= 0 or view.equity <= 0:
+        return False
+    _, look, _ = tick(ledger, part.market, at.quotes, at.now)
+    paid = position.quote * PICO_TO_WAD - owed_by(position, look.market.funding)
+    return paid + value(position.size, part.mid) > 0
+
+
+def _close_against(
+    step: Step, case: Case, part: Part, account: int, lots: int, price: int, at: Moment
+) -> tuple[Step, Part, int]:
+    """Close up to so many lots; none if the other would be below maintenance margin."""
+    held = position_of(step.ledger, account, part.market).size
+    if held * part.size >= 0:
+        return step, part, 0
+    taken = min(abs(held), lots)
+    size = taken if part.size > 0 else -taken
+    quote = quote_for(size, price)
+    if not _stays_safe(step.ledger, part, account, size, quote, at):
+        return step, part, 0
+
+    step = _move(step, part.market, case.account, account, size, quote, at)
+    step = step.tell(Deleveraged(part.market, case.account, account, size, price))
+    gain = quote * PICO_TO_WAD + value(-size, part.price)
+    part = replace(part, size=part.size - size).covered(max(0, gain))
+    return step, part, taken
+
+
+def _stays_safe(
+    ledger: Ledger, part: Part, account: int, size: int, quote: int, at: Moment
+) -> bool:
+    """Return whether E >= MM at mid once an account has taken a size for a quote."""
+    legs = (Leg(account, size, -quote), Leg(BACKSTOP, -size, quote))
+    given = (part.market, legs, Sample(), Kind.RESOLUTION, at.quotes, at.now)
+    taken, _ = book(ledger, *given)
+    after = health_of(taken, account, Purpose.MID, at.quotes, at.now)
+    return after.equity >= after.mm
+
+
+# THE PROTOCOL'S
+
+
+def absorb_protocol(ledger: Ledger, store: Resolution, account: int, at: Moment) -> Step:
+    """Cover what the vault or the backstop lacks; positions stay. Raises NotAbsorbable, Paused."""
+    view = health_of(ledger, account, Purpose.LIQUIDATE, at.quotes, at.now)
+    if account not in {VAULT, BACKSTOP} or view.equity >= 0 or not _is_priced(view):
+        raise _refusal(account, view)
+    ledger, case, ticked = open_case(ledger, account, view, at.quotes, at.now)
+    step, case = cover_first(Step(ledger, store, ticked), case, at)
+    return cover_last(step, case, None, at)
+
+
+def take_backstop(
+    ledger: Ledger,
+    store: Resolution,
+    sender: Address,
+    market: int,
+    size: int,
+    to: int,
+    at: Moment,
+) -> Step:
+    """Take a size over from the backstop, for a reward.
+
+    Raises UnknownAccount, NotOwner, UnknownMarket, BackstopHasLess, MarketNotLive, Paused,
+    FeedForbids, and as `book`.
+    """
+    if account_of(ledger, to).owner != sender:
+        raise SpecError("NotOwner", to, sender)
+    ledger, look, ticked = tick(ledger, market, at.quotes, at.now)
+    held = position_of(ledger, BACKSTOP, market).size
+    if size * held <= 0 or abs(size) > abs(held):
+        raise SpecError("BackstopHasLess", market, size, held)
+    risk = look.market.risk
+    if look.market.is_settled:
+        raise SpecError("MarketNotLive", market, risk.status)
+    if risk.pause & Pause.LIQUIDATE:
+        raise SpecError("Paused", market, risk.pause)
+    if not look.allows(Action.LIQUIDATE):
+        raise SpecError("FeedForbids", market, look.quote.state, look.quote.gates)
+
+    price = value_of(look, Purpose.LIQUIDATE, is_long=size > 0)
+    quote = quote_for(size, price)
+    equity = health_of(ledger, BACKSTOP, Purpose.LIQUIDATE, at.quotes, at.now).equity
+    most = max(0, min(equity, account_of(ledger, BACKSTOP).cash))
+    reward = min(most, mul_div_up(notional(size, price), risk.penalty, 2 * PPM))
+    legs = (
+        Leg(BACKSTOP, -size, quote, cash=-reward),
+        Leg(to, size, -quote, cash=reward, judged=True),
+    )
+    step = Step(ledger, store, ticked).tell(TakenBack(market, to, size, price, reward))
+    return step.then(book(ledger, market, legs, Sample(), Kind.RESOLUTION, at.quotes, at.now))
+
+
+def _is_priced(view: HealthView) -> bool:
+    """Return whether there are positions, most of them in markets with a fair price."""
+    return view.mm > 0 and 2 * view.liquid_mm >= view.mm
+
+
+def _refusal(account: int, view: HealthView) -> SpecError:
+    sums = (view.equity, view.penalty, view.mm, view.liquid_mm)
+    return SpecError("NotAbsorbable", account, *sums)

@@ -1,0 +1,160 @@
+"""Say what an account's loss comes to in each of its markets, and what positions carry of one.
+
+Models `contracts/derivatives/resolve/Case.sol` and `SharedLoss.sol`. All at LIQUIDATE value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from clearing.spec.errors import SpecError
+from clearing.spec.events import Effects
+from clearing.spec.oracle_types import Action
+from clearing.spec.perp_ledger import (
+    HealthView,
+    Ledger,
+    Quotes,
+    position_of,
+    tick,
+    value_of,
+)
+from clearing.spec.perp_liquidation import bankruptcy_price
+from clearing.spec.perp_margin import Health, in_force, requirement
+from clearing.spec.perp_types import MarketStatus, Pause, Purpose, RiskNow
+from clearing.spec.perp_units import TICK, notional
+from clearing.spec.units import WAD, div_ceil, div_floor, mul_div_up
+
+__all__ = [
+    "Case",
+    "Part",
+    "Split",
+    "bankruptcy_price_of",
+    "delta_cap",
+    "lots_to_close",
+    "open_case",
+    "quote_for",
+    "shared",
+    "split",
+]
+
+CENT: Final = div_floor(WAD, 100)
+CHARGE_UNIT: Final = 100
+"""Lots times pico per unit in one wad."""
+CAP_UNIT: Final = 10**6 * 10**4 * 2 * 10**6
+"""ppm, bps, two, and wad in a pico: half of the maintenance rate times a price, in pico."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One position: lots it still has, prices and margin in wad, and its part of the loss."""
+
+    market: int
+    size: int
+    price: int
+    mid: int
+    mm: int
+    can_deleverage: bool
+    risk: RiskNow
+    loss: int = 0
+    left: int = 0
+    insurance: int = 0
+    backstop: int = 0
+
+    def covered(self, amount: int) -> Part:
+        """Return the part with less of its loss left."""
+        return replace(self, left=max(0, self.left - amount))
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An account whose loss is resolved; `fee` is what a keeper gets at most; all wad."""
+
+    account: int
+    equity: int
+    mm: int
+    fee: int
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What positions owe, pico a unit; what of the loss that pays, and who gets theirs back."""
+
+    delta: int
+    amount: int
+    backstop: int
+    own: int
+
+
+def open_case(
+    ledger: Ledger, account: int, view: HealthView, quotes: Quotes, now: int
+) -> tuple[Ledger, Case, Effects]:
+    """Tick an account's markets and take down its positions. Raises Paused."""
+    effects: Effects = ()
+    parts: list[Part] = []
+    fee = 0
+    for market in ledger.markets_of(account):
+        ledger, look, ticked = tick(ledger, market, quotes, now)
+        effects = (*effects, *ticked)
+        pause = look.market.risk.pause
+        if pause & Pause.LIQUIDATE:
+            raise SpecError("Paused", market, pause)
+        size = position_of(ledger, account, market).size
+        price = value_of(look, Purpose.LIQUIDATE, is_long=size > 0)
+        risk = in_force(look.market.risk, now)
+        _, mm = requirement(notional(size, price), risk)
+        trades = look.market.risk.status is not MarketStatus.SETTLED
+        fair = trades and look.allows(Action.LIQUIDATE)
+        parts.append(Part(market, size, price, look.quote.mid, mm, fair, risk))
+        fee += look.market.limit.min_fee * CENT
+    return ledger, Case(account, view.equity, view.mm, fee, tuple(parts)), effects
+
+
+def shared(case: Case) -> Case:
+    """Split a shortfall by maintenance margin, each part up, the last ones what is left.
+
+    Rounded as the bankruptcy price is, so that a whole position closed at it brings its whole part.
+    """
+    whole = rest = max(0, -case.equity)
+    parts: list[Part] = []
+    for part in case.parts:
+        loss = min(rest, mul_div_up(whole, part.mm, case.mm))
+        rest -= loss
+        parts.append(replace(part, loss=loss, left=loss))
+    return replace(case, parts=tuple(parts))
+
+
+def quote_for(size: int, price: int) -> int:
+    """Return the pico for giving a size away, up: a long receives more, a short pays less."""
+    return div_ceil(size * price, TICK)
+
+
+def lots_to_close(part: Part) -> int:
+    """Return how much of a position must close at its bankruptcy price for what is left, up."""
+    return mul_div_up(abs(part.size), part.left, part.loss)
+
+
+def bankruptcy_price_of(case: Case, part: Part) -> int:
+    """Return the bankruptcy price of a position of which nothing was closed yet, wad."""
+    health = Health(case.equity, mm=case.mm)
+    return bankruptcy_price(part.size, part.price, part.mm, health)
+
+
+def delta_cap(risk: RiskNow, mid: int) -> int:
+    """Return what a unit owes at most, pico, down: half the maintenance rate, without a slope."""
+    return div_floor(risk.im * risk.kappa * mid, CAP_UNIT)
+
+
+def split(loss: int, everything: int, backstop: int, own: int, cap: int) -> Split:
+    """Share a loss among sizes, lots: all of them, less the backstop's and the account's own."""
+    payers = everything - backstop - own
+    if payers == 0:
+        return Split(0, 0, 0, 0)
+    delta = min(mul_div_up(loss, CHARGE_UNIT, payers), cap)
+    return Split(
+        delta=delta,
+        amount=min(loss, div_floor(delta * payers, CHARGE_UNIT)),
+        backstop=div_floor(delta * backstop, CHARGE_UNIT),
+        own=div_floor(delta * own, CHARGE_UNIT),
+    )

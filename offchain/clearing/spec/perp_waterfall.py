@@ -1,0 +1,206 @@
+"""Let one after the other cover a loss.
+
+Models `contracts/derivatives/resolve/Waterfall.sol` and `KeeperFee.sol`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from clearing.spec.events import Effects, Event
+from clearing.spec.oracle_types import Action
+from clearing.spec.perp_case import Case, Part, delta_cap, shared, split
+from clearing.spec.perp_insurance import Fund, backstop_left, insurance_left, move_cash, spend
+from clearing.spec.perp_ledger import (
+    Ledger,
+    Quotes,
+    account_of,
+    health_of,
+    look_at,
+    position_of,
+    tick,
+)
+from clearing.spec.perp_margin import in_force
+from clearing.spec.perp_resolve import move_debt, set_status, share_loss
+from clearing.spec.perp_types import BACKSTOP, INSURANCE, VAULT, MarketStatus, Purpose, Role
+from clearing.spec.units import WAD
+
+__all__ = [
+    "Covered",
+    "Moment",
+    "Resolution",
+    "Step",
+    "cover_first",
+    "cover_last",
+    "fee_allowance",
+    "take",
+    "top_up",
+]
+
+FEE_WINDOW_S: Final = 3_600
+MOST_FEES: Final = 1_000 * WAD
+"""What insurance adds to keepers' fees in one window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What the fund and the resolution module store; fees since `fees_at`, wad."""
+
+    fund: Fund
+    fees_at: int = 0
+    fees_paid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What the oracle says of each market, and the time."""
+
+    quotes: Quotes
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far a resolution has come: the storage of all, and what was told."""
+
+    ledger: Ledger
+    store: Resolution
+    effects: Effects = ()
+
+    def then(self, moved: tuple[Ledger, Effects]) -> Step:
+        """Return the step after a change of the ledger."""
+        return replace(self, ledger=moved[0], effects=(*self.effects, *moved[1]))
+
+    def tell(self, *events: Event) -> Step:
+        """Return the step with more told."""
+        return replace(self, effects=(*self.effects, *events))
+
+    def pay(self, source: int, to: int, amount: int) -> Step:
+        """Return the step after cash moved; none: nothing is told."""
+        if not amount:
+            return self
+        return self.then(move_cash(self.ledger, source, to, amount, Role.RESOLUTION))
+
+
+@dataclass(frozen=True, slots=True)
+class Covered(Event):
+    """Who covered an account's loss in a market, wad; deleveraging tells its own."""
+
+    market: int
+    account: int
+    insurance: int
+    backstop: int
+    shared: int
+    vault: int
+    debt: int
+
+
+# FIRST
+
+
+def cover_first(step: Step, case: Case, at: Moment) -> tuple[Step, Case]:
+    """Split the loss; let insurance pay, then the backstop, within their limits."""
+    case = shared(case)
+    parts: list[Part] = []
+    for part in case.parts:
+        covered = part
+        if part.left:
+            step, covered = _cover_part(step, case.account, part, at)
+        parts.append(covered)
+    return step, replace(case, parts=tuple(parts))
+
+
+def _cover_part(step: Step, account: int, part: Part, at: Moment) -> tuple[Step, Part]:
+    most = min(part.left, insurance_left(step.store.fund, part.market, at.now))
+    step, insurance = take(step, INSURANCE, account, most, at)
+    part = replace(part.covered(insurance), insurance=insurance)
+    if account != BACKSTOP:
+        most = min(part.left, backstop_left(step.store.fund, part.market, at.now))
+        step, backstop = take(step, BACKSTOP, account, most, at)
+        part = replace(part.covered(backstop), backstop=backstop)
+    if part.insurance + part.backstop:
+        fund, told = spend(step.store.fund, part.market, part.insurance, part.backstop, at.now)
+        step = replace(step, store=replace(step.store, fund=fund)).tell(told)
+    return step, part
+
+
+def take(step: Step, source: int, to: int, most: int, at: Moment) -> tuple[Step, int]:
+    """Move what an account of the protocol can spare: up to min(cash, E at OPEN)."""
+    cash = account_of(step.ledger, source).cash
+    equity = health_of(step.ledger, source, Purpose.OPEN, at.quotes, at.now).equity
+    amount = max(0, min(most, cash, equity))
+    return step.pay(source, to, amount), amount
+
+
+# LAST
+
+
+def cover_last(step: Step, case: Case, loss: int | None, at: Moment) -> Step:
+    """Let all positions pay, then the vault, then owe; None: all that the parts have left."""
+    for part in case.parts:
+        if not part.loss:
+            continue
+        rest = part.left if loss is None else min(part.left, loss)
+        loss = None if loss is None else loss - rest
+        step, by_all = _share(step, case.account, part.market, rest, at)
+        rest -= by_all
+        vault = 0
+        if case.account != VAULT:
+            step, vault = take(step, VAULT, case.account, rest, at)
+            rest -= vault
+        if rest:
+            step = _owe(step, case.account, part.market, rest, at)
+        told = (part.insurance, part.backstop, by_all, vault, rest)
+        step = step.tell(Covered(part.market, case.account, *told))
+    return step
+
+
+def _share(step: Step, account: int, market: int, loss: int, at: Moment) -> tuple[Step, int]:
+    """Let positions pay but the backstop's and the account's; a settled market's pay by claims."""
+    look = look_at(step.ledger, market, at.quotes[market], at.now)
+    if not loss or look.market.is_settled:
+        return step, 0
+    own = abs(position_of(step.ledger, VAULT, market).size) if account == VAULT else 0
+    parts = split(
+        loss,
+        2 * look.market.oi.open_interest,
+        abs(position_of(step.ledger, BACKSTOP, market).size),
+        own,
+        delta_cap(in_force(look.market.risk, at.now), look.quote.mid),
+    )
+    if not parts.delta:
+        return step, 0
+    credit = (account, parts.amount + parts.own, parts.backstop)
+    moved = share_loss(step.ledger, market, parts.delta, *credit, at.quotes, at.now)
+    return step.then(moved), parts.amount
+
+
+def _owe(step: Step, account: int, market: int, rest: int, at: Moment) -> Step:
+    """Let the market owe, and end it: at a fair price now, or along its way."""
+    step = step.then(move_debt(step.ledger, market, account, rest))
+    _, look, _ = tick(step.ledger, market, at.quotes, at.now)
+    status, price = MarketStatus.SETTLED, look.quote.mid
+    if not look.allows(Action.LIQUIDATE):
+        status, price = MarketStatus.WIND_DOWN, 0
+    if look.market.risk.status >= status:
+        return step
+    return step.then(set_status(step.ledger, market, status, price, at.quotes, at.now))
+
+
+# FEE
+
+
+def fee_allowance(store: Resolution, now: int) -> int:
+    """Return what insurance may still add to fees in this hour, wad."""
+    return MOST_FEES - store.fees_paid if now < store.fees_at + FEE_WINDOW_S else MOST_FEES
+
+
+def top_up(step: Step, keeper: int, missing: int, at: Moment) -> Step:
+    """Let insurance add what it can and may of a fee."""
+    most = min(missing, fee_allowance(step.store, at.now))
+    step, paid = take(step, INSURANCE, keeper, most, at)
+    store = step.store
+    if at.now >= store.fees_at + FEE_WINDOW_S:
+        store = replace(store, fees_at=at.now, fees_paid=0)
+    return replace(step, store=replace(store, fees_paid=store.fees_paid + paid))
