@@ -8,15 +8,16 @@ ledger's invariants are held after it.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from random import Random
 from typing import Final
 
 from clearing.spec.perp_book import Leg, Sample
 from clearing.spec.perp_ledger import health_of, position_of
-from clearing.spec.perp_types import FIRST_OWNED, INSURANCE, VAULT, Purpose
+from clearing.spec.perp_types import INSURANCE, VAULT, Purpose
 from clearing.spec.units import WAD, Address
 from tests.harness.actors import key_of
-from tests.harness.perp import LOT, PRICES_E8, PerpRig
+from tests.harness.perp import LOT, PRICES_E8
 from tests.harness.perp_liquidity_twin import LiquidityTwin
 
 __all__ = ["PerpMachine"]
@@ -34,26 +35,38 @@ SIZES: Final = (1, LOT // 1_000, LOT // 10, LOT, 7 * LOT + 3, 60 * LOT, 20_000 *
 MASKS: Final = (0, 0, 0, 1, 2 | 4, 4, 8, 16, 32)
 
 
-class PerpMachine:
-    """One schedule: a rig, its twin, and a source of chance."""
+Move = Callable[[], str]
+"""A move returns what became of it."""
 
-    def __init__(self, rig: PerpRig, seed: str) -> None:
+
+class PerpMachine:
+    """One schedule: a twin and a source of chance."""
+
+    def __init__(self, twin: LiquidityTwin, seed: str) -> None:
         self.random = Random(seed)
-        self.rig = rig
-        self.twin = LiquidityTwin(rig)
+        self.rig = twin.rig
+        self.twin = twin
+        self.first = len(twin.model.accounts)
+        self.rich = self.first
         self.prices = list(PRICES_E8)
         self.seen: Counter[tuple[str, str]] = Counter()
         self.owners = [key_of(f"owner {i}").address for i in range(TRADERS + LENDERS)]
         self.key: Address = key_of("session").address
         for owner in self.owners:
-            self.twin.create(owner)
-            self.twin.deposit(owner, len(self.twin.model.accounts) - 1, 5_000 * 10**6)
-        self.twin.deposit(self.owners[0], FIRST_OWNED, 10**12)
+            twin.deposit(owner, twin.create(owner), 5_000 * 10**6)
+        self.twin.deposit(self.owners[0], self.rich, 10**12)
         self.twin.deposit(self.owners[0], INSURANCE, 10**9)
 
     def play(self, steps: int) -> None:
         """Take so many steps. Raises Divergence or AssertionError at the first fault."""
-        moves = (
+        names, weights = zip(*self.moves(), strict=True)
+        for _ in range(steps):
+            move = self.random.choices(names, weights)[0]
+            self.seen[move.__name__, move()] += 1
+
+    def moves(self) -> tuple[tuple[Move, float], ...]:
+        """Return what may be done, and how often."""
+        return (
             (self.trade, 6),
             (self.close, 3),
             (self.match, 4),
@@ -70,25 +83,26 @@ class PerpMachine:
             (self.upkeep, 2),
             (self.pause, 1),
         )
-        names, weights = zip(*moves, strict=True)
-        for _ in range(steps):
-            move = self.random.choices(names, weights)[0]
-            self.seen[move.__name__, move()] += 1
 
     # WHO AND WHAT
 
+    @property
+    def traders(self) -> range:
+        """The traders' accounts."""
+        return range(self.first, self.first + TRADERS)
+
     def _account(self) -> int:
-        return FIRST_OWNED + self.random.randrange(TRADERS)
+        return self.first + self.random.randrange(TRADERS)
 
     def _lender(self) -> int:
         """Return a lender's account mostly, else a trader's, or an account of the protocol."""
         if self.random.random() < 0.1:
             return self.random.choice((VAULT, self._account()))
-        return FIRST_OWNED + TRADERS + self.random.randrange(LENDERS)
+        return self.first + TRADERS + self.random.randrange(LENDERS)
 
     def _sender(self, account: int) -> Address:
         """Return the owner mostly, else the session key or somebody else's owner."""
-        owner = self.owners[max(0, account - FIRST_OWNED)]
+        owner = self.owners[max(0, account - self.first)]
         return self.random.choice((owner,) * 8 + (self.key, self.owners[0]))
 
     def _market(self) -> int:
@@ -121,7 +135,7 @@ class PerpMachine:
         market = self._market()
         mid = self.twin.quote(market).mid
         price = mid * self.random.randrange(950, 1_051) // 1_000 // TICK * TICK
-        taker, *makers = self.random.sample(range(FIRST_OWNED, FIRST_OWNED + TRADERS), 3)
+        taker, *makers = self.random.sample(self.traders, 3)
         sizes = [self._size() // (1 if market == 0 else 10) for _ in makers]
         if self.random.random() < 0.5:
             held = position_of(self.twin.model, taker, market).size
@@ -142,11 +156,7 @@ class PerpMachine:
         quotes, now = self.twin.quotes, self.twin.now
         ledger = self.twin.model
         market = self._market()
-        held = [
-            account
-            for account in range(FIRST_OWNED, FIRST_OWNED + TRADERS)
-            if (account, market) in ledger.positions
-        ]
+        held = [account for account in self.traders if (account, market) in ledger.positions]
         if not held:
             return "nobody"
 
@@ -157,8 +167,8 @@ class PerpMachine:
         account = min(held, key=slack)
         if self.random.random() < 0.1:
             account = self.random.choice((VAULT, *held))
-        liquidator = FIRST_OWNED if self.random.random() < 0.8 else self._account()
-        sender = self.owners[liquidator - FIRST_OWNED]
+        liquidator = self.rich if self.random.random() < 0.8 else self._account()
+        sender = self.owners[liquidator - self.first]
         if self.random.random() < 0.05:
             sender = self.key
         return self.twin.liquidate(sender, account, market, liquidator)
@@ -177,11 +187,21 @@ class PerpMachine:
     def _pass(self, seconds: int) -> str:
         self.rig.wait(seconds)
         if self.random.random() < 0.8:
-            for market in (0, 1):
-                self.rig.set_price(market, self.prices[market])
+            self._all_say()
+        else:
+            self._calm()
+        return self.twin.quote(0).state.name
+
+    def _all_say(self) -> None:
+        """Let all sources say the prices there are, in a second in which they have not spoken."""
+        self.rig.wait(1)
+        for market in (0, 1):
+            self.rig.set_price(market, self.prices[market])
+        self._calm()
+
+    def _calm(self) -> None:
         for market in (0, 1):
             self.rig.calm(market)
-        return self.twin.quote(0).state.name
 
     def deposit(self) -> str:
         account = self.random.choice((VAULT, INSURANCE, self._account()))
