@@ -27,28 +27,25 @@ from clearing.spec.perp_ledger import (
     Ledger,
     Market,
     Quotes,
-    health_of,
     look_at,
     position_of,
     tick,
 )
+from clearing.spec.perp_liquidity import Liquidity
 from clearing.spec.perp_margin import listed
 from clearing.spec.perp_risk import liquidate
 from clearing.spec.perp_types import (
-    FIRST_OWNED,
     Funding,
     Kind,
     LimitParams,
     MarketStatus,
     Pause,
     Premium,
-    Purpose,
     RiskParams,
     TradeParams,
 )
 from clearing.spec.perp_units import PICO_TO_WAD
 from clearing.spec.perp_vault import Ask, trade
-from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import Address, div_ceil
 from tests.harness.errors import Refused
 from tests.harness.oracle import ACCEPTED, Divergence
@@ -59,6 +56,8 @@ __all__ = ["SCALE", "PerpTwin"]
 
 SCALE: Final = 10**12
 """Wad in a raw unit of the collateral."""
+ACCOUNTS: Final = 4
+"""Where the engine tells how many accounts there are."""
 SIZE_BITS, QUOTE_BITS, INDEX_BITS = 72, 96, 88
 
 
@@ -72,8 +71,10 @@ class PerpTwin:
 
     def __init__(self, rig: PerpRig) -> None:
         self.rig = rig
-        self.nav = rig.vault.read("navTaken")[0]
-        accounts = {i: Account(ZERO_ADDRESS) for i in range(FIRST_OWNED)}
+        nav, at = rig.vault.read("navTaken")
+        self.liquidity = Liquidity(nav=nav, nav_at=at)
+        made = rig.engine.read("parameters")[ACCOUNTS]
+        accounts = {i: Account(rig.engine.read("accountOf", i)[0]) for i in range(made)}
         risk = RiskParams(*RISK.values())
         markets = {
             market: Market(
@@ -190,7 +191,7 @@ class PerpTwin:
             lambda: trade(
                 self.model,
                 Ask(sender, account, market, size, limit),
-                self.nav,
+                self.liquidity.nav,
                 self.quotes,
                 self.now,
             ),
@@ -207,18 +208,6 @@ class PerpTwin:
                 self.model, sender, account, market, liquidator, self.quotes, self.now
             ),
         )
-
-    def take_nav(self) -> str:
-        """Let the vault's value be taken, if it is time."""
-        health = health_of(self.model, VAULT, Purpose.OPEN, self.quotes, self.now)
-        try:
-            self.rig.vault.send("takeNav", sender=self.rig.roles.outsider)
-        except Refused as refusal:
-            return refusal.name
-        self.nav = self.rig.vault.read("navTaken")[0]
-        if self.nav != max(0, health.equity):
-            self._fail(f"nav is {self.nav}, specification: {health.equity}")
-        return ACCEPTED
 
     def match(self, market: int, legs: tuple[Leg, ...], sample: Sample) -> str:
         """Book signed orders' legs as the settler does, in one transaction."""
@@ -255,13 +244,14 @@ class PerpTwin:
         name: str,
         args: tuple[Any, ...],
         sender: Address,
-        model: Callable[[], tuple[Ledger, Effects]],
+        model: Callable[[], tuple[Any, ...]],
     ) -> str:
+        """Make a call on both; the model returns the parts of state that changed, and effects."""
         expected: SpecError | None = None
-        after = self.model
+        parts: list[Any] = []
         effects: Effects = ()
         try:
-            after, effects = model()
+            *parts, effects = model()
         except SpecError as refusal:
             expected = refusal
         except OverflowError:
@@ -279,9 +269,16 @@ class PerpTwin:
         wanted = [(type(event).__name__, astuple(event)) for event in events_of(effects)]
         if told != wanted:
             self._fail(f"{name}{args} told {told}, specification: {wanted}")
-        self.model = after
+        for part in parts:
+            self._keep(part)
         self.check()
         return ACCEPTED
+
+    def _keep(self, part: Any) -> None:
+        """Put a part of the state in the place of the old one."""
+        if not isinstance(part, Ledger):
+            raise TypeError(type(part).__name__)
+        self.model = part
 
     # STORAGE AND INVARIANTS
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from random import Random
 from typing import Final
 
 from rich.console import Console
@@ -18,12 +19,15 @@ from rich.table import Table
 
 from tests.harness.oracle import ACCEPTED, Divergence
 from tests.harness.perp import deploy_perp
-from tests.invariants.perp_machine import PerpMachine
+from tests.harness.perp_resolution_twin import ResolutionTwin, deploy_resolvers
+from tests.invariants.perp_resolution_machine import ResolutionMachine
 
 __all__ = ["play", "unseen"]
 
 SCHEDULE: Final = 400
 """Steps from one deployment on."""
+VAULTS_USD: Final = (10_000_000, 10_000_000, 200_000)
+"""What the vault begins with: enough for everything, or little enough to be lost."""
 LONG: Final = 50_000
 """Steps after which everything must have been met."""
 WANTED: Final = (
@@ -33,13 +37,18 @@ WANTED: Final = (
     *(("match", "LegsUnbalanced"), ("match", "UnderInitialMargin"), ("liquidate", ACCEPTED)),
     *(("liquidate", "NotLiquidatable"), ("liquidate", "NotOwner"), ("withdraw", ACCEPTED)),
     *(("withdraw", "CashTooLow"), ("withdraw", "UnderInitialMargin"), ("transfer", ACCEPTED)),
+    *(("lend", ACCEPTED), ("lend", "HasPositions"), ("lend", "TooFewShares")),
+    *(("lend", "VaultNotPriced"), ("ask", ACCEPTED), ("ask", "TooFewShares")),
+    *(("claim", ACCEPTED), ("claim", "TooSoon"), ("claim", "TooLate"), ("claim", "NotOwner")),
     *(("session", ACCEPTED), ("session", "SessionInPast"), ("price", "PRIMARY_ONLY")),
 )
 
 
 def play(seed: str, steps: int) -> tuple[int, Counter[tuple[str, str]], str | None]:
     """Play one schedule; return the steps taken, what was seen, and the first fault."""
-    machine = PerpMachine(deploy_perp(), seed)
+    vault_usd = Random(seed).choice(VAULTS_USD)
+    rig = deploy_perp(vault_usd=vault_usd)
+    machine = ResolutionMachine(ResolutionTwin(rig, deploy_resolvers(rig)), seed)
     try:
         machine.play(steps)
     except (Divergence, AssertionError) as fault:

@@ -1,54 +1,72 @@
 """Play the perpetual swaps at random on contracts and specification at once.
 
 Traders, liquidators, a settler and hostile outsiders act while prices jump, time passes, funding
-runs and markets pause. `PerpTwin` compares every call and holds the ledger's invariants after it.
+runs and markets pause; lenders come and go. Every call is compared with the specification, and the
+ledger's invariants are held after it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from random import Random
 from typing import Final
 
 from clearing.spec.perp_book import Leg, Sample
 from clearing.spec.perp_ledger import health_of, position_of
-from clearing.spec.perp_types import FIRST_OWNED, INSURANCE, VAULT, Purpose
+from clearing.spec.perp_types import INSURANCE, VAULT, Purpose
 from clearing.spec.units import WAD, Address
 from tests.harness.actors import key_of
-from tests.harness.perp import LOT, PRICES_E8, PerpRig
-from tests.harness.perp_twin import PerpTwin
+from tests.harness.perp import LOT, PRICES_E8
+from tests.harness.perp_liquidity_twin import LiquidityTwin
 
 __all__ = ["PerpMachine"]
 
 TRADERS: Final = 4
+LENDERS: Final = 2
+"""Accounts that hold shares of the vault; they come after the traders'."""
 TICK: Final = 10**14
 LIMITLESS: Final = 10**9 * WAD
 DEPOSITS: Final = (1, 10**6, 500 * 10**6, 20_000 * 10**6)
 WAITS: Final = (1, 12, 60, 150, 700, 3_600, 10_000, 90_000)
+SHARES_IN_WAD: Final = 10**6
+"""Shares for a wad, at first."""
 SIZES: Final = (1, LOT // 1_000, LOT // 10, LOT, 7 * LOT + 3, 60 * LOT, 20_000 * LOT)
 MASKS: Final = (0, 0, 0, 1, 2 | 4, 4, 8, 16, 32)
 
 
-class PerpMachine:
-    """One schedule: a rig, its twin, and a source of chance."""
+Move = Callable[[], str]
+"""A move returns what became of it."""
 
-    def __init__(self, rig: PerpRig, seed: str) -> None:
+
+class PerpMachine:
+    """One schedule: a twin and a source of chance."""
+
+    def __init__(self, twin: LiquidityTwin, seed: str) -> None:
         self.random = Random(seed)
-        self.rig = rig
-        self.twin = PerpTwin(rig)
+        self.rig = twin.rig
+        self.twin = twin
+        self.first = len(twin.model.accounts)
+        self.rich = self.first
         self.prices = list(PRICES_E8)
         self.seen: Counter[tuple[str, str]] = Counter()
-        self.owners = [key_of(f"owner {i}").address for i in range(TRADERS)]
+        self.owners = [key_of(f"owner {i}").address for i in range(TRADERS + LENDERS)]
         self.key: Address = key_of("session").address
         for owner in self.owners:
-            self.twin.create(owner)
-            self.twin.deposit(owner, len(self.twin.model.accounts) - 1, 5_000 * 10**6)
-        self.twin.deposit(self.owners[0], FIRST_OWNED, 10**12)
+            twin.deposit(owner, twin.create(owner), 5_000 * 10**6)
+        self.twin.deposit(self.owners[0], self.rich, 10**12)
         self.twin.deposit(self.owners[0], INSURANCE, 10**9)
 
     def play(self, steps: int) -> None:
         """Take so many steps. Raises Divergence or AssertionError at the first fault."""
-        moves = (
+        names, weights = zip(*self.moves(), strict=True)
+        for _ in range(steps):
+            move = self.random.choices(names, weights)[0]
+            self.seen[move.__name__, move()] += 1
+
+    def moves(self) -> tuple[tuple[Move, float], ...]:
+        """Return what may be done, and how often."""
+        return (
             (self.trade, 6),
             (self.close, 3),
             (self.match, 4),
@@ -59,22 +77,32 @@ class PerpMachine:
             (self.withdraw, 2),
             (self.transfer, 1),
             (self.session, 1),
+            (self.lend, 2),
+            (self.ask, 2),
+            (self.claim, 2),
             (self.upkeep, 2),
             (self.pause, 1),
         )
-        names, weights = zip(*moves, strict=True)
-        for _ in range(steps):
-            move = self.random.choices(names, weights)[0]
-            self.seen[move.__name__, move()] += 1
 
     # WHO AND WHAT
 
+    @property
+    def traders(self) -> range:
+        """The traders' accounts."""
+        return range(self.first, self.first + TRADERS)
+
     def _account(self) -> int:
-        return FIRST_OWNED + self.random.randrange(TRADERS)
+        return self.first + self.random.randrange(TRADERS)
+
+    def _lender(self) -> int:
+        """Return a lender's account mostly, else a trader's, or an account of the protocol."""
+        if self.random.random() < 0.1:
+            return self.random.choice((VAULT, self._account()))
+        return self.first + TRADERS + self.random.randrange(LENDERS)
 
     def _sender(self, account: int) -> Address:
         """Return the owner mostly, else the session key or somebody else's owner."""
-        owner = self.owners[account - FIRST_OWNED]
+        owner = self.owners[max(0, account - self.first)]
         return self.random.choice((owner,) * 8 + (self.key, self.owners[0]))
 
     def _market(self) -> int:
@@ -107,7 +135,7 @@ class PerpMachine:
         market = self._market()
         mid = self.twin.quote(market).mid
         price = mid * self.random.randrange(950, 1_051) // 1_000 // TICK * TICK
-        taker, *makers = self.random.sample(range(FIRST_OWNED, FIRST_OWNED + TRADERS), 3)
+        taker, *makers = self.random.sample(self.traders, 3)
         sizes = [self._size() // (1 if market == 0 else 10) for _ in makers]
         if self.random.random() < 0.5:
             held = position_of(self.twin.model, taker, market).size
@@ -128,11 +156,7 @@ class PerpMachine:
         quotes, now = self.twin.quotes, self.twin.now
         ledger = self.twin.model
         market = self._market()
-        held = [
-            account
-            for account in range(FIRST_OWNED, FIRST_OWNED + TRADERS)
-            if (account, market) in ledger.positions
-        ]
+        held = [account for account in self.traders if (account, market) in ledger.positions]
         if not held:
             return "nobody"
 
@@ -143,8 +167,8 @@ class PerpMachine:
         account = min(held, key=slack)
         if self.random.random() < 0.1:
             account = self.random.choice((VAULT, *held))
-        liquidator = FIRST_OWNED if self.random.random() < 0.8 else self._account()
-        sender = self.owners[liquidator - FIRST_OWNED]
+        liquidator = self.rich if self.random.random() < 0.8 else self._account()
+        sender = self.owners[liquidator - self.first]
         if self.random.random() < 0.05:
             sender = self.key
         return self.twin.liquidate(sender, account, market, liquidator)
@@ -158,13 +182,26 @@ class PerpMachine:
         return self.twin.quote(market).state.name
 
     def wait(self) -> str:
-        self.rig.wait(self.random.choice(WAITS))
+        return self._pass(self.random.choice(WAITS))
+
+    def _pass(self, seconds: int) -> str:
+        self.rig.wait(seconds)
         if self.random.random() < 0.8:
-            for market in (0, 1):
-                self.rig.set_price(market, self.prices[market])
+            self._all_say()
+        else:
+            self._calm()
+        return self.twin.quote(0).state.name
+
+    def _all_say(self) -> None:
+        """Let all sources say the prices there are, in a second in which they have not spoken."""
+        self.rig.wait(1)
+        for market in (0, 1):
+            self.rig.set_price(market, self.prices[market])
+        self._calm()
+
+    def _calm(self) -> None:
         for market in (0, 1):
             self.rig.calm(market)
-        return self.twin.quote(0).state.name
 
     def deposit(self) -> str:
         account = self.random.choice((VAULT, INSURANCE, self._account()))
@@ -180,6 +217,31 @@ class PerpMachine:
         source, to = self._account(), self._account()
         amount = self.random.randrange(10**21)
         return self.twin.transfer(self._sender(source), source, to, amount)
+
+    def lend(self) -> str:
+        account = self._lender()
+        cash = self.twin.model.accounts[account].cash
+        amount = self.random.choice((0, 1, abs(cash) // 3, abs(cash), abs(cash) + 1))
+        least = self.random.choice((0, 0, 1, amount * SHARES_IN_WAD))
+        return self.twin.add_liquidity(self._sender(account), account, amount, least)
+
+    def ask(self) -> str:
+        """Ask for shares, sometimes for more than there are, or for none."""
+        account = self._lender()
+        have = self.twin.liquidity.shares.get(account, 0)
+        shares = self.random.choice((0, 1, have // 2, have // 2, have, have, have + 1))
+        return self.twin.request_claim(self._sender(account), account, shares)
+
+    def claim(self) -> str:
+        """Claim, often at the first or the last second that is right or wrong."""
+        asked = self.twin.liquidity.requests
+        account = self.random.choice((self._lender(), *asked, *asked))
+        request = asked.get(account)
+        if request and self.random.random() < 0.5:
+            first, end = request.begins, request.ends
+            moment = self.random.choice((first - 1, first, first, end - 1, end))
+            self._pass(max(0, moment - self.twin.now))
+        return self.twin.claim(self._sender(account), account)
 
     def session(self) -> str:
         account = self._account()
