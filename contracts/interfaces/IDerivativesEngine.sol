@@ -199,10 +199,7 @@ interface IDerivativesEngine {
 
     /// @notice `enter` and `context`, with the position and the health (LIQUIDATE) of each of `accounts`. Any module.
     /// @dev Reverts: NotModule, Locked, UnknownMarket, UnknownAccount.
-    function inspect(
-        MarketId market,
-        AccountId[] calldata accounts
-    ) external returns (Context memory, Held[] memory);
+    function inspect(MarketId market, AccountId[] calldata accounts) external returns (Context memory, Held[] memory);
 
     /// @notice Tick the market and return all there is to price a trade. Within the lock.
     function context(MarketId market) external returns (Context memory);

@@ -38,11 +38,7 @@ library Margin {
     }
 
     /// @dev Wad, for a long and for a short.
-    function values(
-        Quote memory q,
-        int256 pi,
-        Purpose purpose
-    ) internal pure returns (uint256 long, uint256 short) {
+    function values(Quote memory q, int256 pi, Purpose purpose) internal pure returns (uint256 long, uint256 short) {
         if (purpose == Purpose.MID) return (q.mid, q.mid);
         if (purpose == Purpose.OPEN) return (longOpen(q.openLo, pi), shortOpen(q.openHi, pi));
         if (purpose == Purpose.BEST) return (longBest(q.liqHi, pi), shortBest(q.liqLo, pi));
