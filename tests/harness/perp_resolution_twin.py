@@ -11,17 +11,19 @@ from functools import partial
 from typing import Any, Final
 
 from clearing.spec.errors import SpecError
+from clearing.spec.events import Event
 from clearing.spec.perp_absorb import (
     Deleverage,
+    Deleveraged,
     absorb,
     absorb_protocol,
     take_backstop,
 )
 from clearing.spec.perp_insurance import Fund, donate, spent_of, sweep, with_limits
 from clearing.spec.perp_ledger import Ledger, position_of
-from clearing.spec.perp_settle import close_at, finalise, pay_claims, repay_debt
-from clearing.spec.perp_types import BACKSTOP, FIRST_OWNED, INSURANCE, MarketStatus
-from clearing.spec.perp_waterfall import Moment, Resolution, Step, fee_allowance
+from clearing.spec.perp_settle import ClosedAt, close_at, finalise, pay_claims, repay_debt
+from clearing.spec.perp_types import BACKSTOP, FIRST_OWNED, INSURANCE, VAULT, MarketStatus
+from clearing.spec.perp_waterfall import Covered, Moment, Resolution, Step, fee_allowance
 from clearing.spec.perp_wind_down import Endings, settle, settle_frozen, wind_down
 from clearing.spec.units import Address
 from tests.harness.contract import Contract
@@ -37,6 +39,7 @@ TWAP_WINDOW_S: Final = 3_600
 STATUS_AT: Final = 213
 RISK_IN_CONTEXT: Final = 4
 LAST_GOOD: Final = slice(0, 2)
+PAYERS: Final = ("insurance", "backstop", "shared", "vault", "debt")
 SHARED_DUST: Final = 10**13
 """Wad that shared losses may leave over: whole pico a unit, charged to every unit."""
 BY_OTHERS: Final = frozenset(
@@ -235,6 +238,24 @@ class ResolutionTwin(LiquidityTwin):
                 self.endings = part
             case _:
                 super()._keep(part)
+
+    def _names(self, event: Event) -> tuple[str, ...]:
+        """Count who covers losses, and who is deleveraged, apart."""
+        match event:
+            case Covered():
+                paid = {name: getattr(event, name) for name in PAYERS}
+                return tuple(f"Covered by {name}" for name, wad in paid.items() if wad)
+            case Deleveraged():
+                return (
+                    "Deleveraged the vault"
+                    if event.counterparty == VAULT
+                    else "Deleveraged a trader",
+                )
+            case ClosedAt():
+                sign = "claim" if event.claim else "debt" if event.debt else "neither"
+                return (f"ClosedAt with {sign}",)
+            case _:
+                return super()._names(event)
 
     # STORAGE
 

@@ -6,12 +6,13 @@ raises `Divergence`. What the oracle says is read from the real oracle.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import astuple, replace
 from typing import Any, Final, NoReturn
 
 from clearing.spec.errors import SpecError
-from clearing.spec.events import Effects, events_of
+from clearing.spec.events import Effects, Event, events_of
 from clearing.spec.oracle_types import Gate, PriceState, Quote
 from clearing.spec.perp_book import Leg, Sample, book
 from clearing.spec.perp_doors import (
@@ -71,6 +72,7 @@ class PerpTwin:
 
     def __init__(self, rig: PerpRig) -> None:
         self.rig = rig
+        self.heard: Counter[str] = Counter()
         nav, at = rig.vault.read("navTaken")
         self.liquidity = Liquidity(nav=nav, nav_at=at)
         made = rig.engine.read("parameters")[ACCOUNTS]
@@ -271,8 +273,14 @@ class PerpTwin:
             self._fail(f"{name}{args} told {told}, specification: {wanted}")
         for part in parts:
             self._keep(part)
+        for event in events_of(effects):
+            self.heard.update(self._names(event))
         self.check()
         return ACCEPTED
+
+    def _names(self, event: Event) -> tuple[str, ...]:
+        """Return what to count an event as."""
+        return (type(event).__name__,)
 
     def _keep(self, part: Any) -> None:
         """Put a part of the state in the place of the old one."""

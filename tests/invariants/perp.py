@@ -26,7 +26,7 @@ __all__ = ["play", "unseen"]
 
 SCHEDULE: Final = 400
 """Steps from one deployment on."""
-VAULTS_USD: Final = (10_000_000, 10_000_000, 200_000)
+VAULTS_USD: Final = (10_000_000, 200_000, 1_000)
 """What the vault begins with: enough for everything, or little enough to be lost."""
 LONG: Final = 50_000
 """Steps after which everything must have been met."""
@@ -45,15 +45,27 @@ WANTED: Final = (
 
 
 def play(seed: str, steps: int) -> tuple[int, Counter[tuple[str, str]], str | None]:
-    """Play one schedule; return the steps taken, what was seen, and the first fault."""
-    vault_usd = Random(seed).choice(VAULTS_USD)
-    rig = deploy_perp(vault_usd=vault_usd)
-    machine = ResolutionMachine(ResolutionTwin(rig, deploy_resolvers(rig)), seed)
-    try:
-        machine.play(steps)
-    except (Divergence, AssertionError) as fault:
-        return sum(machine.seen.values()), machine.seen, f"{seed}: {fault}"
-    return steps, machine.seen, None
+    """Play one schedule; return the steps taken, what was seen, and the first fault.
+
+    When all markets have ended, another system is deployed.
+    """
+    taken, seen = 0, Counter[tuple[str, str]]()
+    while taken < steps:
+        machine = deployed(f"{seed}:{taken}")
+        try:
+            machine.play(steps - taken)
+        except (Divergence, AssertionError) as fault:
+            taken += machine.seen.total()
+            return taken, seen + machine.met, f"{seed} of {steps}, step {taken}: {fault}"
+        taken += machine.seen.total()
+        seen += machine.met
+    return steps, seen, None
+
+
+def deployed(seed: str) -> ResolutionMachine:
+    """Return a new system to play on."""
+    rig = deploy_perp(vault_usd=Random(seed).choice(VAULTS_USD))
+    return ResolutionMachine(ResolutionTwin(rig, deploy_resolvers(rig)), seed)
 
 
 def unseen(seen: Counter[tuple[str, str]]) -> list[str]:

@@ -58,14 +58,19 @@ class PerpMachine:
         self.twin.deposit(self.owners[0], INSURANCE, 10**9)
 
     def play(self, steps: int) -> None:
-        """Take so many steps. Raises Divergence or AssertionError at the first fault."""
-        names, weights = zip(*self.moves(), strict=True)
+        """Take so many steps, or fewer if the end comes first.
+
+        Raises Divergence or AssertionError at the first fault.
+        """
         for _ in range(steps):
+            if self.is_over:
+                return
+            names, weights = zip(*self.moves(), strict=True)
             move = self.random.choices(names, weights)[0]
             self.seen[move.__name__, move()] += 1
 
     def moves(self) -> tuple[tuple[Move, float], ...]:
-        """Return what may be done, and how often."""
+        """Return what may be done now, and how often."""
         return (
             (self.trade, 6),
             (self.close, 3),
@@ -83,6 +88,16 @@ class PerpMachine:
             (self.upkeep, 2),
             (self.pause, 1),
         )
+
+    @property
+    def met(self) -> Counter[tuple[str, str]]:
+        """Moves by what became of them, and events by their kind."""
+        return self.seen + Counter({("event", name): n for name, n in self.twin.heard.items()})
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left to play."""
+        return False
 
     # WHO AND WHAT
 
