@@ -45,7 +45,7 @@ contract MarketBounds is IMarketBounds {
 
         _within(trade.takerFee, 0, MAX_FEE, "takerFee");
         _within(trade.makerFee, 0, MAX_FEE, "makerFee");
-        if (uint256(trade.takerFee) + trade.makerFee == 0) revert BadParameter("takerFee");
+        if (trade.takerFee + _least(trade.makerFee, trade.vaultSpread) == 0) revert BadParameter("takerFee");
         _within(trade.vaultSpread, 0, MAX_FEE, "vaultSpread");
         _within(trade.premCap, 1, _premCap(risk, mm, mmUp, maxConf * BPS_TO_PPM), "premCap");
         _within(trade.minNotional, 1, MAX_MIN_NOTIONAL, "minNotional");

@@ -109,11 +109,7 @@ contract RiskManager is IRiskManager {
     /* RULE */
 
     /// @dev What must be taken over; size 0 if nothing.
-    function _takeover(
-        AccountId account,
-        Context memory c,
-        Held memory held
-    ) private view returns (Takeover memory t) {
+    function _takeover(AccountId account, Context memory c, Held memory held) private view returns (Takeover memory t) {
         HealthView memory h = held.health;
         if (AccountId.unwrap(account) < FIRST_OWNED || !LiquidationMath.isLiquidatable(h.equity, h.mm)) return t;
         if (held.size == 0) return t;

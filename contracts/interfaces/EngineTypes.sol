@@ -35,8 +35,9 @@ enum Kind {
 /// What a position is valued for.
 enum Purpose {
     OPEN, // adverse: openings, withdrawals
-    LIQUIDATE, // favourable
-    MID
+    LIQUIDATE, // favourable, at the mark
+    MID,
+    BEST // as favourable as any: what new shares of the vault are priced by
 }
 
 /// One side of a trade.

@@ -24,7 +24,8 @@ import {AccountId, MarketId, MarketStatus} from "./PerpTypes.sol";
 ///
 /// EQUITY E = cash + Σ [quote - owed + floor(size · value)], owed = ceil(size · (F - f)), F the funding index of the position's side.
 /// VALUES, π the market's premium: OPEN long floor(openLo · min(1, 1 + π)), short ceil(openHi · max(1, 1 + π)); LIQUIDATE long
-/// floor(liqHi · (1 + π)), short ceil(liqLo · (1 + π)); MID mid. N = ceil(|size| · value); IM = ceil(N · rate(N)), rate = im +
+/// floor(liqHi · (1 + π)), short ceil(liqLo · (1 + π)); MID mid; BEST long
+/// ceil(liqHi · max(1, 1 + π)), short floor(liqLo · min(1, 1 + π)). N = ceil(|size| · value); IM = ceil(N · rate(N)), rate = im +
 /// min(slope · N,
 /// imMax - im); MM = ceil(kappa · IM); sums over the account's markets.
 /// GATE, for each account that a call judges, after everything: E >= IM at OPEN; or, where the call only reduced (|size| fell and no
@@ -198,10 +199,7 @@ interface IDerivativesEngine {
 
     /// @notice `enter` and `context`, with the position and the health (LIQUIDATE) of each of `accounts`. Any module.
     /// @dev Reverts: NotModule, Locked, UnknownMarket, UnknownAccount.
-    function inspect(
-        MarketId market,
-        AccountId[] calldata accounts
-    ) external returns (Context memory, Held[] memory);
+    function inspect(MarketId market, AccountId[] calldata accounts) external returns (Context memory, Held[] memory);
 
     /// @notice Tick the market and return all there is to price a trade. Within the lock.
     function context(MarketId market) external returns (Context memory);

@@ -40,7 +40,7 @@ struct RiskParams {
 
 /// What a trade costs and how it moves the premium.
 struct TradeParams {
-    uint16 takerFee; // ppm [0 .. 10,000; the two together above 0]
+    uint16 takerFee; // ppm [0 .. 10,000; with the lesser of makerFee and vaultSpread above 0]
     uint16 makerFee; // ppm [0 .. 10,000]
     uint16 vaultSpread; // ppm on each side of the vault's price [0 .. 10,000]
     uint32 premCap; // ppm: greatest premium either way [1 .. min((im - mm) / (1 + mm), mm - penalty - maxConf)]

@@ -211,11 +211,6 @@ def test_futureswap__in_and_out_at_one_price__costs_the_band(market: Market, sid
     assert usd(700) < lost < usd(900), "PERP-18: nobody gains by stepping in and out"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a premium against the vault's position lowers its best case below its worth at the "
-    "index, and so shares are sold too cheaply",
-)
 @pytest.mark.parametrize("side", [1, -1])
 def test_futureswap__the_premium_is_pushed_before__costs_more(market: Market, side: int) -> None:
     """[PERP-18] Two rounds of trades with himself, 5,000 USD of fees, push it by 1.4 %.

@@ -158,7 +158,7 @@ def trade_params(draw: st.DrawFn) -> TradeParams:
         feed=draw(_feeds),
         taker_fee=taker,
         maker_fee=between(draw, 0 if taker else 1, 10_000),
-        vault_spread=between(draw, 0, 10_000),
+        vault_spread=between(draw, 0 if taker else 1, 10_000),
         prem_cap=between(draw, 1, 2**17 - 1),
         min_notional=between(draw, 1, 10**6),
         skew_scale=between(draw, 1, 2**36 - 1),

@@ -105,9 +105,9 @@ def edges_of(risk, trade, limit, conf):
         "imMax": (risk.im, min(PPM, steepest)),
         "penalty": (1, min(2 * mm // 3, 2**17 - 1)),
         "impactNotional": (1, 2**32 - 1),
-        "takerFee": (0 if trade.maker_fee else 1, 10_000),
+        "takerFee": (0 if min(trade.maker_fee, trade.vault_spread) else 1, 10_000),
         "makerFee": (0 if trade.taker_fee else 1, 10_000),
-        "vaultSpread": (0, 10_000),
+        "vaultSpread": (0 if trade.taker_fee else 1, 10_000),
         "premCap": (1, min(by_mark, by_price, 2**17 - 1)),
         "minNotional": (1, 10**6),
         "skewScale": (1, 2**36 - 1),
@@ -146,7 +146,7 @@ def _named(name, value, market):
         return "imMax"
     if name == "slope" and risk.kappa > 6_000:
         return "kappa"  # a slope of any size asks for less
-    return "takerFee" if name == "makerFee" and value == 0 else name
+    return "takerFee" if name in {"makerFee", "vaultSpread"} and value == 0 else name
 
 
 changes = st.tuples(st.sampled_from(list(WIDTHS)), magnitudes(72))

@@ -361,7 +361,8 @@ def test_weight_of__from_the_least_notional_on__is_the_specifications(more, oi, 
     got = SOL.read("weightOf", worth, oi, *words)
 
     assert got == weight_of(worth, oi, terms, risk)
-    fees = 3_600 * terms.coefficient_inverse * (terms.taker_fee + terms.maker_fee)
+    fees = 3_600 * terms.coefficient_inverse
+    fees *= terms.taker_fee + min(terms.maker_fee, terms.vault_spread)
     impact = max(risk.impact_notional * WAD, ceil(Fraction(oi * terms.prem_cap * 150, fees)))
     assert got == min(10**9, floor(Fraction(worth * 10**6, impact)))
     assert SOL.read("weightOf", worth, 2 * oi, *words) <= got

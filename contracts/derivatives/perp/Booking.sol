@@ -173,13 +173,7 @@ abstract contract Booking is PerpBook {
     }
 
     /// @dev Open interest, fees, premium.
-    function _moveMarket(
-        MarketId id,
-        Context memory c,
-        OiWord oi,
-        Sum memory sum,
-        Sample memory sample
-    ) private {
+    function _moveMarket(MarketId id, Context memory c, OiWord oi, Sum memory sum, Sample memory sample) private {
         Market storage m = _markets[MarketId.unwrap(id)];
         uint256 oiBefore = oi.openInterest();
         if (sum.openInterest > oiBefore) {

@@ -164,7 +164,11 @@ abstract contract PerpDoors is PerpBook {
     function _requireCovered(MarketId id, Context memory c) private view {
         uint256 debt = _markets[MarketId.unwrap(id)].debt;
         if (debt <= SMALL_DEBT) return;
-        if (debt > PerpUnits.notional(SafeCast.toInt256(_markets[MarketId.unwrap(id)].oi.openInterest()), c.quote.mid) / SMALL_PART) {
+        if (
+            debt >
+            PerpUnits.notional(SafeCast.toInt256(_markets[MarketId.unwrap(id)].oi.openInterest()), c.quote.mid) /
+                SMALL_PART
+        ) {
             revert DebtUncovered(id, debt);
         }
     }

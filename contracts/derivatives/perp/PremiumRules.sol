@@ -35,7 +35,9 @@ library PremiumRules {
         RiskWord r
     ) internal pure returns (uint256) {
         uint256 impact = r.impactNotional() * PerpUnits.WAD;
-        uint256 fees = (t.takerFee() + t.makerFee()) * HOUR * t.coefficientInverse();
+        // a match is charged both fees, a trade with the vault the taker's and the spread
+        uint256 less = t.makerFee() < t.vaultSpread() ? t.makerFee() : t.vaultSpread();
+        uint256 fees = (t.takerFee() + less) * HOUR * t.coefficientInverse();
         uint256 floor = Rounding.ceilDiv(oiNotionalWad * t.premCap() * HALF_TIME, fees);
         uint256 weight = (notionalWad * PerpUnits.PPM) / (impact > floor ? impact : floor);
         return weight < MAX_WEIGHT ? weight : MAX_WEIGHT;

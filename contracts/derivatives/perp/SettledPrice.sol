@@ -9,7 +9,14 @@ import {Action, Quote} from "../../interfaces/OracleTypes.sol";
 library SettledPrice {
     function put(Quote memory q, uint256 priceWad) internal pure {
         (q.mid, q.funding) = (priceWad, priceWad);
-        (q.lo, q.hi, q.openLo, q.openHi, q.liqLo, q.liqHi) = (priceWad, priceWad, priceWad, priceWad, priceWad, priceWad);
+        (q.lo, q.hi, q.openLo, q.openHi, q.liqLo, q.liqHi) = (
+            priceWad,
+            priceWad,
+            priceWad,
+            priceWad,
+            priceWad,
+            priceWad
+        );
         q.allowed = 1 << uint256(Action.LIQUIDATE);
         q.degraded = false;
     }

@@ -25,7 +25,7 @@ from clearing.spec.perp_ledger import (
 from clearing.spec.perp_types import FEES, FIRST_OWNED, OpenInterest, Pause, Purpose, Role
 from clearing.spec.perp_units import PICO_TO_WAD, notional
 from clearing.spec.types import ZERO_ADDRESS
-from clearing.spec.units import WAD, Address
+from clearing.spec.units import WAD, Address, div_floor
 
 __all__ = [
     "AccountCreated",
@@ -217,7 +217,7 @@ def _require_released(market: int, stored: Market, quote: Quote) -> None:
         raise SpecError("Paused", market, stored.risk.pause)
     if not quote.allowed >> Action.WITHDRAW & 1:
         raise SpecError("FeedForbids", market, quote.state, quote.gates)
-    small = max(SMALL_DEBT, notional(stored.oi.open_interest, quote.mid) // SMALL_PART)
+    small = max(SMALL_DEBT, div_floor(notional(stored.oi.open_interest, quote.mid), SMALL_PART))
     if stored.debt > small:
         raise SpecError("DebtUncovered", market, stored.debt)
 

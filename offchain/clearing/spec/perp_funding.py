@@ -125,7 +125,9 @@ def weight_of(notional_wad: int, oi_notional_wad: int, trade: TradeParams, risk:
     if notional_wad < trade.min_notional * WAD:
         return 0
     earned = oi_notional_wad * trade.prem_cap * SLOWNESS_S
-    per_fee = HOUR_S * trade.coefficient_inverse * (trade.taker_fee + trade.maker_fee)
+    # a match is charged both fees, a trade with the vault the taker's and the spread
+    fees = trade.taker_fee + min(trade.maker_fee, trade.vault_spread)
+    per_fee = HOUR_S * trade.coefficient_inverse * fees
     impact = max(risk.impact_notional * WAD, div_ceil(earned, per_fee))
     return min(MAX_SAMPLE_WEIGHT, div_floor(notional_wad * ONE_WEIGHT, impact))
 

@@ -40,6 +40,7 @@ __all__ = [
     "rate_of",
     "ratio",
     "requirement",
+    "value_best",
     "value_liquidate",
     "value_open",
 ]
@@ -90,6 +91,13 @@ def value_liquidate(lo: int, hi: int, premium: int, *, is_long: bool) -> int:
     if is_long:
         return div_floor(hi * (PICO + premium), PICO)
     return div_ceil(lo * (PICO + premium), PICO)
+
+
+def value_best(lo: int, hi: int, premium: int, *, is_long: bool) -> int:
+    """Return what one unit counts for at best: no premium makes it worth less than the index."""
+    if is_long:
+        return div_ceil(hi * max(PICO, PICO + premium), PICO)
+    return div_floor(lo * min(PICO, PICO + premium), PICO)
 
 
 # RULES

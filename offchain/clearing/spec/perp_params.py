@@ -97,7 +97,7 @@ def _risk_bounds(p: RiskParams) -> Iterable[Bound]:
 def _trade_bounds(risk: RiskParams, p: TradeParams, max_conf_bps: int) -> Iterable[Bound]:
     yield "takerFee", p.taker_fee, 0, PERCENT
     yield "makerFee", p.maker_fee, 0, PERCENT
-    yield "takerFee", p.taker_fee + p.maker_fee, 1, 2 * PERCENT
+    yield "takerFee", p.taker_fee + min(p.maker_fee, p.vault_spread), 1, 2 * PERCENT
     yield "vaultSpread", p.vault_spread, 0, PERCENT
     yield "premCap", p.prem_cap, 1, prem_cap_limit(risk, max_conf_bps)
     yield "minNotional", p.min_notional, 1, 10**6

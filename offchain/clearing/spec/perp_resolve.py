@@ -20,6 +20,7 @@ from clearing.spec.perp_ledger import (
     tick,
 )
 from clearing.spec.perp_types import BACKSTOP, MarketStatus
+from clearing.spec.units import div_floor
 
 __all__ = ["DebtMoved", "LossShared", "StatusChanged", "move_debt", "set_status", "share_loss"]
 
@@ -72,7 +73,7 @@ def share_loss(
     Raises UnknownMarket, UnknownAccount, CreditTooHigh.
     """
     ledger, look, ticked = tick(ledger, market, quotes, now)
-    charge = delta * 2 * look.market.oi.open_interest // CHARGE_UNIT
+    charge = div_floor(delta * 2 * look.market.oi.open_interest, CHARGE_UNIT)
     if amount + backstop > charge:
         raise SpecError("CreditTooHigh", market, amount + backstop, charge)
     funding = look.market.funding

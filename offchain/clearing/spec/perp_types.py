@@ -102,6 +102,7 @@ class Purpose(IntEnum):
     OPEN = 0
     LIQUIDATE = 1
     MID = 2
+    BEST = 3
 
 
 # WORDS
