@@ -1,6 +1,6 @@
 """Losses, the fund and markets' ends, kept in step with their specification.
 
-What no move may do is held after every one of them: `PERP-06` to `PERP-11`.
+What no move may do is held after every one of them: `PERP-32` to `PERP-37`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tests.harness.oracle import ACCEPTED
 from tests.harness.perp import FEEDS, PerpRig
 from tests.harness.perp_liquidity_twin import LiquidityTwin
 
-__all__ = ["ResolutionTwin", "Resolvers", "deploy_resolvers"]
+__all__ = ["PAYERS", "ResolutionTwin", "Resolvers", "deploy_resolvers"]
 
 RESOLUTION, INSURANCE_ROLE, SETTLEMENT = 4, 5, 7
 TWAP_WINDOW_S: Final = 3_600
@@ -40,6 +40,7 @@ STATUS_AT: Final = 213
 RISK_IN_CONTEXT: Final = 4
 LAST_GOOD: Final = slice(0, 2)
 PAYERS: Final = ("insurance", "backstop", "shared", "vault", "debt")
+"""Who covers a loss, one after the other, but for those who are deleveraged."""
 SHARED_DUST: Final = 10**13
 """Wad that shared losses may leave over: whole pico a unit, charged to every unit."""
 BY_OTHERS: Final = frozenset(
@@ -296,14 +297,14 @@ class ResolutionTwin(LiquidityTwin):
     # INVARIANTS
 
     def _check_protocol(self) -> None:
-        assert self.model.accounts[INSURANCE].cash >= 0, "PERP-06: insurance never owes"
+        assert self.model.accounts[INSURANCE].cash >= 0, "PERP-32: insurance never owes"
         for market, stored in self.model.markets.items():
             is_live = stored.risk.status is MarketStatus.LIVE
-            assert not (is_live and stored.debt), f"PERP-07: live market {market} owes nothing"
+            assert not (is_live and stored.debt), f"PERP-33: live market {market} owes nothing"
         pots = sum(ending.pot for ending in self.endings.markets.values() if ending.is_final)
         open_ = sum(e.claims for e in self.endings.markets.values() if not e.is_final)
         held = self.model.accounts[self.endings.pot].cash
-        assert 0 <= held <= pots + open_, f"PERP-11: the pot holds what was claimed: {held}"
+        assert 0 <= held <= pots + open_, f"PERP-37: the pot holds what was claimed: {held}"
 
     def _check_untouched(self, before: Ledger, sender: Address) -> None:
         """Hold that an account without positions pays nothing for what others do."""
@@ -312,13 +313,13 @@ class ResolutionTwin(LiquidityTwin):
             if is_mine or before.markets_of(account):
                 continue
             now = self.model.accounts[account].cash
-            assert now >= was.cash, f"PERP-08: {account} has no position and paid {was.cash - now}"
+            assert now >= was.cash, f"PERP-34: {account} has no position and paid {was.cash - now}"
 
     def _check_absorbed(self, before: Ledger, absorbed: int) -> None:
         """Hold that the account is empty and nobody else was turned around or loaded."""
         after = self.model
         rest = (after.accounts[absorbed].cash, after.markets_of(absorbed))
-        assert rest == (0, ()), f"PERP-09: absorbed account {absorbed} has {rest}"
+        assert rest == (0, ()), f"PERP-35: absorbed account {absorbed} has {rest}"
         for account in before.accounts:
             if account in {absorbed, BACKSTOP}:
                 continue
@@ -326,4 +327,4 @@ class ResolutionTwin(LiquidityTwin):
                 was = position_of(before, account, market).size
                 now = position_of(after, account, market).size
                 is_less = was * now >= 0 and abs(now) <= abs(was)
-                assert is_less, f"PERP-10: {account} in {market} turned from {was} to {now}"
+                assert is_less, f"PERP-36: {account} in {market} turned from {was} to {now}"

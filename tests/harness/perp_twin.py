@@ -43,10 +43,12 @@ from clearing.spec.perp_types import (
     Pause,
     Premium,
     RiskParams,
+    Role,
     TradeParams,
 )
 from clearing.spec.perp_units import PICO_TO_WAD
-from clearing.spec.perp_vault import Ask, trade
+from clearing.spec.perp_vault import SILENCE_S, Ask, force_reduce, trade
+from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import Address, div_ceil
 from tests.harness.errors import Refused
 from tests.harness.oracle import ACCEPTED, Divergence
@@ -198,6 +200,26 @@ class PerpTwin:
                 self.now,
             ),
         )
+
+    def force_reduce(
+        self, sender: Address, account: int, market: int, size: int, limit: int
+    ) -> str:
+        """Reduce past the vault's caps, while there is no settler."""
+        ask = Ask(sender, account, market, size, limit)
+        self._appoint(ZERO_ADDRESS)
+        told = self._both(
+            self.rig.vault,
+            "forceReduce",
+            (account, market, size, limit, FAR),
+            sender,
+            lambda: force_reduce(self.model, ask, -SILENCE_S, self.quotes, self.now),
+        )
+        self._appoint(self.rig.settler.address)
+        return told
+
+    def _appoint(self, settler: Address) -> None:
+        timelock = self.rig.roles.timelock
+        self.rig.engine.send("setModule", Role.SETTLER, settler, sender=timelock)
 
     def liquidate(self, sender: Address, account: int, market: int, liquidator: int) -> str:
         """Liquidate."""

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from tests.harness.oracle import ACCEPTED, Divergence
 from tests.harness.perp import deploy_perp
-from tests.harness.perp_resolution_twin import ResolutionTwin, deploy_resolvers
+from tests.harness.perp_resolution_twin import PAYERS, ResolutionTwin, deploy_resolvers
 from tests.invariants.perp_resolution_machine import ResolutionMachine
 
 __all__ = ["play", "unseen"]
@@ -40,6 +40,17 @@ WANTED: Final = (
     *(("lend", ACCEPTED), ("lend", "HasPositions"), ("lend", "TooFewShares")),
     *(("lend", "VaultNotPriced"), ("ask", ACCEPTED), ("ask", "TooFewShares")),
     *(("claim", ACCEPTED), ("claim", "TooSoon"), ("claim", "TooLate"), ("claim", "NotOwner")),
+    *(("force", ACCEPTED), ("force", "NotReduced"), ("force", "NoPosition")),
+    *(("ruin", ACCEPTED), ("absorb", ACCEPTED), ("absorb", "NotOrdered"), ("absorb", "Paused")),
+    *(("absorb_protocol", ACCEPTED), ("take_backstop", ACCEPTED)),
+    *(("take_backstop", "BackstopHasLess"), ("donate", ACCEPTED), ("sweep", ACCEPTED)),
+    *(("wind_down", ACCEPTED), ("wind_down", "NotTimelock"), ("settle", ACCEPTED)),
+    *(("settle", "TooSoon"), ("settle", "PriceApart"), ("close_at", ACCEPTED)),
+    *(("finalise", "StillOpen"), ("pay_claims", ACCEPTED), ("pay_claims", "NotFinal")),
+    *(("event", f"Covered by {payer}") for payer in PAYERS),
+    *(("event", "Deleveraged the vault"), ("event", "Deleveraged a trader")),
+    *(("event", "ClosedAt with claim"), ("event", "ClosedAt with debt")),
+    *(("event", "CloseWaits"), ("event", "ClaimPaid"), ("event", "DebtRepaid")),
     *(("session", ACCEPTED), ("session", "SessionInPast"), ("price", "PRIMARY_ONLY")),
 )
 

@@ -74,6 +74,7 @@ class PerpMachine:
         return (
             (self.trade, 6),
             (self.close, 3),
+            (self.force, 2),
             (self.match, 4),
             (self.liquidate, 4),
             (self.price, 4),
@@ -144,6 +145,14 @@ class PerpMachine:
         size = -self.random.choice((held, held, held // 2, 2 * held))
         limit = LIMITLESS if size > 0 else 0
         return self.twin.trade(self._sender(account), account, market, size, limit)
+
+    def force(self) -> str:
+        """Reduce by all, some or too much while no settler is there; or try to open."""
+        account, market = self._account(), self._market()
+        held = position_of(self.twin.model, account, market).size
+        size = -self.random.choice((0, 0, held, held // 2, 2 * held, -held, 1))
+        limit = LIMITLESS if size > 0 or (size == 0 and held < 0) else 0
+        return self.twin.force_reduce(self._sender(account), account, market, size, limit)
 
     def match(self) -> str:
         """Two traders, or one against two, near the index; sometimes the legs do not fit."""

@@ -109,8 +109,9 @@ class ResolutionMachine(PerpMachine):
 
     def ruin(self) -> str:
         """Load two, let one of them lose it all at once, and absorb."""
-        for market in (0, 1):
-            self.twin.pause(market, 0)
+        if self.random.random() < 0.8:
+            for market in (0, 1):
+                self.twin.pause(market, 0)
         self._all_say()
         self.load()
         self.load()
@@ -130,7 +131,7 @@ class ResolutionMachine(PerpMachine):
         if self.random.random() < 0.1:
             account = self.random.choice((VAULT, BACKSTOP, NOBODY, self._account()))
         keeper = self.random.choice([other for other in self.traders if other != account])
-        if self.random.random() < 0.1:
+        if self.random.random() < 0.04:
             keeper = self.random.choice((NOBODY, account))
         lists = [self._list(market, account) for market in ledger.markets_of(account)]
         if self.random.random() < 0.2:
