@@ -84,8 +84,9 @@ class LiquidityTwin(PerpTwin):
         whole = (vault.read("totalShares"), vault.read("navTaken"))
         if whole != (mine.total, (mine.nav, mine.nav_at)):
             self._fail(f"the vault stores {whole}, specification: {mine}")
+        quotes = self.quotes
         worst, best = (
-            health_of(self.model, VAULT, purpose, self.quotes, self.now).equity
+            health_of(self.model, VAULT, purpose, quotes, self.now).equity
             for purpose in (Purpose.OPEN, Purpose.BEST)
         )
         if vault.read("nav") != (worst, best):

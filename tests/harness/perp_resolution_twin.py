@@ -20,9 +20,9 @@ from clearing.spec.perp_absorb import (
     take_backstop,
 )
 from clearing.spec.perp_insurance import Fund, donate, spent_of, sweep, with_limits
-from clearing.spec.perp_ledger import Ledger, position_of
+from clearing.spec.perp_ledger import Ledger, health_of, position_of
 from clearing.spec.perp_settle import ClosedAt, close_at, finalise, pay_claims, repay_debt
-from clearing.spec.perp_types import BACKSTOP, FIRST_OWNED, INSURANCE, VAULT, MarketStatus
+from clearing.spec.perp_types import BACKSTOP, FIRST_OWNED, INSURANCE, VAULT, MarketStatus, Purpose
 from clearing.spec.perp_waterfall import Covered, Moment, Resolution, Step, fee_allowance
 from clearing.spec.perp_wind_down import Endings, settle, settle_frozen, wind_down
 from clearing.spec.units import Address
@@ -80,6 +80,7 @@ class ResolutionTwin(LiquidityTwin):
     def __init__(self, rig: PerpRig, resolvers: Resolvers) -> None:
         self.resolvers = resolvers
         self.store = Resolution(Fund())
+        self.checks = 0
         self.endings = Endings(rig.roles.timelock, resolvers.settlement.read("POT"))
         super().__init__(rig)
 
@@ -269,7 +270,18 @@ class ResolutionTwin(LiquidityTwin):
         allowance = self.resolvers.resolution.read("feeAllowance")
         if allowance != fee_allowance(self.store, self.now):
             self._fail(f"fee allowance is {allowance}, specification: {self.store}")
+        self._check_worth()
         self._check_protocol()
+
+    def _check_worth(self) -> None:
+        """Compare what one account is worth for one purpose, another each time."""
+        self.checks += 1
+        turn, account = divmod(self.checks, len(self.model.accounts))
+        purpose = Purpose(turn % len(Purpose))
+        stored = self.rig.engine.read("healthOf", account, purpose)
+        mine = health_of(self.model, account, purpose, self.quotes, self.now)
+        if stored != astuple(mine):
+            self._fail(f"account {account} is worth {stored}, specification: {mine}")
 
     def _check_fund(self, market: int) -> None:
         fund, limits = self.resolvers.fund, self.store.fund.of(market)

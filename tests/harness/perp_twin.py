@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn
 
 from clearing.spec.errors import SpecError
 from clearing.spec.events import Effects, Event, events_of
-from clearing.spec.oracle_types import Gate, PriceState, Quote
+from clearing.spec.oracle_types import FeedParams, Gate, PriceState, Quote
 from clearing.spec.perp_book import Leg, Sample, book
 from clearing.spec.perp_doors import (
     collect_fees,
@@ -33,7 +33,8 @@ from clearing.spec.perp_ledger import (
     tick,
 )
 from clearing.spec.perp_liquidity import Liquidity
-from clearing.spec.perp_margin import listed
+from clearing.spec.perp_margin import listed, phased
+from clearing.spec.perp_params import require_change
 from clearing.spec.perp_risk import liquidate
 from clearing.spec.perp_types import (
     Funding,
@@ -259,6 +260,30 @@ class PerpTwin:
         after, look, _ = tick(self.model, market, self.quotes, self.now)
         stored = replace(look.market, risk=replace(look.market.risk, pause=Pause(mask)))
         self.model = replace(after, markets={**after.markets, market: stored})
+        self.check()
+        return ACCEPTED
+
+    def retune(self, market: int, risk: RiskParams, trade: TradeParams, limit: LimitParams) -> str:
+        """Let the timelock change a market's parameters, if the bounds allow it."""
+        after, _, _ = tick(self.model, market, self.quotes, self.now)
+        stored = after.markets[market]
+        expected: SpecError | None = None
+        try:
+            require_change(stored.risk, risk, trade, limit, FeedParams().max_conf, self.now)
+        except SpecError as refusal:
+            expected = refusal
+        terms = (astuple(risk), astuple(trade)[1:], astuple(limit))
+        try:
+            self.rig.admin.send("setMarket", market, *terms, sender=self.rig.roles.timelock)
+        except Refused as refusal:
+            if expected is None or (refusal.name, refusal.args_) != (expected.name, expected.args_):
+                self._fail(f"{terms} is {refusal.name}{refusal.args_}, not {expected!r}")
+            return refusal.name
+        if expected is not None:
+            self._fail(f"{terms} is accepted, specification: {expected!r}")
+        phases = phased(stored.risk, risk, self.now)
+        changed = replace(stored, risk=phases, trade=trade, limit=limit)
+        self.model = replace(after, markets={**after.markets, market: changed})
         self.check()
         return ACCEPTED
 

@@ -46,6 +46,8 @@ WANTED: Final = (
     *(("take_backstop", "BackstopHasLess"), ("donate", ACCEPTED), ("sweep", ACCEPTED)),
     *(("wind_down", ACCEPTED), ("wind_down", "NotTimelock"), ("settle", ACCEPTED)),
     *(("settle", "TooSoon"), ("settle", "PriceApart"), ("close_at", ACCEPTED)),
+    *(("settle_frozen", ACCEPTED), ("settle_frozen", "NotTimelock")),
+    *(("retune", ACCEPTED), ("retune", "BadParameter")),
     *(("finalise", "StillOpen"), ("pay_claims", ACCEPTED), ("pay_claims", "NotFinal")),
     *(("event", f"Covered by {payer}") for payer in PAYERS),
     *(("event", "Deleveraged the vault"), ("event", "Deleveraged a trader")),

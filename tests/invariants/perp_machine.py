@@ -14,10 +14,17 @@ from typing import Final
 
 from clearing.spec.perp_book import Leg, Sample
 from clearing.spec.perp_ledger import health_of, position_of
-from clearing.spec.perp_types import INSURANCE, VAULT, Purpose
+from clearing.spec.perp_types import (
+    INSURANCE,
+    VAULT,
+    LimitParams,
+    Purpose,
+    RiskParams,
+    TradeParams,
+)
 from clearing.spec.units import WAD, Address
 from tests.harness.actors import key_of
-from tests.harness.perp import LOT, PRICES_E8
+from tests.harness.perp import FEEDS, LIMIT, LOT, PRICES_E8, RISK, TRADE
 from tests.harness.perp_liquidity_twin import LiquidityTwin
 
 __all__ = ["PerpMachine"]
@@ -32,6 +39,24 @@ WAITS: Final = (1, 12, 60, 150, 700, 3_600, 10_000, 90_000)
 SHARES_IN_WAD: Final = 10**6
 """Shares for a wad, at first."""
 SIZES: Final = (1, LOT // 1_000, LOT // 10, LOT, 7 * LOT + 3, 60 * LOT, 20_000 * LOT)
+RISKS: Final[tuple[dict[str, int], ...]] = (
+    {},
+    {"im": 200_000, "slope": 40_000, "imMax": 300_000},
+    {"im": 150_000, "imMax": 150_000, "penalty": 50_000},
+    {"im": 100_000, "kappa": 9_000, "imMax": 100_000},
+)
+TRADES: Final[tuple[dict[str, int], ...]] = (
+    {},
+    {"takerFee": 0, "makerFee": 10, "vaultSpread": 10},
+    {"premCap": 1_000, "minNotional": 1_000},
+    {"skewScale": 200_000, "coefficientInverse": 1},
+)
+BOUNDS: Final[tuple[dict[str, int], ...]] = (
+    {},
+    {"interval": 900, "maxRate": 100},
+    {"interval": 28_800, "vaultShare": 300_000, "minFee": 0},
+    {"openCap": 20 * LOT, "maxOi": 500 * LOT, "band": 5_000},
+)
 MASKS: Final = (0, 0, 0, 1, 2 | 4, 4, 8, 16, 32)
 
 
@@ -88,6 +113,7 @@ class PerpMachine:
             (self.claim, 2),
             (self.upkeep, 2),
             (self.pause, 1),
+            (self.retune, 0.5),
         )
 
     @property
@@ -284,3 +310,17 @@ class PerpMachine:
 
     def pause(self) -> str:
         return self.twin.pause(self._market(), self.random.choice(MASKS))
+
+    def retune(self) -> str:
+        """Change a market's parameters, back or to something else, or to what is out of bounds."""
+        risk, trade, limit = (
+            {**old, **self.random.choice(changes)}
+            for old, changes in ((RISK, RISKS), (TRADE, TRADES), (LIMIT, BOUNDS))
+        )
+        market = self._market()
+        return self.twin.retune(
+            market,
+            RiskParams(*risk.values()),
+            TradeParams(FEEDS[market], *trade.values()),
+            LimitParams(*limit.values()),
+        )

@@ -69,6 +69,7 @@ class ResolutionMachine(PerpMachine):
             (self.limits, 0.5),
             (self.wind_down, 0.4),
             (self.settle, 4 if winding else 0.4),
+            (self.settle_frozen, 1 if winding else 0.1),
             (self.close_at, 6 if closing else 0.4),
             (self.finalise, 1 if closing else 0.3),
             (self.pay_claims, 3 if paying else 0.3),
@@ -202,19 +203,22 @@ class ResolutionMachine(PerpMachine):
         return self.twin.wind_down(sender, self._market_in(MarketStatus.WIND_DOWN))
 
     def settle(self) -> str:
-        """Settle, often when the day is over, and rarely after a week without prices."""
+        """Settle, often when the day is over and a price has stood for an hour."""
         market = self._market_in(MarketStatus.WIND_DOWN)
         begun = self.twin.endings.of(market).wind_down_at
-        if begun and self.random.random() < 0.2:
-            if self.random.random() < 0.5:
-                self.rig.wait(FROZEN_S)
-            sender = self.random.choice((self.rig.roles.timelock, self._anyone()))
-            return self.twin.settle_frozen(sender, market)
         if begun and self.random.random() < 0.5:
             self._pass(max(0, begun + DAY_S - self.twin.now))
             for _ in range(7):
                 self._pass(600)
         return self.twin.settle(self._anyone(), market)
+
+    def settle_frozen(self) -> str:
+        """Settle, often after a week without prices."""
+        market = self._market_in(MarketStatus.WIND_DOWN)
+        if self.twin.endings.of(market).wind_down_at and self.random.random() < 0.5:
+            self.rig.wait(FROZEN_S)
+        sender = self.random.choice((*(self.rig.roles.timelock,) * 3, self._anyone()))
+        return self.twin.settle_frozen(sender, market)
 
     def close_at(self) -> str:
         """Close all or some, whoever it is."""
