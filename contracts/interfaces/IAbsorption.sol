@@ -24,11 +24,14 @@ struct Deleverage {
 ///     position's bankruptcy price, against the vault if it is opposite, then the listed accounts: opposite, in profit in this market at
 ///     mid, E > 0, and E >= MM afterwards. Others are skipped. No size changes its sign, never more than n in all.
 ///   backstop   takes the rest of the position at LIQUIDATE value; every quote is rounded in favour of the account, up to a pico.
-///   shared     δ = min(ceil(loss / D), floor(mm rate · mid / 2)) a unit of every position, D = Σ |size| less the backstop's
+///   shared     δ = min(ceil(loss / D), floor(mm rate · mid / 2)) a unit of every position, D = Σ |size| less the backstop's;
+///     not in a SETTLED market, whose claims carry it
 ///   vault      min(rest, its cash, its E at OPEN)
 ///   debt       the rest; the market settles at mid, or winds down where its feed does not allow LIQUIDATE.
 /// FEE Σ minFee of the account's markets, from its cash; what it lacks from insurance, at most 1,000 USD in an hour. Never reverts for
 /// lack of either. Cash left after it goes to the backstop.
+/// Warning: the lists are the caller's choice. A winner whom nobody lists gives only his share of what is shared, before the vault pays:
+/// keepers list all winners, the most leveraged first.
 /// Units as in IDerivativesEngine.
 interface IAbsorption {
     /* EVENTS */

@@ -28,7 +28,15 @@ from clearing.spec.perp_insurance import (
     with_limits,
 )
 from clearing.spec.perp_ledger import HealthView, Ledger, health_of, position_of
-from clearing.spec.perp_types import FEES, LimitParams, Purpose, Role, TradeParams
+from clearing.spec.perp_resolve import set_status
+from clearing.spec.perp_types import (
+    FEES,
+    LimitParams,
+    MarketStatus,
+    Purpose,
+    Role,
+    TradeParams,
+)
 from clearing.spec.perp_waterfall import Moment, Resolution, Step, fee_allowance
 from clearing.spec.units import Address
 from tests.harness.actors import key_of
@@ -112,16 +120,25 @@ class AbsorbTwin(PerpTwin):
         """Give or take cash, from or to account 3, past every gate, as another module could."""
         more = wad - self.cash(account)
         way = (FEES, account, more) if more > 0 else (account, FEES, -more)
+        self._as_other("moveCash", way, partial(move_cash, self.model, *way, Role.RESOLUTION))
+
+    def put_status(self, status: MarketStatus, market: int = ETH) -> None:
+        """Take a market further, as winding it down does."""
+        model = partial(set_status, self.model, market, status, 0, self.quotes, self.now)
+        self._as_other("setStatus", (market, status, 0), model)
+
+    def _as_other(
+        self, name: str, args: tuple[Any, ...], model: Callable[[], tuple[Ledger, Effects]]
+    ) -> None:
+        """Make one call of the engine as another module of the role would."""
         engine = self.rig.engine
-        steps = (("enter", ()), ("moveCash", way), ("exit", ()))
+        steps = (("enter", ()), (name, args), ("exit", ()))
         calls = [
             (engine.address, 0, engine.call(step, len(given)).method.encode(*given))
             for step, given in steps
         ]
         self._appoint(self.stand_in)
-        model = partial(move_cash, self.model, *way, Role.RESOLUTION)
-        args = (calls,)
-        told = self._both(self.stand_in, "execute", args, self.rig.roles.outsider, model)
+        told = self._both(self.stand_in, "execute", (calls,), self.rig.roles.outsider, model)
         assert told == ACCEPTED, told
         self._appoint(self.module)
 

@@ -1,0 +1,103 @@
+"""absorb in markets that have ended, and in the middle of another call."""
+
+import pytest
+
+from clearing.spec.perp_absorb import Deleveraged
+from clearing.spec.perp_types import MarketStatus
+from clearing.spec.perp_waterfall import Covered
+from tests.harness.oracle import ACCEPTED
+from tests.harness.perp import BACKSTOP, INSURANCE, LOT, VAULT, usd
+from tests.unit.perp_engine.scene import batch, module, refusal_of
+
+SETTLER_ROLE = 2
+
+
+@pytest.fixture
+def ended(trio):
+    """ETH is settled at 2,700 by another's debt; the loser is still in it."""
+    twin = trio.twin
+    first = twin.trader("first", 0)
+    twin.meet(first, trio.winner, 1)
+    trio.fall()
+    twin.set_cash(first, -usd(20_000))
+    assert twin.absorb(first, trio.keeper) == ACCEPTED
+    assert twin.status() == MarketStatus.SETTLED
+    return trio
+
+
+def test_absorb__settled_market__nobody_is_deleveraged_and_nobody_shares(ended):
+    """Claims carry it: what is missing, 1,000 USD and its part of the first loss, is debt."""
+    twin = ended.twin
+    owed = twin.debt()
+    lacks = -twin.health(ended.loser).equity
+    sizes = twin.size(ended.winner), twin.size(BACKSTOP)
+
+    assert ended.absorb(ended.winner) == ACCEPTED
+
+    assert twin.events(Deleveraged) == []
+    (event,) = twin.events(Covered)
+    assert (event.shared, event.vault, event.debt) == (0, 0, lacks)
+    assert twin.debt() == owed + lacks
+    assert (twin.size(ended.winner), twin.size(BACKSTOP)) == (sizes[0], sizes[1] + 10 * LOT)
+
+
+def test_absorb__settled_market__insurance_and_vault_still_pay(ended):
+    twin = ended.twin
+    twin.limit(300, 0)
+    twin.give(INSURANCE, 1_000)
+    twin.give(VAULT, 200)
+    lacks = -twin.health(ended.loser).equity
+
+    assert ended.absorb() == ACCEPTED
+
+    (event,) = twin.events(Covered)
+    assert (event.insurance, event.vault, event.debt) == (usd(300), usd(200), lacks - usd(500))
+
+
+def test_absorb__market_winding_down__is_deleveraged_and_settles_if_it_must(trio):
+    """Closing goes on in it; a debt ends it at once."""
+    twin = trio.twin
+    twin.put_status(MarketStatus.WIND_DOWN)
+    trio.fall()
+    with twin.isolated():
+        assert trio.absorb(trio.winner) == ACCEPTED
+        assert [e.counterparty for e in twin.events(Deleveraged)] == [trio.winner]
+        assert twin.status() == MarketStatus.WIND_DOWN
+
+    assert trio.absorb() == ACCEPTED
+
+    assert twin.status() == MarketStatus.SETTLED
+
+
+@pytest.mark.parametrize("name", ["absorb", "absorbProtocol", "donate", "sweep"])
+def test_resolution__while_another_module_holds_the_lock__is_refused(fallen, name):
+    """Between two steps of one module nothing of any other runs; before and after it may."""
+    twin, rig = fallen.twin, fallen.twin.rig
+    twin.meet(BACKSTOP, fallen.winner, 1, at=2_700)
+    twin.set_cash(BACKSTOP, -usd(10))
+    caller = module(rig, SETTLER_ROLE)
+    own = caller.send(
+        "execute", batch((rig.engine, "createAccount", ())), sender=rig.roles.outsider
+    )
+    account = own.of(rig.engine)[0].args[0]
+    rig.fund(account, 10)
+    rig.fund(INSURANCE, 10)
+    twin.fund.send("setTarget", 0, sender=rig.roles.timelock)
+    contract, args = {
+        "absorb": (twin.module, (fallen.loser, fallen.keeper, [])),
+        "absorbProtocol": (twin.module, (BACKSTOP,)),
+        "donate": (twin.fund, (account, 1)),
+        "sweep": (twin.fund, ()),
+    }[name]
+    step = (contract, name, args)
+
+    refusal = refusal_of(
+        lambda: caller.send(
+            "execute",
+            batch((rig.engine, "enter", ()), step, (rig.engine, "exit", ())),
+            sender=rig.roles.outsider,
+        )
+    )
+
+    assert refusal == ("Locked", ())
+    caller.send("execute", batch(step), sender=rig.roles.outsider)
