@@ -18,6 +18,7 @@ from clearing.demo.bad_day import play_bad_day
 from clearing.demo.good_day import play_good_day
 from clearing.demo.market import DECIMALS
 from clearing.demo.stage import Stage, set_up
+from clearing.demo.swaps_story import play_swaps
 from clearing.demo.teller import WIDTH, Teller
 
 __all__ = ["run"]
@@ -35,6 +36,8 @@ def run(*, as_json: bool) -> None:
         play_bad_day(stage, teller)
         play_attacks(stage, teller, pair)
         _count(stage, teller)
+        teller.show(Panel("Perpetual swaps, on the same chain", expand=False))
+        play_swaps(stage, teller)
     if as_json:
         sys.stdout.write(json.dumps(teller.facts.to_json(), indent=2) + "\n")
     else:

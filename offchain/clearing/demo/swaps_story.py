@@ -1,0 +1,17 @@
+"""Tell the second act: perpetual swaps through five days of May 2021."""
+
+from __future__ import annotations
+
+from clearing.demo.stage import Stage
+from clearing.demo.swaps_open import play_opening, play_trades
+from clearing.demo.swaps_setup import set_up_swaps
+from clearing.demo.teller import Teller
+
+__all__ = ["play_swaps"]
+
+
+def play_swaps(stage: Stage, teller: Teller) -> None:
+    """Play it on the chain of the first act. Raises AssertionError if the books do not balance."""
+    swaps = set_up_swaps(stage)
+    play_opening(swaps, teller)
+    play_trades(swaps, teller)

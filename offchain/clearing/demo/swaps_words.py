@@ -1,0 +1,41 @@
+"""Write the second act's numbers for people."""
+
+from __future__ import annotations
+
+from clearing.demo.swaps_market import BTC, ETH
+from clearing.demo.swaps_stage import SwapsStage
+from clearing.demo.teller import Teller
+from clearing.risk.decimal_text import WAD_DECIMALS, rounded_text
+
+__all__ = ["percent", "size", "tell_positions", "usd"]
+
+LOT_DECIMALS = 8
+PERCENT_OF_PICO = 10
+
+
+def usd(wad: int) -> str:
+    """Return USD to the cent."""
+    return rounded_text(wad, WAD_DECIMALS, 2)
+
+
+def size(lots: int) -> str:
+    """Return a size in units to four decimals, nothing for none."""
+    return rounded_text(lots, LOT_DECIMALS, 4) if lots else "–"
+
+
+def percent(pico: int) -> str:
+    """Return a share in percent."""
+    return rounded_text(pico, PERCENT_OF_PICO, 5) + " %"
+
+
+def tell_positions(swaps: SwapsStage, teller: Teller) -> None:
+    """Show who holds what, and what each account is worth and needs."""
+    accounts = {"the vault": 0, "the backstop": 1}
+    accounts |= {trader.name: trader.account for trader in swaps.traders.values()}
+    rows = []
+    for name, account in accounts.items():
+        held = [swaps.size(account, market) for market in (ETH, BTC)]
+        if any(held):
+            _, _, favourable, mid, *_ = swaps.call("PerpLens", "account", account)
+            rows.append((name, *map(size, held), usd(mid[0]), usd(favourable[3])))
+    teller.table("Positions", "ETH", "BTC", "worth, USD", "must keep, USD", rows=rows)
