@@ -64,7 +64,10 @@ def test_demo__json__everybody_owns_what_the_story_says(facts: dict[str, Any]) -
 def test_demo__json__each_attack_is_refused_with_its_reason(facts: dict[str, Any]) -> None:
     errors = [each["error"].partition("(")[0] for each in facts["refused"]]
 
-    assert errors == ["StaleVersion", "SignerNotNamed", "WrongEpoch", "BatchOutOfOrder"]
+    assert errors == [
+        *("StaleVersion", "SignerNotNamed", "WrongEpoch"),
+        *("BatchOutOfOrder", "TooSoon"),
+    ]
     assert all(each["fixed"] for each in facts["refused"])
 
 

@@ -5,6 +5,7 @@ Everything is real but the two sources of prices, which say what the story wants
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -12,7 +13,7 @@ from typing import Any
 
 from eth_abi.abi import encode
 
-from clearing.chain.contract import Contract
+from clearing.chain.contract import Contract, as_text
 from clearing.chain.sender import Receipt, Sender
 from clearing.channel.signatures import LocalSigner
 from clearing.demo.stage import Stage, secret_of, sender_of
@@ -29,6 +30,7 @@ SURENESS = 10_000
 """Pyth is sure of its price to one part in so many."""
 SLIPPAGE_PERCENT = 2
 VALID_S = 60
+POLL_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +48,14 @@ class SwapsStage:
     """The swaps' contracts by name, and who is there; `paid_in` by account, USD.
 
     `start` is when the story's first day begins. `settler` brings the batches of signed orders,
-    each of which has a nonce of its own.
+    each of which has a nonce of its own. `mouth` speaks for the sources of prices.
     """
 
     stage: Stage
     contracts: dict[str, Contract]
     settler: Sender
     start: int
+    mouth: str
     traders: dict[str, Trader] = field(default_factory=dict)
     paid_in: dict[int, int] = field(default_factory=dict)
     is_listed: bool = False
@@ -139,7 +142,7 @@ class SwapsStage:
         """Let both sources say the prices of an hour now, and the oracle look."""
         prices = [price_at(market, day, hour) for market in (ETH, BTC)]
         for it, price in zip(MARKETS, prices, strict=True):
-            self._as_faucet(f"aggregator {it.symbol}", "transmit", price)
+            self._let_say(f"aggregator {it.symbol}", "transmit", price)
         at = self.now + 1  # the next block
         rows = [
             (it.pyth_id, price, sure, -E8_DECIMALS, at, at - 1, price, sure)
@@ -148,7 +151,15 @@ class SwapsStage:
         ]
         update = [encode([UPDATE], [rows])]
         feeds = [it.feed for it in MARKETS] if self.is_listed else []
-        self._as_faucet("PriceOracle", "updateAndPoke", update, feeds)
+        self._let_say("PriceOracle", "updateAndPoke", update, feeds)
 
-    def _as_faucet(self, contract: str, method: str, *args: Any) -> None:
-        self.stage.faucet.send(self[contract].transact(method, *args))
+    def _let_say(self, contract: str, method: str, *args: Any) -> None:
+        """Send from an account of the embedded chain's own: a third of the requests of a sender's.
+
+        Each speaks in a block of its own, as the next request waits for it.
+        """
+        node, call = self.stage.anvil.node, self[contract].transact(method, *args)
+        to, data = as_text(self[contract].address), "0x" + call.data.hex()
+        sent = node.request("eth_sendTransaction", [{"from": self.mouth, "to": to, "data": data}])
+        while node.request("eth_getTransactionReceipt", [sent]) is None:
+            time.sleep(POLL_S)
