@@ -25,7 +25,7 @@ def play_funding(swaps: SwapsStage, teller: Teller) -> None:
     """Let a day pass; Swing trades with the vault every hour, which tells how crowded it is."""
     teller.chapter("12 · Funding: 24 hours, from the close of 17 May to that of 18 May")
     swing = swaps.traders["Swing"]
-    accounts = {"the vault": int(VAULT)}
+    accounts = {"vault": int(VAULT)}
     accounts |= {name: swaps.traders[name].account for name in ("Bull", "Bear", "Swing")}
     paid = dict.fromkeys(accounts, 0)
     receipts: list[Receipt] = []

@@ -128,6 +128,11 @@ class SwapsStage:
         """Time of the latest block."""
         return self.stage.anvil.now
 
+    def liquidation_prices(self, market: int) -> tuple[int, int]:
+        """Return at what a short and a long are liquidated where there is no premium, wad."""
+        quote = self.call("PriceOracle", "peekQuote", MARKETS[market].feed)
+        return quote[6], quote[7]
+
     def mid(self, market: int) -> int:
         """Return the oracle's price, wad."""
         price: int = self.call("PriceOracle", "peekQuote", MARKETS[market].feed)[0]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from clearing.demo.stage import Stage
 from clearing.demo.swaps_crash import play_crash
+from clearing.demo.swaps_end import play_end
 from clearing.demo.swaps_funding import play_funding
+from clearing.demo.swaps_losses import play_losses
 from clearing.demo.swaps_open import play_opening, play_trades
 from clearing.demo.swaps_setup import set_up_swaps
 from clearing.demo.swaps_vault import play_claim, play_request
@@ -22,3 +24,5 @@ def play_swaps(stage: Stage, teller: Teller) -> None:
     play_request(swaps, teller)
     play_crash(swaps, teller)
     play_claim(swaps, teller)
+    play_losses(swaps, teller)
+    play_end(swaps, teller)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from clearing.demo.swaps_market import BTC, ETH
 from clearing.demo.swaps_stage import SwapsStage
 from clearing.demo.teller import Teller
 from clearing.risk.decimal_text import WAD_DECIMALS, rounded_text
 
-__all__ = ["percent", "size", "tell_positions", "usd"]
+__all__ = ["percent", "plainly", "size", "tell_positions", "usd"]
 
 LOT_DECIMALS = 8
 PERCENT_OF_PICO = 10
+WAD_NUMBER = re.compile(r"-?[0-9]{17,}")
+"""From a tenth of a dollar on."""
 
 
 def usd(wad: int) -> str:
@@ -28,9 +32,14 @@ def percent(pico: int) -> str:
     return rounded_text(pico, PERCENT_OF_PICO, 5) + " %"
 
 
+def plainly(error: str) -> str:
+    """Return an error with USD where it has wad."""
+    return WAD_NUMBER.sub(lambda found: usd(int(found[0])) + " USD", error)
+
+
 def tell_positions(swaps: SwapsStage, teller: Teller) -> None:
     """Show who holds what, and what each account is worth and needs."""
-    accounts = {"the vault": 0, "the backstop": 1}
+    accounts = {"vault": 0, "backstop": 1}
     accounts |= {trader.name: trader.account for trader in swaps.traders.values()}
     rows = []
     for name, account in accounts.items():
