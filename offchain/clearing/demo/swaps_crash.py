@@ -6,7 +6,7 @@ from clearing.chain.sender import Receipt
 from clearing.demo.swaps_facts import Liquidation
 from clearing.demo.swaps_market import BTC, CRASH, ETH, HOURS
 from clearing.demo.swaps_stage import SwapsStage
-from clearing.demo.swaps_words import size, tell_positions, usd
+from clearing.demo.swaps_words import fall, size, tell_positions, usd
 from clearing.demo.teller import Teller
 from clearing.spec.perp_types import INSURANCE
 from clearing.spec.perp_units import LOTS
@@ -18,7 +18,8 @@ NOON = 12
 
 def play_crash(swaps: SwapsStage, teller: Teller) -> None:
     """Let the price fall; what must be liquidated is, and insurance gets half the penalties."""
-    teller.chapter("13 · The crash of 19 May: ETH falls by 27 % and BTC by 14 % in a day")
+    falls = f"ETH falls by {fall(ETH, CRASH)} in a day, BTC by {fall(BTC, CRASH)}"
+    teller.chapter(f"13 · The crash of 19 May: {falls}")
     keeper = swaps.traders["Keeper"]
     taken: list[Receipt] = []
     sold: list[Receipt] = []
@@ -34,7 +35,7 @@ def play_crash(swaps: SwapsStage, teller: Teller) -> None:
                 Liquidation(hour, told["sizeLots"], told["priceWad"], told["penaltyWad"])
             )
     teller.step(f"Keeper takes over, {len(taken)} times: liquidate", *taken)
-    teller.step("and sells to the vault what he took: trade", *sold)
+    teller.step("Keeper sells it to the vault: trade", *sold)
     _tell_liquidations(swaps, teller)
     bear = swaps.traders["Bear"]
     teller.step("Bear bets on BTC's fall again, at the close", swaps.trade(bear, BTC, -LOTS))

@@ -44,7 +44,7 @@ def play_funding(swaps: SwapsStage, teller: Teller) -> None:
             )
         receipts.append(swaps.trade(swing, ETH, 3 * LOTS if hour % 2 else -3 * LOTS))
         state = _state(swaps)
-    teller.step("Swing buys 3 ETH and sells them, hour by hour", *receipts)
+    teller.step("Swing buys or sells 3 ETH every hour: trade", *receipts)
     teller.table("Hour", "rate an hour", "ETH, USD", "paid for 1 ETH", "Bull paid, USD", rows=rows)
     teller.facts.swaps.funding = paid
     teller.say("  Traders are long against the vault, so longs pay shorts:")

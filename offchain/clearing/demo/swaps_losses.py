@@ -9,7 +9,7 @@ from clearing.demo.swaps_facts import Loss
 from clearing.demo.swaps_market import BTC, ETH, HOURS, MARKETS, RELAPSE
 from clearing.demo.swaps_orders import match, next_batch, settle
 from clearing.demo.swaps_stage import SwapsStage
-from clearing.demo.swaps_words import plainly, size, tell_positions, usd
+from clearing.demo.swaps_words import fall, plainly, size, tell_positions, usd
 from clearing.demo.teller import Teller
 from clearing.spec.perp_units import LOTS, value
 
@@ -33,11 +33,12 @@ def play_losses(swaps: SwapsStage, teller: Teller) -> None:
     swaps.at(RELAPSE, HOURS)
     _, _, favourable, *_ = swaps.call("PerpLens", "account", swaps.traders["Bull"].account)
     teller.say(
-        "  … the day passes. ETH has fallen by 13 % and BTC by 9 %, Bull's margin was 5 %: "
-        f"he lacks\n  {usd(-favourable[0])} USD, at the prices that favour him."
+        f"  … the day passes. ETH has fallen by {fall(ETH, RELAPSE)} and BTC by "
+        f"{fall(BTC, RELAPSE)}, Bull's margin was 5 %: he lacks\n"
+        f"  {usd(-favourable[0])} USD, at the prices that favour him."
     )
     absorbed = _absorb(swaps)
-    teller.step("Keeper calls absorb, once for all that follows", absorbed)
+    teller.step("Keeper calls absorb, once for all of it", absorbed)
     _tell_cover(swaps, teller, absorbed)
     tell_positions(swaps, teller)
 
@@ -45,7 +46,9 @@ def play_losses(swaps: SwapsStage, teller: Teller) -> None:
 def _buy_again(swaps: SwapsStage, teller: Teller) -> None:
     """On the evening of the rebound Bull buys all that Swing has, at 20 times leverage."""
     bull, swing = swaps.traders["Bull"], swaps.traders["Swing"]
-    teller.say("  On 20 May ETH is at 2,784 again. Swing has had enough, Bull has not.")
+    teller.say(
+        f"  On 20 May ETH is at {usd(swaps.mid(ETH))} again. Swing has had enough, Bull has not."
+    )
     teller.step("Bull deposits 5,000", *swaps.pay_in(bull.sender, bull.account, FRESH_USD))
     swaps.speak(RELAPSE, 0)
     receipt = settle(
@@ -54,7 +57,7 @@ def _buy_again(swaps: SwapsStage, teller: Teller) -> None:
         match(swaps, ETH, swing, (bull, 20 * LOTS)),
         match(swaps, BTC, swing, (bull, LOTS)),
     )
-    teller.step("Swing sells Bull 20 ETH and 1 BTC: settlePacked", receipt)
+    teller.step("Swing sells Bull all he has: settlePacked", receipt)
     tell_positions(swaps, teller)
 
 

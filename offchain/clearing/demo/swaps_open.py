@@ -38,7 +38,7 @@ def play_opening(swaps: SwapsStage, teller: Teller) -> None:
         "  funds the vault, Keeper liquidates, Saver only keeps money here."
     )
     receipts = [receipt for name, usd in PEOPLE.items() for receipt in swaps.join(name, usd)]
-    teller.step("six open accounts and deposit 680,000 USDC", *receipts)
+    teller.step(f"six open accounts, deposit {sum(PEOPLE.values()):,} USDC", *receipts)
     lp = swaps.traders["LP"]
     amount = PEOPLE["LP"] * WAD
     given = swaps.send(lp, "VaultModule", "addLiquidity", lp.account, amount, 0)

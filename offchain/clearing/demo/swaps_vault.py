@@ -17,7 +17,7 @@ def play_request(swaps: SwapsStage, teller: Teller) -> None:
     lp = swaps.traders["LP"]
     half = swaps.call("VaultModule", "sharesOf", lp.account) // 2
     asked = swaps.send(lp, "VaultModule", "requestClaim", lp.account, half)
-    teller.step("LP asks for half of its money back: requestClaim", asked)
+    teller.step("LP asks for half of it back: requestClaim", asked)
     teller.refused(
         Refused(
             attack="LP claims at once, on what it knows of the price",

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 
-from clearing.demo.swaps_market import BTC, ETH
+from clearing.demo.swaps_market import BTC, ETH, HOURS, price_at
 from clearing.demo.swaps_stage import SwapsStage
 from clearing.demo.teller import Teller
 from clearing.risk.decimal_text import WAD_DECIMALS, rounded_text
+from clearing.spec.units import mul_div_down
 
-__all__ = ["percent", "plainly", "size", "tell_positions", "usd"]
+__all__ = ["fall", "percent", "plainly", "size", "tell_positions", "usd"]
 
 LOT_DECIMALS = 8
 PERCENT_OF_PICO = 10
+PERCENT_PLACES = 6
 WAD_NUMBER = re.compile(r"-?[0-9]{17,}")
 """From a tenth of a dollar on."""
 
@@ -30,6 +32,13 @@ def size(lots: int) -> str:
 def percent(pico: int) -> str:
     """Return a share in percent."""
     return rounded_text(pico, PERCENT_OF_PICO, 5) + " %"
+
+
+def fall(market: int, day: int) -> str:
+    """Return by how much a price falls in a day of the story, to the nearest percent."""
+    before, after = (price_at(market, day, hour) for hour in (0, HOURS))
+    part = mul_div_down(before - after, 10**PERCENT_PLACES, before)
+    return rounded_text(part, PERCENT_PLACES - 2, 0) + " %"
 
 
 def plainly(error: str) -> str:
