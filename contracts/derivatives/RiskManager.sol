@@ -121,6 +121,7 @@ contract RiskManager is IRiskManager {
             Target({
                 size: size,
                 price: _price(c, size > 0),
+                index: c.quote.mid,
                 equity: h.equity,
                 mm: h.mm,
                 target: h.target,

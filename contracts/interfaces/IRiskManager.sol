@@ -9,11 +9,15 @@ import {AccountId, MarketId} from "./PerpTypes.sol";
 /// position,
 /// or all of it, to a liquidator who takes it over at that value and keeps half of a penalty; insurance gets the other half. Anybody
 /// with an
-/// account that stays above initial margin may liquidate; nothing depends on insurance having money.
+/// account that stays above initial margin may liquidate; nothing depends on insurance having money. An account whose equity is below zero
+/// gets its bankruptcy price instead, as far as the index goes: a mark off the index makes no debt of a position solvent at the index.
 ///
 /// @dev How much: x = ceil((Σ r·N - E) / (r - f)) of notional, rounded up to lots, r = mm(N) + (im - mm) / 2 at no slope, f the penalty;
 /// the whole position if E < ⅔ · MM, or N <= minNotional, or N - x < minNotional. PENALTY = min(ceil(f · x), max(E, 0) · MM_m / ΣMM ·
 /// x / N).
+/// Price: p, the LIQUIDATE value; if E < 0 a long's is max(p, min(bankruptcy price, mid)), a short's min(p, max(bankruptcy price, mid)),
+/// and the
+/// quote rounds up for the account.
 /// Units as in IDerivativesEngine.
 interface IRiskManager {
     /* EVENTS */
@@ -61,7 +65,7 @@ interface IRiskManager {
 
     function isLiquidatable(AccountId account) external view returns (bool);
 
-    /// @notice What `liquidate` would take now, and at what price and penalty; zeros for a healthy account.
+    /// @notice What `liquidate` would take now, and at what price (the takeover's) and penalty; zeros for a healthy account.
     function preview(
         AccountId account,
         MarketId market
@@ -71,7 +75,7 @@ interface IRiskManager {
     /// margin if nothing else moves: long rounded up, short down; 0 where there is none.
     function liquidationPrice(AccountId account, MarketId market) external view returns (uint256 priceWad);
 
-    /// @notice The price at which the position's share of equity is used up: px - E · MM_m / ΣMM / s.
+    /// @notice The price at which the position's share of equity is used up: px - E · MM_m / ΣMM / s, px the LIQUIDATE value.
     function bankruptcyPrice(AccountId account, MarketId market) external view returns (uint256 priceWad);
 
     /// @notice E / N at the LIQUIDATE value, wad, floor; the greatest int256 without positions.

@@ -148,18 +148,14 @@ def test_curie_fork__he_liquidates_himself__gains_nothing(
     assert market.rig.cash(INSURANCE) >= insured
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a takeover at the mark moves up to premCap of what an account that is solvent at the "
-    "index holds to whoever liquidates it, and leaves the debt",
-)
 def test_curie_fork__he_pushes_the_mark_and_liquidates_himself__gains_nothing(
     market: Market, crew: tuple[Trader, Trader]
 ) -> None:
     """Two rounds of trades with himself push the mark by 1.4 %, for 321 USD.
 
-    Then the index falls by 10 % at once: 850 USD are left at the index. His other account takes
-    100 ETH over at the mark, 3,800 USD below the index, and 2,955 USD of debt remain.
+    Then the index falls by 10 % at once: 850 USD are left at the index. At the mark, 3,800 USD
+    below the index for 100 ETH, the account is bankrupt. His other account takes it over at the
+    bankruptcy price: the 850 are its gain and the first one's loss, and no debt remains.
     """
     pushing = [market.match.trader(name, 1_000_000) for name in ("one", "other")]
     everything = (*crew, *pushing)

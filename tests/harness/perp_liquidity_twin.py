@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from clearing.spec.perp_ledger import health_of
 from clearing.spec.perp_liquidity import (
     Liquidity,
     add_liquidity,
@@ -11,6 +12,7 @@ from clearing.spec.perp_liquidity import (
     request_claim,
     take_nav,
 )
+from clearing.spec.perp_types import VAULT, Purpose
 from clearing.spec.units import Address
 from tests.harness.perp_twin import PerpTwin
 
@@ -82,6 +84,12 @@ class LiquidityTwin(PerpTwin):
         whole = (vault.read("totalShares"), vault.read("navTaken"))
         if whole != (mine.total, (mine.nav, mine.nav_at)):
             self._fail(f"the vault stores {whole}, specification: {mine}")
+        worst, best = (
+            health_of(self.model, VAULT, purpose, self.quotes, self.now).equity
+            for purpose in (Purpose.OPEN, Purpose.BEST)
+        )
+        if vault.read("nav") != (worst, best):
+            self._fail(f"the vault is worth {vault.read('nav')}, specification: {worst}, {best}")
         for account in self.model.accounts:
             stored = (vault.read("sharesOf", account), vault.read("claimOf", account))
             asked = mine.requests.get(account)

@@ -1,6 +1,6 @@
 """Losses, the fund and markets' ends, kept in step with their specification.
 
-What no move may do is held after every one of them: `PERP-06` to `PERP-11`.
+What no move may do is held after every one of them: `PERP-32` to `PERP-37`.
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ from functools import partial
 from typing import Any, Final
 
 from clearing.spec.errors import SpecError
+from clearing.spec.events import Event
 from clearing.spec.perp_absorb import (
     Deleverage,
+    Deleveraged,
     absorb,
     absorb_protocol,
     take_backstop,
 )
 from clearing.spec.perp_insurance import Fund, donate, spent_of, sweep, with_limits
 from clearing.spec.perp_ledger import Ledger, position_of
-from clearing.spec.perp_settle import close_at, finalise, pay_claims, repay_debt
-from clearing.spec.perp_types import BACKSTOP, FIRST_OWNED, INSURANCE, MarketStatus
-from clearing.spec.perp_waterfall import Moment, Resolution, Step, fee_allowance
+from clearing.spec.perp_settle import ClosedAt, close_at, finalise, pay_claims, repay_debt
+from clearing.spec.perp_types import BACKSTOP, FIRST_OWNED, INSURANCE, VAULT, MarketStatus
+from clearing.spec.perp_waterfall import Covered, Moment, Resolution, Step, fee_allowance
 from clearing.spec.perp_wind_down import Endings, settle, settle_frozen, wind_down
 from clearing.spec.units import Address
 from tests.harness.contract import Contract
@@ -30,13 +32,15 @@ from tests.harness.oracle import ACCEPTED
 from tests.harness.perp import FEEDS, PerpRig
 from tests.harness.perp_liquidity_twin import LiquidityTwin
 
-__all__ = ["ResolutionTwin", "Resolvers", "deploy_resolvers"]
+__all__ = ["PAYERS", "ResolutionTwin", "Resolvers", "deploy_resolvers"]
 
 RESOLUTION, INSURANCE_ROLE, SETTLEMENT = 4, 5, 7
 TWAP_WINDOW_S: Final = 3_600
 STATUS_AT: Final = 213
 RISK_IN_CONTEXT: Final = 4
 LAST_GOOD: Final = slice(0, 2)
+PAYERS: Final = ("insurance", "backstop", "shared", "vault", "debt")
+"""Who covers a loss, one after the other, but for those who are deleveraged."""
 SHARED_DUST: Final = 10**13
 """Wad that shared losses may leave over: whole pico a unit, charged to every unit."""
 BY_OTHERS: Final = frozenset(
@@ -236,6 +240,24 @@ class ResolutionTwin(LiquidityTwin):
             case _:
                 super()._keep(part)
 
+    def _names(self, event: Event) -> tuple[str, ...]:
+        """Count who covers losses, and who is deleveraged, apart."""
+        match event:
+            case Covered():
+                paid = {name: getattr(event, name) for name in PAYERS}
+                return tuple(f"Covered by {name}" for name, wad in paid.items() if wad)
+            case Deleveraged():
+                return (
+                    "Deleveraged the vault"
+                    if event.counterparty == VAULT
+                    else "Deleveraged a trader",
+                )
+            case ClosedAt():
+                sign = "claim" if event.claim else "debt" if event.debt else "neither"
+                return (f"ClosedAt with {sign}",)
+            case _:
+                return super()._names(event)
+
     # STORAGE
 
     def check(self) -> None:
@@ -275,14 +297,14 @@ class ResolutionTwin(LiquidityTwin):
     # INVARIANTS
 
     def _check_protocol(self) -> None:
-        assert self.model.accounts[INSURANCE].cash >= 0, "PERP-06: insurance never owes"
+        assert self.model.accounts[INSURANCE].cash >= 0, "PERP-32: insurance never owes"
         for market, stored in self.model.markets.items():
             is_live = stored.risk.status is MarketStatus.LIVE
-            assert not (is_live and stored.debt), f"PERP-07: live market {market} owes nothing"
+            assert not (is_live and stored.debt), f"PERP-33: live market {market} owes nothing"
         pots = sum(ending.pot for ending in self.endings.markets.values() if ending.is_final)
         open_ = sum(e.claims for e in self.endings.markets.values() if not e.is_final)
         held = self.model.accounts[self.endings.pot].cash
-        assert 0 <= held <= pots + open_, f"PERP-11: the pot holds what was claimed: {held}"
+        assert 0 <= held <= pots + open_, f"PERP-37: the pot holds what was claimed: {held}"
 
     def _check_untouched(self, before: Ledger, sender: Address) -> None:
         """Hold that an account without positions pays nothing for what others do."""
@@ -291,13 +313,13 @@ class ResolutionTwin(LiquidityTwin):
             if is_mine or before.markets_of(account):
                 continue
             now = self.model.accounts[account].cash
-            assert now >= was.cash, f"PERP-08: {account} has no position and paid {was.cash - now}"
+            assert now >= was.cash, f"PERP-34: {account} has no position and paid {was.cash - now}"
 
     def _check_absorbed(self, before: Ledger, absorbed: int) -> None:
         """Hold that the account is empty and nobody else was turned around or loaded."""
         after = self.model
         rest = (after.accounts[absorbed].cash, after.markets_of(absorbed))
-        assert rest == (0, ()), f"PERP-09: absorbed account {absorbed} has {rest}"
+        assert rest == (0, ()), f"PERP-35: absorbed account {absorbed} has {rest}"
         for account in before.accounts:
             if account in {absorbed, BACKSTOP}:
                 continue
@@ -305,4 +327,4 @@ class ResolutionTwin(LiquidityTwin):
                 was = position_of(before, account, market).size
                 now = position_of(after, account, market).size
                 is_less = was * now >= 0 and abs(now) <= abs(was)
-                assert is_less, f"PERP-10: {account} in {market} turned from {was} to {now}"
+                assert is_less, f"PERP-36: {account} in {market} turned from {was} to {now}"

@@ -6,12 +6,13 @@ raises `Divergence`. What the oracle says is read from the real oracle.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import astuple, replace
 from typing import Any, Final, NoReturn
 
 from clearing.spec.errors import SpecError
-from clearing.spec.events import Effects, events_of
+from clearing.spec.events import Effects, Event, events_of
 from clearing.spec.oracle_types import Gate, PriceState, Quote
 from clearing.spec.perp_book import Leg, Sample, book
 from clearing.spec.perp_doors import (
@@ -42,10 +43,12 @@ from clearing.spec.perp_types import (
     Pause,
     Premium,
     RiskParams,
+    Role,
     TradeParams,
 )
 from clearing.spec.perp_units import PICO_TO_WAD
-from clearing.spec.perp_vault import Ask, trade
+from clearing.spec.perp_vault import SILENCE_S, Ask, force_reduce, trade
+from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import Address, div_ceil
 from tests.harness.errors import Refused
 from tests.harness.oracle import ACCEPTED, Divergence
@@ -71,6 +74,7 @@ class PerpTwin:
 
     def __init__(self, rig: PerpRig) -> None:
         self.rig = rig
+        self.heard: Counter[str] = Counter()
         nav, at = rig.vault.read("navTaken")
         self.liquidity = Liquidity(nav=nav, nav_at=at)
         made = rig.engine.read("parameters")[ACCOUNTS]
@@ -197,6 +201,26 @@ class PerpTwin:
             ),
         )
 
+    def force_reduce(
+        self, sender: Address, account: int, market: int, size: int, limit: int
+    ) -> str:
+        """Reduce past the vault's caps, while there is no settler."""
+        ask = Ask(sender, account, market, size, limit)
+        self._appoint(ZERO_ADDRESS)
+        told = self._both(
+            self.rig.vault,
+            "forceReduce",
+            (account, market, size, limit, FAR),
+            sender,
+            lambda: force_reduce(self.model, ask, -SILENCE_S, self.quotes, self.now),
+        )
+        self._appoint(self.rig.settler.address)
+        return told
+
+    def _appoint(self, settler: Address) -> None:
+        timelock = self.rig.roles.timelock
+        self.rig.engine.send("setModule", Role.SETTLER, settler, sender=timelock)
+
     def liquidate(self, sender: Address, account: int, market: int, liquidator: int) -> str:
         """Liquidate."""
         return self._both(
@@ -271,8 +295,14 @@ class PerpTwin:
             self._fail(f"{name}{args} told {told}, specification: {wanted}")
         for part in parts:
             self._keep(part)
+        for event in events_of(effects):
+            self.heard.update(self._names(event))
         self.check()
         return ACCEPTED
+
+    def _names(self, event: Event) -> tuple[str, ...]:
+        """Return what to count an event as."""
+        return (type(event).__name__,)
 
     def _keep(self, part: Any) -> None:
         """Put a part of the state in the place of the old one."""

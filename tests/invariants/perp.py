@@ -19,14 +19,14 @@ from rich.table import Table
 
 from tests.harness.oracle import ACCEPTED, Divergence
 from tests.harness.perp import deploy_perp
-from tests.harness.perp_resolution_twin import ResolutionTwin, deploy_resolvers
+from tests.harness.perp_resolution_twin import PAYERS, ResolutionTwin, deploy_resolvers
 from tests.invariants.perp_resolution_machine import ResolutionMachine
 
 __all__ = ["play", "unseen"]
 
 SCHEDULE: Final = 400
 """Steps from one deployment on."""
-VAULTS_USD: Final = (10_000_000, 10_000_000, 200_000)
+VAULTS_USD: Final = (10_000_000, 200_000, 1_000)
 """What the vault begins with: enough for everything, or little enough to be lost."""
 LONG: Final = 50_000
 """Steps after which everything must have been met."""
@@ -40,20 +40,43 @@ WANTED: Final = (
     *(("lend", ACCEPTED), ("lend", "HasPositions"), ("lend", "TooFewShares")),
     *(("lend", "VaultNotPriced"), ("ask", ACCEPTED), ("ask", "TooFewShares")),
     *(("claim", ACCEPTED), ("claim", "TooSoon"), ("claim", "TooLate"), ("claim", "NotOwner")),
+    *(("force", ACCEPTED), ("force", "NotReduced"), ("force", "NoPosition")),
+    *(("ruin", ACCEPTED), ("absorb", ACCEPTED), ("absorb", "NotOrdered"), ("absorb", "Paused")),
+    *(("absorb_protocol", ACCEPTED), ("take_backstop", ACCEPTED)),
+    *(("take_backstop", "BackstopHasLess"), ("donate", ACCEPTED), ("sweep", ACCEPTED)),
+    *(("wind_down", ACCEPTED), ("wind_down", "NotTimelock"), ("settle", ACCEPTED)),
+    *(("settle", "TooSoon"), ("settle", "PriceApart"), ("close_at", ACCEPTED)),
+    *(("finalise", "StillOpen"), ("pay_claims", ACCEPTED), ("pay_claims", "NotFinal")),
+    *(("event", f"Covered by {payer}") for payer in PAYERS),
+    *(("event", "Deleveraged the vault"), ("event", "Deleveraged a trader")),
+    *(("event", "ClosedAt with claim"), ("event", "ClosedAt with debt")),
+    *(("event", "CloseWaits"), ("event", "ClaimPaid"), ("event", "DebtRepaid")),
     *(("session", ACCEPTED), ("session", "SessionInPast"), ("price", "PRIMARY_ONLY")),
 )
 
 
 def play(seed: str, steps: int) -> tuple[int, Counter[tuple[str, str]], str | None]:
-    """Play one schedule; return the steps taken, what was seen, and the first fault."""
-    vault_usd = Random(seed).choice(VAULTS_USD)
-    rig = deploy_perp(vault_usd=vault_usd)
-    machine = ResolutionMachine(ResolutionTwin(rig, deploy_resolvers(rig)), seed)
-    try:
-        machine.play(steps)
-    except (Divergence, AssertionError) as fault:
-        return sum(machine.seen.values()), machine.seen, f"{seed}: {fault}"
-    return steps, machine.seen, None
+    """Play one schedule; return the steps taken, what was seen, and the first fault.
+
+    When all markets have ended, another system is deployed.
+    """
+    taken, seen = 0, Counter[tuple[str, str]]()
+    while taken < steps:
+        machine = deployed(f"{seed}:{taken}")
+        try:
+            machine.play(steps - taken)
+        except (Divergence, AssertionError) as fault:
+            taken += machine.seen.total()
+            return taken, seen + machine.met, f"{seed} of {steps}, step {taken}: {fault}"
+        taken += machine.seen.total()
+        seen += machine.met
+    return steps, seen, None
+
+
+def deployed(seed: str) -> ResolutionMachine:
+    """Return a new system to play on."""
+    rig = deploy_perp(vault_usd=Random(seed).choice(VAULTS_USD))
+    return ResolutionMachine(ResolutionTwin(rig, deploy_resolvers(rig)), seed)
 
 
 def unseen(seen: Counter[tuple[str, str]]) -> list[str]:

@@ -58,17 +58,23 @@ class PerpMachine:
         self.twin.deposit(self.owners[0], INSURANCE, 10**9)
 
     def play(self, steps: int) -> None:
-        """Take so many steps. Raises Divergence or AssertionError at the first fault."""
-        names, weights = zip(*self.moves(), strict=True)
+        """Take so many steps, or fewer if the end comes first.
+
+        Raises Divergence or AssertionError at the first fault.
+        """
         for _ in range(steps):
+            if self.is_over:
+                return
+            names, weights = zip(*self.moves(), strict=True)
             move = self.random.choices(names, weights)[0]
             self.seen[move.__name__, move()] += 1
 
     def moves(self) -> tuple[tuple[Move, float], ...]:
-        """Return what may be done, and how often."""
+        """Return what may be done now, and how often."""
         return (
             (self.trade, 6),
             (self.close, 3),
+            (self.force, 2),
             (self.match, 4),
             (self.liquidate, 4),
             (self.price, 4),
@@ -83,6 +89,16 @@ class PerpMachine:
             (self.upkeep, 2),
             (self.pause, 1),
         )
+
+    @property
+    def met(self) -> Counter[tuple[str, str]]:
+        """Moves by what became of them, and events by their kind."""
+        return self.seen + Counter({("event", name): n for name, n in self.twin.heard.items()})
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left to play."""
+        return False
 
     # WHO AND WHAT
 
@@ -129,6 +145,14 @@ class PerpMachine:
         size = -self.random.choice((held, held, held // 2, 2 * held))
         limit = LIMITLESS if size > 0 else 0
         return self.twin.trade(self._sender(account), account, market, size, limit)
+
+    def force(self) -> str:
+        """Reduce by all, some or too much while no settler is there; or try to open."""
+        account, market = self._account(), self._market()
+        held = position_of(self.twin.model, account, market).size
+        size = -self.random.choice((0, 0, held, held // 2, 2 * held, -held, 1))
+        limit = LIMITLESS if size > 0 or (size == 0 and held < 0) else 0
+        return self.twin.force_reduce(self._sender(account), account, market, size, limit)
 
     def match(self) -> str:
         """Two traders, or one against two, near the index; sometimes the legs do not fit."""

@@ -11,12 +11,13 @@ from fractions import Fraction
 from typing import Final
 
 from clearing.spec.perp_absorb import Deleverage
+from clearing.spec.perp_book import Leg, Sample
 from clearing.spec.perp_ledger import health_of, position_of
-from clearing.spec.perp_types import BACKSTOP, VAULT, Purpose
+from clearing.spec.perp_types import BACKSTOP, VAULT, MarketStatus, Purpose
 from clearing.spec.units import DAY_S, WAD, Address
-from tests.harness.perp import PRICES_E8
+from tests.harness.perp import LOT, PRICES_E8
 from tests.harness.perp_resolution_twin import ResolutionTwin
-from tests.invariants.perp_machine import Move, PerpMachine
+from tests.invariants.perp_machine import TICK, Move, PerpMachine
 
 __all__ = ["ResolutionMachine"]
 
@@ -39,11 +40,27 @@ class ResolutionMachine(PerpMachine):
         for market in (0, 1):
             twin.set_limits(market, self.random.choice(LIMITS), self.random.choice(LIMITS))
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to trade or to pay."""
+        endings = [self.twin.endings.of(market) for market in self.twin.model.markets]
+        return not self.twin.endings.claims and all(ending.is_final for ending in endings)
+
     def moves(self) -> tuple[tuple[Move, float], ...]:
-        """Return the moves of trading and these; markets end rarely."""
+        """Return the moves of trading and these; markets end rarely, but then to the last claim."""
+        statuses = [stored.risk.status for stored in self.twin.model.markets.values()]
+        endings = [self.twin.endings.of(market) for market in (0, 1)]
+        winding = MarketStatus.WIND_DOWN in statuses
+        closing = any(
+            status is MarketStatus.SETTLED and not ending.is_final
+            for status, ending in zip(statuses, endings, strict=True)
+        )
+        paying = any(ending.is_final for ending in endings) and self.twin.endings.claims
         return (
             *super().moves(),
+            (self.load, 2),
             (self.crash, 1),
+            (self.ruin, 2),
             (self.absorb, 4),
             (self.absorb_protocol, 1),
             (self.take_backstop, 2),
@@ -51,24 +68,55 @@ class ResolutionMachine(PerpMachine):
             (self.sweep, 0.5),
             (self.limits, 0.5),
             (self.wind_down, 0.4),
-            (self.settle, 0.5),
-            (self.close_at, 1),
-            (self.finalise, 0.4),
-            (self.pay_claims, 0.5),
+            (self.settle, 4 if winding else 0.4),
+            (self.close_at, 6 if closing else 0.4),
+            (self.finalise, 1 if closing else 0.3),
+            (self.pay_claims, 3 if paying else 0.3),
             (self.repay_debt, 0.3),
         )
 
     # LOSSES
 
+    def load(self) -> str:
+        """Let two traders meet at mid with all that one of them can carry."""
+        market = self._market()
+        buyer, seller = self.random.sample(self.traders, 2)
+        quotes, now, ledger = self.twin.quotes, self.twin.now, self.twin.model
+        both = [
+            health_of(ledger, account, Purpose.OPEN, quotes, now) for account in (buyer, seller)
+        ]
+        free = min(health.equity - health.im for health in both)
+        mid = quotes[market].mid
+        price = mid // TICK * TICK
+        size = max(0, free) * LOT * self.random.choice((2, 8, 9)) // mid
+        quote = size * price // TICK
+        legs = (
+            Leg(buyer, size, -quote, judged=True),
+            Leg(seller, -size, quote, judged=True),
+        )
+        return self.twin.match(market, legs, Sample())
+
     def crash(self) -> str:
         """Let a price jump, and the oracle follow."""
-        market = self._market()
-        base, percent = PRICES_E8[market], 100 + self.random.choice(CRASHES)
-        price = self.prices[market] * percent // 100
+        return self._jump(self._market(), self.random.choice(CRASHES))
+
+    def _jump(self, market: int, percent: int) -> str:
+        base, price = PRICES_E8[market], self.prices[market] * (100 + percent) // 100
         self.prices[market] = min(max(price, base // 3), base * 3)
         for _ in range(2):
             self._all_say()
         return self.twin.quote(market).state.name
+
+    def ruin(self) -> str:
+        """Load two, let one of them lose it all at once, and absorb."""
+        if self.random.random() < 0.8:
+            for market in (0, 1):
+                self.twin.pause(market, 0)
+        self._all_say()
+        self.load()
+        self.load()
+        self.crash()
+        return self.absorb()
 
     def absorb(self) -> str:
         """Try whoever is worst off, mostly."""
@@ -82,8 +130,8 @@ class ResolutionMachine(PerpMachine):
         account = min(held, key=slack) if held else self._account()
         if self.random.random() < 0.1:
             account = self.random.choice((VAULT, BACKSTOP, NOBODY, self._account()))
-        keeper = self._account()
-        if self.random.random() < 0.1:
+        keeper = self.random.choice([other for other in self.traders if other != account])
+        if self.random.random() < 0.04:
             keeper = self.random.choice((NOBODY, account))
         lists = [self._list(market, account) for market in ledger.markets_of(account)]
         if self.random.random() < 0.2:
@@ -145,14 +193,17 @@ class ResolutionMachine(PerpMachine):
     # ENDS
 
     def wind_down(self) -> str:
-        """Mostly by somebody who may only note what resolution did."""
-        timelock = self.rig.roles.timelock
-        sender = timelock if self.random.random() < 0.3 else self._anyone()
-        return self.twin.wind_down(sender, self._market())
+        """Mostly by somebody who may only note what resolution did; else while many are in."""
+        sender = self._anyone()
+        if self.random.random() < 0.3:
+            sender = self.rig.roles.timelock
+            for _ in range(4):
+                self.load()
+        return self.twin.wind_down(sender, self._market_in(MarketStatus.WIND_DOWN))
 
     def settle(self) -> str:
         """Settle, often when the day is over, and rarely after a week without prices."""
-        market = self._market()
+        market = self._market_in(MarketStatus.WIND_DOWN)
         begun = self.twin.endings.of(market).wind_down_at
         if begun and self.random.random() < 0.2:
             if self.random.random() < 0.5:
@@ -167,18 +218,28 @@ class ResolutionMachine(PerpMachine):
 
     def close_at(self) -> str:
         """Close all or some, whoever it is."""
-        return self.twin.close_at(self._anyone(), self._market(), self._some())
+        market = self._market_in(MarketStatus.SETTLED)
+        if self.random.random() < 0.2:
+            self._pass(DAY_S)  # who leans on his gain is closed the next day
+        return self.twin.close_at(self._anyone(), market, self._some())
 
     def finalise(self) -> str:
-        return self.twin.finalise(self._anyone(), self._market())
+        return self.twin.finalise(self._anyone(), self._market_in(MarketStatus.SETTLED))
 
     def pay_claims(self) -> str:
-        return self.twin.pay_claims(self._anyone(), self._market(), self._some())
+        market = self._market_in(MarketStatus.SETTLED)
+        return self.twin.pay_claims(self._anyone(), market, self._some())
 
     def repay_debt(self) -> str:
-        return self.twin.repay_debt(self._anyone(), self._market())
+        return self.twin.repay_debt(self._anyone(), self._market_in(MarketStatus.SETTLED))
 
     # WHO
+
+    def _market_in(self, status: MarketStatus) -> int:
+        """Return a market of this status mostly, if there is one."""
+        markets = self.twin.model.markets.items()
+        such = [market for market, stored in markets if stored.risk.status is status]
+        return self.random.choice(such) if such and self.random.random() < 0.8 else self._market()
 
     def _anyone(self) -> Address:
         return self.random.choice((self.rig.roles.outsider, *self.owners))

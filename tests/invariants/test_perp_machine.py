@@ -16,4 +16,4 @@ def test_perp__whatever_is_played__equals_the_specification(seed):
 
     assert fault is None, f"PERP-05: contracts equal the specification: {fault}"
     assert steps == STEPS
-    assert sum(seen.values()) == STEPS
+    assert sum(times for (move, _), times in seen.items() if move != "event") == STEPS

@@ -18,8 +18,10 @@ from clearing.spec.perp_liquidation import (
     liquidation_price,
     notional_to_close,
     penalty_of,
+    takeover_price,
     target,
 )
+from clearing.spec.perp_liquidation import quote_of as takeover_quote
 from clearing.spec.perp_margin import (
     Health,
     Holding,
@@ -312,6 +314,7 @@ class Scene(NamedTuple):
 
     size: int
     price: int
+    index: int
     health: Health
     target: int
     least: int
@@ -332,7 +335,8 @@ class Scene(NamedTuple):
     def target_(self) -> tuple[object, ...]:
         """Return what the contract's functions take."""
         equity, mm = self.health.equity, self.health.mm
-        return (self.size, self.price, equity, mm, self.target, self.least, self.risk)
+        least, risk = self.least, self.risk
+        return (self.size, self.price, self.index, equity, mm, self.target, least, risk)
 
 
 sizes = st.builds(int.__mul__, magnitudes(60, 1), st.sampled_from((1, -1)))
@@ -344,6 +348,11 @@ _signs = st.sampled_from((1, -1))
 _large = magnitudes(60, 10**10)
 _dear = magnitudes(80, WAD)
 _hopes = st.sampled_from((1, 1, 1, 1, 1, 1, 0, -1))
+
+
+def index_at(draw: st.DrawFn, price: int) -> int:
+    """Draw an index within a tenth of a price, or of any size."""
+    return price * between(draw, 900_000, 1_100_000) // PPM if draw(_booleans) else draw(worths)
 
 
 @st.composite
@@ -359,17 +368,18 @@ def scenes(draw: st.DrawFn, *, rules=risks_now, least_share: int = -(10**6)) -> 
     equity = min(total * share // PPM, total - 1)
     least = between(draw, 1, 10**6) * WAD
     whole = target(n, mm, r) + other_mm + other_gap
-    return Scene(size, price, Health(equity, n + elsewhere, mm=total), whole, least, r)
+    health = Health(equity, n + elsewhere, mm=total)
+    return Scene(size, price, index_at(draw, price), health, whole, least, r)
 
 
 def takeover_of(scene: Scene) -> tuple[int, int, int, int]:
     """Return size, quote, price and penalty as the specification puts them together."""
-    size, price, health, whole, least, r = scene
+    size, price, index, health, whole, least, r = scene
     part = amount(abs(size), price, whole, health, r, least)
-    quote = part * price // TICK
     penalty = penalty_of(notional(part, price), scene.notional, scene.mm, health, r)
-    sign = 1 if size > 0 else -1
-    return sign * part, sign * quote, price, penalty
+    taken = part if size > 0 else -part
+    paid = takeover_price(size, price, index, scene.mm, health)
+    return taken, takeover_quote(taken, paid, health), paid, penalty
 
 
 @given(scenes() | scenes(least_share=666_667))
@@ -382,6 +392,43 @@ def test_takeover__any_account__is_the_specifications(scene):
 
 
 @st.composite
+def bankrupt(draw: st.DrawFn) -> Scene:
+    """Draw an account of one position that is below zero by some of it; the index is near."""
+    scene = draw(scenes())
+    equity = -between(draw, 1, scene.notional // 20 + 1)
+    return scene._replace(
+        index=scene.price * between(draw, 900_000, 1_100_000) // PPM,
+        health=Health(equity, scene.notional, mm=scene.mm),
+    )
+
+
+@given(bankrupt())
+def test_takeover__a_bankrupt_account__gets_its_price_as_far_as_the_index(scene):
+    """By fractions: the index, unless less than it brings back what is missing; never worse."""
+    size, quote, price, penalty = SOL.read("takeover", scene.target_())
+    assert (size, penalty) == (scene.size, 0)
+    side = 1 if size > 0 else -1
+    needed = scene.price - Fraction(scene.health.equity * LOTS, size)
+    cash = scene.health.equity - value(size, scene.price)
+    at_index = cash + value(size, scene.index)
+
+    if side * (scene.index - scene.price) <= 0:
+        event("the index is no better")
+        assert price == scene.price
+    elif side * (scene.index - needed) < 0:
+        event("the index")
+        assert price == scene.index
+        assert at_index <= 0
+    else:
+        event("the bankruptcy price")
+        assert 0 <= side * (price - needed) < 1
+        assert side * (scene.index - price) >= 0
+    # no fraction of a pico is missing
+    assert 0 <= quote - Fraction(size * price, TICK) < 1
+    assert cash + quote * PICO_TO_WAD >= min(0, at_index), "no debt but what the index leaves"
+
+
+@st.composite
 def parted(draw: st.DrawFn) -> Scene:
     """Draw an account of one large position, of which nearly always a part is enough."""
     size = draw(_large) * draw(_signs)
@@ -389,7 +436,8 @@ def parted(draw: st.DrawFn) -> Scene:
     n = notional(size, price)
     _, mm = requirement(n, r)
     equity = mm * between(draw, 666_667, 999_999) // PPM
-    return Scene(size, price, Health(equity, n, mm=mm), target(n, mm, r), WAD, r)
+    index = index_at(draw, price)
+    return Scene(size, price, index, Health(equity, n, mm=mm), target(n, mm, r), WAD, r)
 
 
 @given(parted())
@@ -504,7 +552,7 @@ TEN_PERCENT = RiskNow(100_000, 6_000, 0, 100_000, 25_000)
 )
 def test_liquidation_price__ten_at_a_hundred_and_equity_150__is_the_worked_number(lots_, expected):
     health = Health(150 * WAD, 1_000 * WAD, mm=60 * WAD)
-    scene = Scene(lots_, 100 * WAD, health, 80 * WAD, 10 * WAD, TEN_PERCENT)
+    scene = Scene(lots_, 100 * WAD, 100 * WAD, health, 80 * WAD, 10 * WAD, TEN_PERCENT)
 
     assert price_of(scene) == expected
     assert liquidation_price(lots_, scene.rest, TEN_PERCENT) == expected
@@ -515,7 +563,7 @@ def test_takeover__a_hundred_thousand_with_5900_left__is_the_worked_number():
     n, equity = 100_000 * WAD, 5_900 * WAD
     health = Health(equity, n, mm=6_000 * WAD)
     whole = SOL.read("target", n, 6_000 * WAD, TEN_PERCENT)
-    scene = Scene(40 * LOTS, 2_500 * WAD, health, whole, 10 * WAD, TEN_PERCENT)
+    scene = Scene(40 * LOTS, 2_500 * WAD, 2_500 * WAD, health, whole, 10 * WAD, TEN_PERCENT)
     x = 38_181_818181818181818182
 
     assert whole == target(n, 6_000 * WAD, TEN_PERCENT) == 8_000 * WAD

@@ -11,6 +11,7 @@ import {RiskNow} from "./RiskWord.sol";
 struct Target {
     int256 size; // lots
     uint256 price; // wad, what the position counts at
+    uint256 index; // wad, mid
     int256 equity; // wad, of the account
     uint256 mm; // wad, of the account
     uint256 target; // wad, of the account (HealthView.target)
@@ -43,7 +44,7 @@ library LiquidationMath {
 
     /// @dev Of an account that is liquidatable. x = ceil((Σ r·N - E) / (r - f)), rounded up to lots; all of it if E < ⅔ · MM, or what
     /// is left
-    /// would be below the least position.
+    /// would be below the least position. How much is judged at the LIQUIDATE value; the price may be better for the account.
     function takeover(Target memory t) internal pure returns (Takeover memory o) {
         uint256 lots = Rounding.abs(t.size);
         uint256 notional = PerpUnits.notional(t.size, t.price);
@@ -52,10 +53,11 @@ library LiquidationMath {
         if (part < lots && PerpUnits.notional(int256(lots - part), t.price) >= t.minNotional) lots = part;
 
         o.size = t.size > 0 ? int256(lots) : -int256(lots);
-        o.price = t.price;
+        o.price = _takeoverPrice(t);
         // lots · wad / 1e14 is pico; rounded once, the same for both sides
-        int256 quote = int256((lots * t.price) / PerpUnits.TICK);
-        o.quote = t.size > 0 ? quote : -quote;
+        (int256 worth, int256 unit) = (o.size * int256(o.price), int256(PerpUnits.TICK));
+        // towards zero; up where equity is below zero, so that no fraction of a pico is missing
+        o.quote = t.equity < 0 ? Rounding.ceilDiv(worth, unit) : worth / unit;
         o.penalty = _penalty(t, PerpUnits.notional(int256(lots), t.price), notional, mm);
     }
 
@@ -80,6 +82,14 @@ library LiquidationMath {
     }
 
     /* AT WHAT PRICE */
+
+    /// @dev Wad: the LIQUIDATE value; where E < 0 the bankruptcy price, as far as the index goes in favour of the account. So a mark off
+    /// the index makes no debt of a position that is solvent at the index.
+    function _takeoverPrice(Target memory t) private pure returns (uint256) {
+        if (t.equity >= 0) return t.price;
+        uint256 price = bankruptcyPrice(t);
+        return t.size > 0 ? Math.max(t.price, Math.min(price, t.index)) : Math.min(t.price, Math.max(price, t.index));
+    }
 
     /// @dev Wad: where E = MM if nothing but this price moves; long up, short down; 0 where there is none. Without a slope
     /// P = (O - C) / (s · (1 - mm)) for a long and (C - O) / (|s| · (1 + mm)) for a short, C the equity without the position's value,

@@ -349,6 +349,12 @@ INVARIANTS = (
     Invariant(
         "PERP-31", "Every account that acts is judged at the edge; a bankrupt one does not move."
     ),
+    Invariant("PERP-32", "Insurance never owes."),
+    Invariant("PERP-33", "A market that trades owes nothing."),
+    Invariant("PERP-34", "An account without positions pays nothing for what others do."),
+    Invariant("PERP-35", "An absorbed account is left with nothing, and owes nothing."),
+    Invariant("PERP-36", "Deleveraging turns nobody around and loads nobody."),
+    Invariant("PERP-37", "The pot holds what was claimed, and no more than that."),
 )
 
 

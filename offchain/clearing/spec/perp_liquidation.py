@@ -10,8 +10,8 @@ from typing import Final
 
 from clearing.spec.perp_margin import BPS, Health, requirement
 from clearing.spec.perp_types import RiskNow
-from clearing.spec.perp_units import LOTS, PPM_TO_WAD, notional, value
-from clearing.spec.units import PPM, WAD, div_ceil, div_floor
+from clearing.spec.perp_units import LOTS, PPM_TO_WAD, TICK, notional, value
+from clearing.spec.units import PPM, WAD, div_ceil, div_floor, div_trunc
 
 __all__ = [
     "amount",
@@ -20,6 +20,8 @@ __all__ = [
     "liquidation_price",
     "notional_to_close",
     "penalty_of",
+    "quote_of",
+    "takeover_price",
     "target",
 ]
 
@@ -91,6 +93,27 @@ def bankruptcy_price(lots: int, px: int, mm_of_market: int, health: Health) -> i
     if lots > 0:
         return max(0, div_ceil(px * size - share * LOTS, size))
     return max(0, div_floor(px * size + share * LOTS, size))
+
+
+def takeover_price(lots: int, px: int, index: int, mm_of_market: int, health: Health) -> int:
+    """Return the price at which a liquidator takes over, wad; `px` is the LIQUIDATE value.
+
+    Of a bankrupt account it is the bankruptcy price, no farther in its favour than the index: a
+    mark off the index makes no debt of a position that is solvent at the index.
+    """
+    if health.equity >= 0:
+        return px
+    price = bankruptcy_price(lots, px, mm_of_market, health)
+    return max(px, min(price, index)) if lots > 0 else min(px, max(price, index))
+
+
+def quote_of(lots: int, price: int, health: Health) -> int:
+    """Return the pico that the account receives for its lots, towards zero; up if it is bankrupt.
+
+    Rounded once, the same for both sides; nothing is missing after a trade at the bankruptcy price.
+    """
+    divide = div_ceil if health.equity < 0 else div_trunc
+    return divide(lots * price, TICK)
 
 
 def liquidation_price(lots: int, rest: int, r: RiskNow) -> int:

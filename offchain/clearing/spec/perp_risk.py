@@ -21,10 +21,10 @@ from clearing.spec.perp_ledger import (
     tick,
     value_of,
 )
-from clearing.spec.perp_liquidation import amount, penalty_of
+from clearing.spec.perp_liquidation import amount, penalty_of, quote_of, takeover_price
 from clearing.spec.perp_margin import Health, in_force, is_liquidatable, requirement
 from clearing.spec.perp_types import FIRST_OWNED, INSURANCE, Kind, Purpose
-from clearing.spec.perp_units import TICK, notional
+from clearing.spec.perp_units import notional
 from clearing.spec.units import WAD, Address, mul_div_down
 
 __all__ = ["Liquidated", "liquidate"]
@@ -100,10 +100,11 @@ def _takeover(
     lots = amount(abs(size), price, view.target, health, risk, least)
     whole = notional(size, price)
     _, mm = requirement(whole, risk)
-    sign = 1 if size > 0 else -1
+    taken = lots if size > 0 else -lots
+    paid = takeover_price(size, price, look.quote.mid, mm, health)
     return _Takeover(
-        size=sign * lots,
-        quote=sign * mul_div_down(lots, price, TICK),
-        price=price,
+        size=taken,
+        quote=quote_of(taken, paid, health),
+        price=paid,
         penalty=penalty_of(notional(lots, price), whole, mm, health, risk),
     )

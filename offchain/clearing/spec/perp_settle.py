@@ -123,7 +123,12 @@ def close_at(
 
 
 def finalise(ledger: Ledger, endings: Endings, market: int, quotes: Quotes, now: int) -> Step:
-    """Do what the last `close_at` does by itself. Raises UnknownMarket, WrongStatus, StillOpen."""
+    """Do what the last `close_at` does by itself; once done, nothing.
+
+    Raises UnknownMarket, WrongStatus, StillOpen.
+    """
+    if endings.of(market).is_final:
+        return ledger, endings, ()
     ledger, endings, effects = _settled(ledger, endings, market, quotes, now)
     ledger, endings, told = _finish(ledger, endings, market, quotes, now)
     if not endings.of(market).is_final:

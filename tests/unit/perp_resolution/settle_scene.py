@@ -14,7 +14,6 @@ from typing import Any, Final
 
 from clearing.spec.events import Effects
 from clearing.spec.perp_book import Leg, Sample, book
-from clearing.spec.perp_doors import create_account
 from clearing.spec.perp_ledger import Ledger
 from clearing.spec.perp_resolve import move_debt, set_status
 from clearing.spec.perp_settle import close_at, finalise, pay_claims, repay_debt
@@ -53,9 +52,7 @@ class ResolutionTwin(PerpTwin):
         super().__init__(rig)
         self.module = module
         self.stand_in = rig.chain.deploy("HostileAccount", sender=rig.roles.deployer)
-        self.model, pot, _ = create_account(self.model, module.address)
-        self.endings = Endings(rig.roles.timelock, pot)
-        self.check()
+        self.endings = Endings(rig.roles.timelock, module.read("POT"))
 
     # SCENE
 

@@ -1,0 +1,160 @@
+"""liquidate, where a pushed mark makes an account bankrupt: it gets its bankruptcy price.
+
+10 ETH at an index of 2,900, the premium at 1.25 % or so below it for a long, above it for a short:
+the LIQUIDATE value is about 36 USD away from the index.
+"""
+
+import pytest
+
+from tests.harness.perp import ETH, INSURANCE, LOT, usd
+from tests.unit.perp_engine.scene import (
+    AT_MID,
+    FOR_LIQUIDATE,
+    MATCH_KIND,
+    PICO,
+    WAD,
+    in_lock,
+    set_cash,
+    told,
+)
+
+INDEX = 2_900 * WAD
+HI, LO = 290_029 * 10**16, 289_971 * 10**16
+"""The favourable band at the index: 1 / 10,000 on either side."""
+TEN = 10 * LOT
+PI_AT = 7
+"""Place of the premium in a context."""
+CAP = 25 * 10**9
+"""Pico: the greatest sample."""
+TICK = 10**14
+SIDES = pytest.mark.parametrize("side", [1, -1], ids=["long", "short"])
+
+
+@pytest.fixture
+def keeper(rig):
+    return rig.trader("keeper", 1_000_000)
+
+
+@pytest.fixture
+def pushed(rig, trader):
+    """Return a function: ten ETH of a side, with an equity for a LIQUIDATE value p, by p; and p."""
+    account, owner = trader
+    pair = rig.trader("maker", 1_000_000)[0], rig.trader("taker", 1_000_000)[0]
+
+    def push(side, equity, *, premium=CAP):
+        rig.trade(account, owner, ETH, side * TEN)
+        rig.wait(300)
+        rig.set_price(ETH, INDEX // 10**10)
+        quote = LOT * INDEX // TICK
+        sides = [(pair[0], LOT, -quote, 0, 0, True), (pair[1], -LOT, quote, 0, 0, True)]
+        sample = (-side * premium, usd(10_000_000))
+        in_lock(rig, rig.settler, ("book", (ETH, sides, sample, MATCH_KIND)))
+        # from the next second on
+        rig.wait(1)
+        rig.set_price(ETH, INDEX // 10**10)
+        p = value_of(rig, side)
+        have = rig.engine.read("healthOf", account, FOR_LIQUIDATE)[0]
+        set_cash(rig, account, rig.cash(account) - have + equity(p))
+        assert rig.engine.read("healthOf", account, FOR_LIQUIDATE)[0] == equity(p)
+        return account, p
+
+    return push
+
+
+def value_of(rig, side):
+    """Return what one ETH counts at: liqHi · (1 + π) down, or liqLo · (1 + π) up."""
+    pi = rig.engine.read("peekContext", 0, ETH)[PI_AT]
+    return HI * (PICO + pi) // PICO if side > 0 else -(-LO * (PICO + pi) // PICO)
+
+
+def liquidated(rig, account, keeper, side):
+    """Liquidate; return the price that was said, of which the view spoke, and the pico paid."""
+    id_, owner = keeper
+    lots, price, penalty = rig.risk.read("preview", account, ETH)
+    assert (lots, penalty) == (side * TEN, 0)
+    before = rig.cash(INSURANCE)
+
+    receipt = rig.risk.send("liquidate", account, ETH, id_, sender=owner.address)
+
+    expected = ("Liquidated", (account, ETH, id_, side * TEN, price, 0))
+    assert told(receipt, rig.risk) == (expected,)
+    assert (rig.size(account, ETH), rig.size(id_, ETH)) == (0, side * TEN)
+    assert rig.cash(INSURANCE) == before
+    booked = {values[1]: values for name, values in told(receipt, rig.engine) if name == "Booked"}
+    assert booked[account][3] == -booked[id_][3]
+    return price, booked[account][3]
+
+
+def up(lots, price):
+    """Return what lots are worth in pico, up: in favour of the account on both sides."""
+    return -(-lots * price // TICK)
+
+
+@SIDES
+def test_liquidate__solvent_at_the_index__pays_the_bankruptcy_price(rig, pushed, keeper, side):
+    """150 USD below zero: 15 for each ETH, and p is more than 15 away from the index."""
+    account, p = pushed(side, lambda _: -usd(150))
+    assert side * (INDEX - p) > usd(15)
+    assert rig.engine.read("healthOf", account, AT_MID)[0] > 0
+    assert rig.risk.read("bankruptcyPrice", account, ETH) == p + side * usd(15)
+
+    price, quote = liquidated(rig, account, keeper, side)
+
+    assert price == p + side * usd(15)
+    assert quote == up(side * TEN, price)
+    assert 0 <= rig.cash(account) < 10**6, "no debt, and less than a pico is left"
+
+
+@SIDES
+def test_liquidate__bankrupt_at_the_index__pays_the_index(rig, pushed, keeper, side):
+    """500 USD below zero at p: the index makes up less than 400, and the rest stays a debt."""
+    account, p = pushed(side, lambda _: -usd(500))
+    assert 0 < side * (INDEX - p) < usd(40)
+    owed = rig.engine.read("healthOf", account, AT_MID)[0]
+    assert -usd(500) < owed < -usd(100)
+
+    price, quote = liquidated(rig, account, keeper, side)
+
+    assert price == INDEX
+    assert quote == side * 29_000 * 10**12
+    assert rig.cash(account) == owed
+
+
+@SIDES
+def test_liquidate__bankrupt_by_just_what_the_index_gives__pays_the_index(
+    rig, pushed, keeper, side
+):
+    """Both bounds are one: at the index nothing is left, and nothing is owed."""
+    account, p = pushed(side, lambda p: -10 * side * (INDEX - p))
+    assert rig.risk.read("bankruptcyPrice", account, ETH) == INDEX != p
+
+    assert liquidated(rig, account, keeper, side)[0] == INDEX
+
+    assert rig.cash(account) == 0
+
+
+@SIDES
+@pytest.mark.parametrize("equity", [0, -1])
+def test_liquidate__a_wei_below_zero__moves_the_price_by_as_much(rig, pushed, keeper, side, equity):
+    """At zero p is paid, towards zero; a wei below, the price rounds by one for the account."""
+    account, p = pushed(side, lambda _: equity)
+
+    price, quote = liquidated(rig, account, keeper, side)
+
+    assert price == p - side * equity
+    if equity == 0:
+        assert quote == side * (TEN * p // TICK)
+    else:
+        assert quote == up(side * TEN, price)
+        assert 0 <= rig.cash(account) < 10**6
+
+
+@SIDES
+def test_liquidate__no_premium__pays_the_value_in_its_favour(rig, pushed, keeper, side):
+    """The band's edge is beyond the index already: the bankruptcy price changes nothing."""
+    account, p = pushed(side, lambda _: -usd(500), premium=0)
+    assert p == (HI if side > 0 else LO)
+
+    assert liquidated(rig, account, keeper, side)[0] == p
+
+    assert rig.cash(account) == -usd(500)
