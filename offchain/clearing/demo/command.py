@@ -1,4 +1,4 @@
-"""Run `clearing demo`: start the chain, play both days and the attacks, tell or print facts."""
+"""Run `clearing demo`: start the chain, play both acts on it, tell or print facts."""
 
 from __future__ import annotations
 
@@ -29,14 +29,16 @@ def run(*, as_json: bool) -> None:
     console = Console(quiet=as_json, width=max(WIDTH, Console().width), highlight=False)
     teller = Teller(console)
     with _stopped_by_terminate(), run_anvil() as anvil:
-        console.print(Panel("Two brokers clear their trades on an embedded chain", expand=False))
+        console.print(
+            Panel("First act: two brokers clear their trades on an embedded chain", expand=False)
+        )
         teller.say("Each step shows its transactions, gas, and estimated fee on OP Mainnet in USD.")
         stage = set_up(anvil)
         pair = play_good_day(stage, teller)
         play_bad_day(stage, teller)
         play_attacks(stage, teller, pair)
         _count(stage, teller)
-        teller.show(Panel("Perpetual swaps, on the same chain", expand=False))
+        teller.show(Panel("Second act: perpetual swaps, on the same chain", expand=False))
         play_swaps(stage, teller)
     if as_json:
         sys.stdout.write(json.dumps(teller.facts.to_json(), indent=2) + "\n")

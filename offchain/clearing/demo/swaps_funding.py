@@ -38,14 +38,13 @@ def play_funding(swaps: SwapsStage, teller: Teller) -> None:
         for name, account in accounts.items():
             paid[name] += _charged(swaps.size(account, ETH), before, state)
         if hour in SHOWN:
-            moved = usd(state[F_LONG] * PICO_TO_WAD)
-            rows.append(
-                (str(hour), usd(state[MID]), percent(state[RATE]), moved, usd(paid["Bull"]))
-            )
+            numbers = (state[F_LONG] * PICO_TO_WAD, paid["Bull"])
+            told = (usd(state[MID]), percent(state[RATE]))
+            rows.append((str(hour), *told, *map(usd, numbers)))
         receipts.append(swaps.trade(swing, ETH, 3 * LOTS if hour % 2 else -3 * LOTS))
         state = _state(swaps)
     teller.step("Swing buys or sells 3 ETH every hour: trade", *receipts)
-    teller.table("Hour", "rate an hour", "ETH, USD", "paid for 1 ETH", "Bull paid, USD", rows=rows)
+    teller.table("Hour", "ETH, USD", "rate an hour", "paid for 1 ETH", "Bull paid, USD", rows=rows)
     teller.facts.swaps.funding = paid
     teller.say("  Traders are long against the vault, so longs pay shorts:")
     teller.say("  " + ", ".join(_told(name, wad) for name, wad in paid.items()) + " USD.")
