@@ -84,7 +84,7 @@ clean: ## remove what compilers, tests and checks wrote (not the environments)
 # ---------------------------------------------------------------- main job
 
 .PHONY: demo
-demo: setup compile ## two brokers clear trades on an embedded chain, the good day and the bad one
+demo: setup compile ## brokers clear trades and traders meet a crash, on an embedded chain, good days and bad ones
 	@$(RUN) clearing demo
 
 .PHONY: bench

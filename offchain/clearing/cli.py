@@ -135,7 +135,7 @@ def risk(
 def demo(
     as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
-    """Play two brokers' good day and bad day on an embedded chain, attacks included."""
+    """Play channels and swaps on an embedded chain, good days, bad days and attacks."""
     from clearing.demo.command import run  # noqa: PLC0415 - only this command needs a chain
 
     run(as_json=as_json)

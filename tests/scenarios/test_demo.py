@@ -7,12 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clearing.chain.project import ROOT_VARIABLE
+from clearing.demo.swaps_end import require_books
+from clearing.demo.swaps_facts import Sums, Worth
+from clearing.demo.swaps_market import BTC, CRASH, ETH, HOURS, price_at
 from tests.processes import wait_until_gone
 
 CLEARING = Path(sys.executable).parent / "clearing"
@@ -23,7 +27,7 @@ def _run(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
         [CLEARING, "demo", *args],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
         env={**os.environ, **environment},
     )
@@ -64,8 +68,95 @@ def test_demo__json__everybody_owns_what_the_story_says(facts: dict[str, Any]) -
 def test_demo__json__each_attack_is_refused_with_its_reason(facts: dict[str, Any]) -> None:
     errors = [each["error"].partition("(")[0] for each in facts["refused"]]
 
-    assert errors == ["StaleVersion", "SignerNotNamed", "WrongEpoch"]
+    assert errors == [
+        *("StaleVersion", "SignerNotNamed", "WrongEpoch"),
+        *("BatchOutOfOrder", "TooSoon", "NotAbsorbable"),
+    ]
     assert all(each["fixed"] for each in facts["refused"])
+
+
+def test_demo__json__longs_pay_funding_to_shorts(facts: dict[str, Any]) -> None:
+    paid = facts["swaps"]["funding_paid_usd"]
+
+    assert min(paid["Bull"], paid["Swing"]) > 0 > max(paid["Bear"], paid["vault"])
+    assert abs(sum(paid.values())) < 1e-9
+    # 30 ETH short all day beside 20 ETH long all day: Swing alone trades
+    assert paid["Bear"] / paid["Bull"] == pytest.approx(-1.5)
+
+
+def test_demo__json__the_crash_liquidates_part_by_part_and_pays_insurance(
+    facts: dict[str, Any],
+) -> None:
+    taken = facts["swaps"]["liquidations"]
+
+    assert [each["hour"] for each in taken] == [20, 21, 22, 23, 24]
+    for each in taken:
+        assert each["penalty_usd"] == pytest.approx(each["size"] * each["price_usd"] / 80)  # 1.25 %
+        # favourable: Pyth is sure to one part in 10,000
+        hourly = (3_380.07006835 * (24 - each["hour"]) + 2_460.67919921 * each["hour"]) / 24
+        assert each["price_usd"] == pytest.approx(hourly * 1.0001, rel=1e-8)
+    spent = sum(loss["insurance"] for loss in facts["swaps"]["losses_usd"].values())
+    penalties = sum(each["penalty_usd"] for each in taken)
+    assert spent == pytest.approx(500 + penalties / 2 - 0.2), "all it had, less a keeper's 20 cents"
+
+
+def test_demo__json__everybody_pays_for_the_loss_in_his_turn(facts: dict[str, Any]) -> None:
+    eth, btc = (facts["swaps"]["losses_usd"][symbol] for symbol in ("ETH", "BTC"))
+
+    assert eth["insurance"] == eth["backstop"] == btc["backstop"] == 500, "their limits"
+    assert eth["deleveraging"] > eth["shared"] == eth["vault"] == 0
+    assert btc["deleveraging"] == 0, "the only short has lost"
+    assert btc["shared"] == pytest.approx(0.015 * 37_304.69140625), "half the maintenance margin"
+    assert btc["vault"] > 0
+    assert eth["debt"] == btc["debt"] == 0
+
+
+def test_demo__json__the_books_balance(facts: dict[str, Any]) -> None:
+    swaps = facts["swaps"]
+
+    assert swaps["sum_of_sizes"] == {"ETH": 0, "BTC": 0}
+    assert 0 <= swaps["tokens_usd"] - swaps["owed_usd"] < 1e-6
+    paid_in = sum(each["paid_in_usd"] for each in swaps["accounts"].values())
+    assert paid_in == swaps["tokens_usd"] == 687_000
+    worth = sum(each["worth_usd"] for each in swaps["accounts"].values())
+    assert worth == pytest.approx(paid_in)
+    assert swaps["accounts"]["Saver"] == {"paid_in_usd": 5_000, "worth_usd": 5_000}
+    assert swaps["claimed_usd"] == swaps["accounts"]["LP"]["worth_usd"] > 250_000
+
+
+GOOD = Sums({"ETH": 0, "BTC": 0}, tokens=10**21, owed=10**21 - 6)
+IDLE = Worth(5_000, 5_000 * 10**18)
+
+
+@pytest.mark.parametrize(
+    ("sums", "idle", "named"),
+    [
+        (replace(GOOD, sizes={"ETH": 0, "BTC": 1}), IDLE, "sizes in BTC sum to 1 lots"),
+        (replace(GOOD, owed=10**21 + 1), IDLE, "owes 1 wad more than it has"),
+        (replace(GOOD, owed=10**21 - 10**12 - 1), IDLE, "belong to nobody"),
+        (GOOD, replace(IDLE, worth=IDLE.worth - 1), "Saver has 4999"),
+    ],
+)
+def test_require_books__one_thing_off__is_named(sums: Sums, idle: Worth, named: str) -> None:
+    require_books(GOOD, IDLE)
+
+    with pytest.raises(AssertionError, match=named):
+        require_books(sums, idle)
+
+
+def test_price_at__the_hours_of_a_day__lead_from_close_to_close() -> None:
+    assert price_at(ETH, CRASH, 0) == 3_380_07006835
+    assert price_at(ETH, CRASH, HOURS) == price_at(ETH, CRASH + 1, 0) == 2_460_67919921
+    assert price_at(BTC, CRASH, 12) == (42_909_40234375 + 37_002_44140625) // 2
+
+
+def _numbers_of_the_readme() -> list[str]:
+    """Return every amount with cents in what README.md tells of the demo."""
+    text = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    told = text.partition("`make demo` tells")[2].partition("```")[0]
+    numbers = re.findall(r"[0-9][0-9,]*\.[0-9]{2}\b", told)
+    assert len(numbers) > 5
+    return numbers
 
 
 def test_demo__told__is_the_same_story_without_keys() -> None:
@@ -74,6 +165,8 @@ def test_demo__told__is_the_same_story_without_keys() -> None:
     assert run.returncode == 0, run.stderr
     for text in ("53,889.80", "51,402.75", "2,487.05", "WrongEpoch(0, 1)", "22,487.05"):
         assert text in run.stdout
+    for number in _numbers_of_the_readme():
+        assert number in run.stdout, f"README.md says {number}, the demo does not"
     assert "was 2 transactions: open and closeCooperative" in run.stdout
     assert not re.search(r"[0-9a-fA-F]{64}", run.stdout), "a key or hash was printed"
 

@@ -1,4 +1,4 @@
-"""Run `clearing demo`: start the chain, play both days and the attacks, tell or print facts."""
+"""Run `clearing demo`: start the chain, play both acts on it, tell or print facts."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from clearing.demo.bad_day import play_bad_day
 from clearing.demo.good_day import play_good_day
 from clearing.demo.market import DECIMALS
 from clearing.demo.stage import Stage, set_up
+from clearing.demo.swaps_story import play_swaps
 from clearing.demo.teller import WIDTH, Teller
 
 __all__ = ["run"]
@@ -28,13 +29,17 @@ def run(*, as_json: bool) -> None:
     console = Console(quiet=as_json, width=max(WIDTH, Console().width), highlight=False)
     teller = Teller(console)
     with _stopped_by_terminate(), run_anvil() as anvil:
-        console.print(Panel("Two brokers clear their trades on an embedded chain", expand=False))
+        console.print(
+            Panel("First act: two brokers clear their trades on an embedded chain", expand=False)
+        )
         teller.say("Each step shows its transactions, gas, and estimated fee on OP Mainnet in USD.")
         stage = set_up(anvil)
         pair = play_good_day(stage, teller)
         play_bad_day(stage, teller)
         play_attacks(stage, teller, pair)
         _count(stage, teller)
+        teller.show(Panel("Second act: perpetual swaps, on the same chain", expand=False))
+        play_swaps(stage, teller)
     if as_json:
         sys.stdout.write(json.dumps(teller.facts.to_json(), indent=2) + "\n")
     else:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from clearing.chain.fees import ASSUMED, op_fee_usd_wad
 from clearing.chain.sender import Receipt
-from clearing.risk.decimal_text import WAD_DECIMALS, scaled_text
+from clearing.demo.numbers import Json, number
+from clearing.demo.swaps_facts import SwapsFacts
+from clearing.risk.decimal_text import WAD_DECIMALS
 
-__all__ = ["Facts", "Refused", "Step", "number"]
-
-Json = dict[str, object]
+__all__ = ["Facts", "Refused", "Step"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ class Facts:
     steps: list[Step] = field(default_factory=list)
     balances: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
+    swaps: SwapsFacts = field(default_factory=SwapsFacts)
 
     def to_json(self) -> Json:
         """Return the facts for programs; amounts in whole units, USD in USD."""
@@ -81,10 +82,5 @@ class Facts:
                 {"attack": each.attack, "error": each.error, "fixed": each.fixed}
                 for each in self.refused
             ],
+            "swaps": self.swaps.to_json(),
         }
-
-
-def number(scaled: int, decimals: int) -> int | float:
-    """Return scaled / 10^decimals as JSON has it: an integer where it is one."""
-    text = scaled_text(scaled, decimals)
-    return float(text) if "." in text else int(text)

@@ -24,7 +24,7 @@ from clearing.client.treasury import Treasury
 from clearing.spec.types import ChannelDef
 from clearing.spec.units import DAY_S, Address
 
-__all__ = ["STAKE_RAW", "Stage", "set_up"]
+__all__ = ["STAKE_RAW", "Stage", "secret_of", "sender_of", "set_up"]
 
 STAKE_RAW = 250_000 * 10**18
 ETHER_WEI = 1_000 * 10**18
@@ -83,7 +83,7 @@ def set_up(anvil: Anvil, low_name: str = "A", high_name: str = "B") -> Stage:
     Raises ChainError.
     """
     deployer, timelock, guardian, faucet = (
-        _sender(anvil, role) for role in ("deployer", "timelock", "guardian", "treasury")
+        sender_of(anvil, role) for role in ("deployer", "timelock", "guardian", "treasury")
     )
     deployment = deploy(
         anvil.node,
@@ -97,16 +97,16 @@ def set_up(anvil: Anvil, low_name: str = "A", high_name: str = "B") -> Stage:
         timelock=timelock,
     )
     accounts = sorted(
-        (_sender(anvil, f"broker {i}") for i in range(2)), key=lambda sender: sender.address
+        (sender_of(anvil, f"broker {i}") for i in range(2)), key=lambda sender: sender.address
     )
     low, high = (
-        Broker(name, sender, LocalSigner(_secret(f"signer {name}")), SigningLog())
+        Broker(name, sender, LocalSigner(secret_of(f"signer {name}")), SigningLog())
         for name, sender in zip((low_name, high_name), accounts, strict=True)
     )
     outsider = Broker(
         "stranger",
-        _sender(anvil, "stranger"),
-        LocalSigner(_secret("signer stranger")),
+        sender_of(anvil, "stranger"),
+        LocalSigner(secret_of("signer stranger")),
         SigningLog(),
     )
     stage = Stage(
@@ -124,11 +124,13 @@ def set_up(anvil: Anvil, low_name: str = "A", high_name: str = "B") -> Stage:
     return stage
 
 
-def _sender(anvil: Anvil, label: str) -> Sender:
-    account = Account.from_key(_secret(label))
+def sender_of(anvil: Anvil, label: str) -> Sender:
+    """Return an account with ether; the same label gives the same account."""
+    account = Account.from_key(secret_of(label))
     anvil.give_ether(account.address, ETHER_WEI)
     return Sender(anvil.node, account)
 
 
-def _secret(label: str) -> bytes:
+def secret_of(label: str) -> bytes:
+    """Return the key behind a label."""
     return keccak256(f"clearing, embedded chain only: {label}".encode())
