@@ -362,7 +362,7 @@ def test_perennial__a_signed_order__pays_no_fee_of_a_later_version(stage: Stage)
 
     (reason,) = market.cross(buyer, seller, LOT, price_of(0))
 
-    assert (reason.name, reason.args_) == ("FeeTooHigh", (buyer.account, 501, 500))
+    assert (reason.name, reason.args_) == ("OrderFeeTooHigh", (buyer.account, 501, 500))
     assert market.rig.everything() == before
 
 
@@ -373,7 +373,7 @@ def test_perennial__a_pause_of_funding__charges_what_was_before_it_and_nothing_i
     stage.later(HOUR_S)
     expected = stage.equities()[0]
     rig = stage.market.rig
-    rig.engine.send("setPause", ETH, FUNDING, sender=rig.roles.timelock)
+    rig.admin.send("setPause", ETH, FUNDING, sender=rig.roles.timelock)
     for _ in range(3):
         stage.later(HOUR_S)
         stage.settle(stage.long.account)
