@@ -21,8 +21,8 @@ from tests.invariants.perp_machine import TICK, Move, PerpMachine
 
 __all__ = ["ResolutionMachine"]
 
-CRASHES: Final = (-45, -30, -20, -12, 12, 20, 30, 45)
-"""How far a price jumps, per cent: initial margin is 10."""
+CRASHES: Final = (-45, -30, -20, -12, -7, -5, 5, 7, 12, 20, 30, 45)
+"""How far a price jumps, per cent: initial margin is 10 or more, maintenance 6."""
 LIMITS: Final = (0, 100 * WAD, 2_000 * WAD, 10**6 * WAD)
 TARGETS: Final = (0, 500 * WAD, 10**5 * WAD, 2**256 - 1)
 NOBODY: Final = 99
@@ -109,7 +109,7 @@ class ResolutionMachine(PerpMachine):
         return self.twin.quote(market).state.name
 
     def ruin(self) -> str:
-        """Load two, let one of them lose it all at once, and absorb."""
+        """Load two, let one of them lose it all at once, and liquidate or absorb."""
         if self.random.random() < 0.8:
             for market in (0, 1):
                 self.twin.pause(market, 0)
@@ -117,7 +117,7 @@ class ResolutionMachine(PerpMachine):
         self.load()
         self.load()
         self.crash()
-        return self.absorb()
+        return self.liquidate() if self.random.random() < 0.3 else self.absorb()
 
     def absorb(self) -> str:
         """Try whoever is worst off, mostly."""
