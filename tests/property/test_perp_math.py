@@ -575,6 +575,29 @@ def test_takeover__a_hundred_thousand_with_5900_left__is_the_worked_number():
     assert SOL.read("takeover", scene.target_())[0] == ceil(Fraction(x, 10**10))
 
 
+@pytest.mark.parametrize(
+    ("units", "price", "equity", "paid"),
+    [
+        (10, 98, -15, 99_500),
+        (10, 98, -25, 100_000),
+        (10, 98, 0, 98_000),
+        (10, 101, -15, 101_000),
+        (-10, 102, -15, 100_500),
+        (-10, 102, -25, 100_000),
+        (-10, 102, 0, 102_000),
+        (-10, 99, -15, 99_000),
+    ],
+)
+def test_takeover__ten_at_an_index_of_a_hundred__is_the_worked_number(units, price, equity, paid):
+    n = abs(units) * price * WAD
+    health = Health(equity * WAD, n, mm=n * 6 // 100)
+    scene = Scene(units * LOTS, price * WAD, 100 * WAD, health, n, 10 * WAD, TEN_PERCENT)
+
+    got = SOL.read("takeover", scene.target_())
+
+    assert got == (units * LOTS, units * paid * PICO // 1_000, paid * WAD // 1_000, 0)
+
+
 # SHARES
 
 
