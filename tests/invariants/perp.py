@@ -26,8 +26,8 @@ __all__ = ["play", "unseen"]
 
 SCHEDULE: Final = 400
 """Steps from one deployment on."""
-VAULTS_USD: Final = (10_000_000, 200_000, 1_000)
-"""What the vault begins with: enough for everything, or little enough to be lost."""
+VAULTS_USD: Final = (10_000_000, 200_000, 0)
+"""What the vault begins with: enough for everything, little enough to be lost, or its lenders'."""
 LONG: Final = 50_000
 """Steps after which everything must have been met."""
 WANTED: Final = (

@@ -254,7 +254,9 @@ class PerpMachine:
             self.rig.calm(market)
 
     def deposit(self) -> str:
-        account = self.random.choice((VAULT, INSURANCE, self._account()))
+        account = self._account()
+        if self.random.random() < 0.4:
+            account = self.random.choice((VAULT, INSURANCE, INSURANCE))
         amount = self.random.choice(DEPOSITS)
         return self.twin.deposit(self.owners[1], account, amount)
 

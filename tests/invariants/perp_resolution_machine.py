@@ -15,14 +15,17 @@ from clearing.spec.perp_book import Leg, Sample
 from clearing.spec.perp_ledger import health_of, position_of
 from clearing.spec.perp_types import BACKSTOP, VAULT, MarketStatus, Purpose
 from clearing.spec.units import DAY_S, WAD, Address
+from tests.harness.oracle import ACCEPTED
 from tests.harness.perp import LOT, PRICES_E8
 from tests.harness.perp_resolution_twin import ResolutionTwin
 from tests.invariants.perp_machine import TICK, Move, PerpMachine
 
 __all__ = ["ResolutionMachine"]
 
-CRASHES: Final = (-45, -30, -20, -12, 12, 20, 30, 45)
-"""How far a price jumps, per cent: initial margin is 10."""
+CRASHES: Final = (-45, -30, -20, -12, -7, -5, 5, 7, 12, 20, 30, 45)
+"""How far a price jumps, per cent: initial margin is 10 or more, maintenance 6."""
+APART: Final = (-6, -3, -2, -1, 1, 2, 3, 6)
+"""How far the price leaves its average, per cent: 2 is allowed."""
 LIMITS: Final = (0, 100 * WAD, 2_000 * WAD, 10**6 * WAD)
 TARGETS: Final = (0, 500 * WAD, 10**5 * WAD, 2**256 - 1)
 NOBODY: Final = 99
@@ -80,8 +83,10 @@ class ResolutionMachine(PerpMachine):
 
     def load(self) -> str:
         """Let two traders meet at mid with all that one of them can carry."""
-        market = self._market()
         buyer, seller = self.random.sample(self.traders, 2)
+        return self._meet(self._market(), buyer, seller)
+
+    def _meet(self, market: int, buyer: int, seller: int) -> str:
         quotes, now, ledger = self.twin.quotes, self.twin.now, self.twin.model
         both = [
             health_of(ledger, account, Purpose.OPEN, quotes, now) for account in (buyer, seller)
@@ -109,7 +114,7 @@ class ResolutionMachine(PerpMachine):
         return self.twin.quote(market).state.name
 
     def ruin(self) -> str:
-        """Load two, let one of them lose it all at once, and absorb."""
+        """Load two, let one of them lose it all at once, and liquidate or absorb."""
         if self.random.random() < 0.8:
             for market in (0, 1):
                 self.twin.pause(market, 0)
@@ -117,7 +122,7 @@ class ResolutionMachine(PerpMachine):
         self.load()
         self.load()
         self.crash()
-        return self.absorb()
+        return self.liquidate() if self.random.random() < 0.3 else self.absorb()
 
     def absorb(self) -> str:
         """Try whoever is worst off, mostly."""
@@ -194,12 +199,13 @@ class ResolutionMachine(PerpMachine):
     # ENDS
 
     def wind_down(self) -> str:
-        """Mostly by somebody who may only note what resolution did; else while many are in."""
+        """By the timelock while many are in, or somebody who may only note what resolution did."""
         sender = self._anyone()
-        if self.random.random() < 0.3:
+        if self.random.random() < 0.5:
             sender = self.rig.roles.timelock
             for _ in range(4):
                 self.load()
+            self.crash()
         return self.twin.wind_down(sender, self._market_in(MarketStatus.WIND_DOWN))
 
     def settle(self) -> str:
@@ -210,7 +216,18 @@ class ResolutionMachine(PerpMachine):
             self._pass(max(0, begun + DAY_S - self.twin.now))
             for _ in range(7):
                 self._pass(600)
-        return self.twin.settle(self._anyone(), market)
+            if self.random.random() < 0.3:
+                self._jump(market, self.random.choice(APART))
+        told = self.twin.settle(self._anyone(), market)
+        if told == ACCEPTED:
+            self._lean(market)
+        return told
+
+    def _lean(self, market: int) -> None:
+        """Let who is in a settled market use his gain in the other one."""
+        for account in self.traders:
+            if account != self.rich and position_of(self.twin.model, account, market).size:
+                self._meet(1 - market, account, self.rich)
 
     def settle_frozen(self) -> str:
         """Settle, often after a week without prices."""
