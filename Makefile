@@ -114,6 +114,7 @@ coverage: setup compile ## run the Vyper units and hold their line coverage at 9
 audit: setup compile ## run the property, invariant and attack tests long, with fresh randomness
 	@HYPOTHESIS_PROFILE=nightly $(RUN) pytest -n $(CORES) --dist loadfile tests/property tests/invariants tests/attacks
 	@$(RUN) python -m tests.invariants --steps 1000000
+	@$(RUN) python -m tests.invariants.perp --steps 1000000
 
 # ---------------------------------------------------------------- checks
 

@@ -144,7 +144,7 @@ interface IDerivativesEngine {
 
     /* OWNERS */
 
-    /// @notice Make an account that belongs to the caller.
+    /// @notice Make an account that belongs to the caller, for ever: modules may remember the owner.
     function createAccount() external returns (AccountId account);
 
     /// @notice Bring collateral into any account that exists, the vault's and insurance's included. By anyone, always.

@@ -24,7 +24,7 @@ HOUR_S = 3_600
 PPM = 10**6
 OI_AT = 3
 """Place of open interest in a context."""
-UNITS_AND_LEAST = ((100, 8), (3_000, 70))
+UNITS_AND_LEAST = ((100, 8), (3_000, 74))
 """ETH that honest traders hold, and the per cent of its cost that the best schedule earns."""
 SHARES_PPM = (1_000, 20_000, 100_000, 1_000_000)
 """Each trade's part of the notional that counts as one whole sample."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field, is_dataclass, replace
 from typing import Any
 
-from clearing.chain.artifacts import all_errors, load
+from clearing.chain.artifacts import abi_of, all_errors, load
 from clearing.chain.contract import Contract, as_address, as_text, interface_of
 from clearing.chain.cursor import Log
 from clearing.chain.log_source import log_of
@@ -27,12 +27,17 @@ EMPTY = ("0x", ())
 """A revert without data: the decoder's."""
 
 _EVERY_ERROR = Interface(all_errors())
-_VALUES_OF: dict[str, list[list[str]]] = {}
-"""Values of each error by its name; contracts that never meet may give a name other values."""
-for _entry in (*BUILT_IN_ERRORS, *all_errors()):
-    _VALUES_OF.setdefault(_entry["name"], []).append(
-        [snake_case(value["name"]) for value in _entry["inputs"]]
-    )
+_OWN_ERRORS = [
+    entry
+    for contract in ("Adjudicator", "BrokerRegistry", "HashTimeLock")
+    for entry in abi_of(contract)
+    if entry["type"] == "error"
+]
+_VALUES_OF = {
+    entry["name"]: [snake_case(value["name"]) for value in entry["inputs"]]
+    for entry in (*BUILT_IN_ERRORS, *all_errors(), *_OWN_ERRORS)
+}
+"""Values of each error by its name; of names that contracts share, the channels' own come last."""
 
 Refusal = tuple[str, tuple[object, ...]]
 Event = tuple[Address, str, dict[str, object]]
@@ -79,7 +84,7 @@ class Picture:
 
 def refusal(name: str, /, **values: object) -> Refusal:
     """Return a custom error with all its values, by their names in the ABI, in snake case."""
-    assert list(values) in _VALUES_OF[name], f"{name} carries {_VALUES_OF[name]}"
+    assert list(values) == _VALUES_OF[name], f"{name} carries {_VALUES_OF[name]}"
     return name, tuple(values.values())
 
 
