@@ -12,6 +12,8 @@ VENV := .venv/.installed
 TOOLS := .venv-tools/.installed
 NODE := node_modules/.installed
 MANIFEST := .build/__local__.json
+PROTOS := $(shell find proto -name '*.proto' | sort)
+STUBS := offchain/clearing/peer/v1/.generated
 VYPER_SOURCES := $(shell find contracts -type f \( -name '*.vy' -o -name '*.vyi' \) -not -path '*/.cache/*' | sort)
 # NTX11 wants parameters with an underscore, our style the internals; NTX4 takes a call for a mere read.
 NATRIX_OFF := NTX11 NTX4
@@ -50,7 +52,7 @@ $(NODE): package.json package-lock.json .npmrc
 	@touch $@
 
 .PHONY: compile
-compile: $(MANIFEST) ## compile the contracts into .build (only when one changed)
+compile: $(MANIFEST) $(STUBS) ## compile the contracts into .build (only when one changed)
 
 # --force: without it Ape compiles the files that changed, and not the contracts that inherit from them.
 $(MANIFEST): $(SOURCES) ape-config.yaml .build/sources.txt tools/solc/solc-v0.8.30 | $(VENV) $(NODE)
@@ -58,6 +60,13 @@ $(MANIFEST): $(SOURCES) ape-config.yaml .build/sources.txt tools/solc/solc-v0.8.
 	@rm -rf contracts/.cache  # copies of dependencies: with them Ape would see only some of ours
 	@tools/quietly $(RUN) ape compile --force
 	@touch $@
+
+# The stubs of proto/: Python and its types, made anew when a file there changes.
+$(STUBS): $(PROTOS) | $(VENV)
+	@echo "stubs: $(words $(PROTOS)) protocol files"
+	@tools/quietly $(RUN) python -m grpc_tools.protoc -I proto --python_out=offchain --mypy_out=quiet:offchain \
+	  --grpc_python_out=offchain --mypy_grpc_out=quiet:offchain $(PROTOS)
+	@touch offchain/clearing/{peer,operator}/{,v1/}__init__.py $@
 
 # Rewritten only when a file came or went, so that a deleted contract compiles anew too.
 .build/sources.txt: .FORCE
@@ -123,7 +132,7 @@ check: lint-python lint-solidity lint-vyper slither facts snapshots ## every gat
 	@echo "check: all gates passed"
 
 .PHONY: lint-python
-lint-python: $(VENV)
+lint-python: $(VENV) $(STUBS)
 	@echo "check: ruff, mypy --strict, import layers, integers"
 	@$(RUN) ruff check --quiet .
 	@$(RUN) ruff format --check --quiet .

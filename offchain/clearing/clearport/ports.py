@@ -1,0 +1,222 @@
+"""Name what the daemon needs of the world; adapters implement it, tests use in-memory ones.
+
+Everything that may wait is a coroutine. Every error is a `ClearportError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from clearing.channel import requests
+from clearing.channel.signatures import Signature
+from clearing.clearport.core.channel import Line
+from clearing.clearport.core.effects import Booked
+from clearing.clearport.core.messages import Message
+from clearing.client.session import CoSigned
+from clearing.client.terms import Market
+from clearing.spec.units import Address
+
+__all__ = [
+    "BookedTrade",
+    "Intent",
+    "IntentStatus",
+    "OperatorEvent",
+    "Outbox",
+    "PeerLink",
+    "Permit",
+    "Prices",
+    "Record",
+    "Reservation",
+    "StateSigner",
+    "Store",
+    "Used",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorEvent:
+    """Something the operator may want to know; `cursor` orders all of a daemon's, from 1."""
+
+    kind: str
+    channel_id: bytes
+    fields: tuple[tuple[str, str], ...] = ()
+    cursor: int = 0
+    at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A transaction that is wanted. `request` of the Adjudicator, or any other call spelt out.
+
+    `to`, `data` and `what` say the same as the outbox sends it.
+    """
+
+    key: str
+    to: Address
+    data: bytes
+    what: str
+    channel_id: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class IntentStatus:
+    """How far an intent is: `state` is queued, sent, mined, final, refused or lost.
+
+    Lost: another transaction has used its nonce with finality.
+    """
+
+    key: str
+    what: str
+    state: str
+    nonce: int | None = None
+    hashes: tuple[bytes, ...] = ()
+    block_number: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """An operator call that must not be repeated: consumed in the commit of its effect.
+
+    `nonce` is unique for each `subject` (the operator key's address) until `expires_at`;
+    `idempotency_key` may be empty, else `result` is returned to whoever repeats it.
+    """
+
+    subject: bytes
+    nonce: bytes
+    expires_at: int
+    idempotency_key: str = ""
+    result: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """The one digest that a key may sign for (key, type, channel, epoch, version); `role` says why.
+
+    The history of these is append-only; a second digest under the same five is refused for ever.
+    """
+
+    key_id: str
+    type_hash: bytes
+    channel_id: bytes
+    epoch: int
+    version: int
+    digest: bytes
+    role: str = "state"
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """A reservation that is durable: only a store makes one, and no key signs without it.
+
+    `signature` is what was signed under it before, if that was stored.
+    """
+
+    reservation: Reservation
+    signature: Signature | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one transition wants durable: all of it or none. Several records may share a commit.
+
+    `reserve` comes before the key signs, `signed` (with its signature) before it is sent.
+    """
+
+    line: Line | None = None
+    reserve: Reservation | None = None
+    signed: Permit | None = None
+    agreed: CoSigned | None = None
+    booked: Booked | None = None
+    intents: tuple[Intent, ...] = ()
+    events: tuple[OperatorEvent, ...] = ()
+    used: Used | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BookedTrade:
+    """A trade of the peer and ours that a version has made a liability of."""
+
+    trade_id: str
+    version: int
+    is_settled: bool
+    text: bytes = field(default=b"", repr=False)
+
+
+class Store(Protocol):
+    """Durable memory: what `commit` has returned for survives kill -9 and loss of power."""
+
+    async def commit(self, record: Record) -> Permit | None:
+        """Make a record durable; return the permit of its reservation, if it has one.
+
+        Raises SecondDigestError, ReplayedError (nonce used), RepeatedError (idempotency key used;
+        carries the result), StoreError: nothing of the record is durable then.
+        """
+
+    async def lines(self) -> tuple[Line, ...]:
+        """Return every channel, as committed last."""
+
+    async def agreed(
+        self, channel_id: bytes, *, after: int = 0, epoch: int | None = None
+    ) -> tuple[CoSigned, ...]:
+        """Return the co-signed states above a version, oldest first, of one or the latest epoch."""
+
+    async def operator_events(self, after: int, limit: int) -> tuple[OperatorEvent, ...]:
+        """Return events with a cursor above `after`, oldest first."""
+
+    async def intents(self, states: Sequence[str]) -> tuple[tuple[Intent, IntentStatus], ...]:
+        """Return the outbox's intents in these states, in the order they were wanted."""
+
+
+class StateSigner(Protocol):
+    """The key that signs channel states: it signs what a permit allows, nothing else."""
+
+    @property
+    def key_id(self) -> str:
+        """The key's name in the history."""
+
+    @property
+    def address(self) -> Address:
+        """The address that the registry names as the broker's signer."""
+
+    async def sign(self, permit: Permit) -> Signature:
+        """Return the signature of the permit's digest: the stored one if there is one.
+
+        Raises SignerError.
+        """
+
+
+class PeerLink(Protocol):
+    """The way to one peer. `said` ends when the stream is gone; a new link is made then."""
+
+    @property
+    def broker(self) -> Address:
+        """The peer's broker, proven by certificate and Hello."""
+
+    async def say(self, channel_id: bytes, message: Message) -> None:
+        """Queue a message. Raises PeerGoneError, or PeerSlowError with 256 queued."""
+
+    def said(self) -> AsyncIterator[tuple[bytes, Message]]:
+        """Yield (channel id, message) in the order in which the peer sent them."""
+
+    async def close(self, reason: str) -> None:
+        """End the stream."""
+
+
+class Prices(Protocol):
+    """Our own view of the market."""
+
+    async def market(self) -> Market | None:
+        """Return prices and factors, None if they are stale or missing."""
+
+
+class Outbox(Protocol):
+    """Sends what the store lists as wanted; wakes up when told that there is more."""
+
+    def wake(self) -> None:
+        """Look into the store now."""
+
+    def encode(self, key: str, request: requests.Request) -> Intent:
+        """Return the intent of a call to the Adjudicator."""
