@@ -13,6 +13,7 @@ from clearing.channel import requests
 from clearing.channel.signatures import Signature
 from clearing.clearport.core.channel import Line
 from clearing.clearport.core.effects import Booked
+from clearing.clearport.core.events import Observed
 from clearing.clearport.core.messages import Message
 from clearing.client.session import CoSigned
 from clearing.client.terms import Market
@@ -32,6 +33,7 @@ __all__ = [
     "StateSigner",
     "Store",
     "Used",
+    "Watcher",
 ]
 
 
@@ -210,6 +212,19 @@ class Prices(Protocol):
 
     async def market(self) -> Market | None:
         """Return prices and factors, None if they are stale or missing."""
+
+
+class Watcher(Protocol):
+    """Tells, for each watched channel, what the chain says at every new block."""
+
+    def watch(self, line: Line) -> None:
+        """Watch a channel from now on; watching again replaces what is known of it."""
+
+    def observed(self) -> AsyncIterator[tuple[bytes, Observed]]:
+        """Yield (channel id, observation): first for a new channel, then when a block changes it.
+
+        Nothing is yielded while the node is out of reach; a drop is followed by a fresh reading.
+        """
 
 
 class Outbox(Protocol):
