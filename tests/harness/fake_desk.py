@@ -80,6 +80,7 @@ class FakeDesk:
         self._nonces: set[tuple[bytes, bytes]] = set()
         self._results: dict[tuple[bytes, str], bytes] = {}
         self._seq = 0
+        self.ticks = 0
         self.came = asyncio.Condition()
 
     # EFFECTS
@@ -215,9 +216,11 @@ class FakeDesk:
         self.listeners += 1
         try:
             while True:
+                seen = self.ticks
                 yield await self.margin(channel_id)
                 async with self.came:
-                    await self.came.wait()
+                    while self.ticks == seen:
+                        await self.came.wait()
         finally:
             self.listeners -= 1
 
@@ -344,6 +347,7 @@ class FakeDesk:
     async def tick(self) -> None:
         """Wake whoever listens."""
         async with self.came:
+            self.ticks += 1
             self.came.notify_all()
 
     async def export_states(self, channel_id: bytes | None) -> bytes:
