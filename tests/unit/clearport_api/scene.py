@@ -189,9 +189,9 @@ def keys(**changes) -> list[OperatorKey]:
 
 
 @asynccontextmanager
-async def running(listen=None, operators=None, **gate_options):
+async def running(listen=None, operators=None, clock=None, **gate_options):
     """Yield a scene in which an event has happened already."""
-    desk, clock, log = FakeDesk(), Clock(), Log()
+    desk, clock, log = FakeDesk(), clock or Clock(), Log()
     await desk.happen("opened", version="1")
     whitelist = Whitelist(keys() if operators is None else operators)
     gate = Gate(Domain(DAEMON_ID, CHAIN_ID), whitelist, clock=clock, **gate_options)
