@@ -70,6 +70,8 @@ class FakeDesk:
     now_events: list[OperatorEvent] = field(default_factory=list)
     failure: BaseException | None = None
     listeners: int = 0
+    phase: str = "open"
+    alarm: str = ""
     gate: asyncio.Event | None = None
     """If set, calls that change something wait for it."""
     transactions: dict[str, list[str]] = field(default_factory=dict)
@@ -181,13 +183,13 @@ class FakeDesk:
             channel_id=channel_id,
             peer=peer,
             side=Side.HIGH,
-            phase="open",
+            phase=self.phase,
             epoch=1,
             version=7,
             enforced_version=1,
             balances_raw=((USDT, 1_500_000, 2_000_001), (WETH, 5 * 10**17, 0)),
             requests=requests,
-            alarm="",
+            alarm=self.alarm,
             is_connected=True,
         )
 

@@ -1,5 +1,6 @@
 """A real server on a free loopback port over a desk in memory, and raw calls to it."""
 
+import asyncio
 import secrets
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -201,6 +202,13 @@ async def running(listen=None, operators=None, clock=None, **gate_options):
             yield Scene(desk, gate, clock, server, rpc.OperatorStub(channel), log)
     finally:
         await server.stop()
+
+
+async def until(is_so):
+    """Wait until something is so, within a few seconds."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not is_so():  # noqa: ASYNC110 - what is waited for sets no event
+            await asyncio.sleep(0.01)
 
 
 def scope_set(method):

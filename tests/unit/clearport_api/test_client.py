@@ -51,8 +51,10 @@ def test_act__same_idempotency_key__takes_effect_once():
 
 def test_listen__stream__yields_until_it_is_left():
     async def body(scene, client):
-        async for event in client.listen("SubscribeEvents", pb.SubscribeEventsRequest()):
-            return event.cursor
+        events = client.listen("SubscribeEvents", pb.SubscribeEventsRequest())
+        event = await anext(events)
+        await events.aclose()
+        return event.cursor
 
     assert played(body) == 1
 

@@ -18,9 +18,7 @@ INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
 
 def spoilt(change, method="Stake"):
-    """Return how a spoilt envelope is refused, that the desk did nothing, and that a good one is
-    taken.
-    """
+    """Return how a spoilt envelope is refused; the desk does nothing, and takes a good one."""
 
     async def play():
         async with running() as scene:

@@ -89,7 +89,7 @@ def test_answer__challenge_of_another_address__is_refused():
     ).name == ("trader")
 
 
-@pytest.mark.parametrize("spoil", [lambda c: b"", lambda c: bytes(32), lambda c: c[:-1] + b"\0\0"])
+@pytest.mark.parametrize("spoil", [lambda _: b"", lambda _: bytes(32), lambda c: c[:-1] + b"\0\0"])
 def test_answer__made_up_challenge__is_refused(spoil):
     made = gate()
     challenge, expiry = made.challenge(OPERATOR.address)

@@ -27,9 +27,12 @@ def status_over(endpoint_of, listen):
     """Return the daemon's id as a client gets it."""
 
     async def play():
-        async with running(listen, clock=Clock(int(time.time()))) as s:
-            async with connect(endpoint_of(s.server.port), OPERATOR) as client:
-                return (await client.ask("GetStatus", pb.GetStatusRequest())).daemon_id
+        clock = Clock(int(time.time()))
+        async with (
+            running(listen, clock=clock) as scene,
+            connect(endpoint_of(scene.server.port), OPERATOR) as client,
+        ):
+            return (await client.ask("GetStatus", pb.GetStatusRequest())).daemon_id
 
     return asyncio.run(play())
 
@@ -122,13 +125,15 @@ def test_serve__port_in_use__is_refused():
 
 def test_health__serving__says_so_without_a_token_until_stopped():
     async def play():
-        async with running() as scene:
-            async with grpc.aio.insecure_channel(f"127.0.0.1:{scene.server.port}") as channel:
-                stub = health_pb2_grpc.HealthStub(channel)
-                asked = health_pb2.HealthCheckRequest(service=SERVICE)
-                before = (await stub.Check(asked)).status
-                await scene.server.set_serving(is_serving=False)
-                return before, (await stub.Check(asked)).status
+        async with (
+            running() as scene,
+            grpc.aio.insecure_channel(f"127.0.0.1:{scene.server.port}") as channel,
+        ):
+            stub = health_pb2_grpc.HealthStub(channel)
+            asked = health_pb2.HealthCheckRequest(service=SERVICE)
+            before = (await stub.Check(asked)).status
+            await scene.server.set_serving(is_serving=False)
+            return before, (await stub.Check(asked)).status
 
     state = health_pb2.HealthCheckResponse
     assert asyncio.run(play()) == (state.SERVING, state.NOT_SERVING)
