@@ -32,13 +32,19 @@ from clearing.spec.types import Side
 from clearing.spec.units import WAD, Address
 
 __all__ = [
+    "BROKER",
     "BTC",
+    "CHAIN_ID",
     "CHANNEL",
     "DAEMON_ID",
     "ETH",
+    "NEXT_REQUEST",
+    "OPEN_REQUEST",
     "OTHER_CHANNEL",
+    "OTHER_PEER",
     "PEER",
     "SETTLE_REQUEST",
+    "SIGNER",
     "USDT",
     "WETH",
     "FakeDesk",
