@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from clearing.clearport.core.channel import Phase
 from clearing.clearport.core.effects import Effect
 from clearing.clearport.core.events import Connected, Event, Observed, Priced, Recorded, Ticked
 from clearing.clearport.ports import Intent, PeerLink, Used
 
-__all__ = ["Ask", "Inbox", "connected"]
+__all__ = ["Ask", "Consume", "Inbox", "connected"]
+
+
+Consume = Callable[[Phase, Phase], Used]
+"""Returns what a call consumes, with its result, given the phases before and after.
+
+May raise RefusedError: then nothing has happened.
+"""
 
 
 @dataclass(slots=True, eq=False)
 class Ask:
     """An event that somebody waits for: `done` gets its effects once they are durable.
 
-    `used` and `intents` belong to the same commit. `link` comes with Connected.
+    What is consumed and `intents` belong to the same commit. `link` comes with Connected.
     """
 
     event: Event
-    used: Used | None = None
+    consume: Consume | None = None
     intents: tuple[Intent, ...] = ()
     link: PeerLink | None = None
     done: asyncio.Future[tuple[Effect, ...]] | None = field(default=None, repr=False)

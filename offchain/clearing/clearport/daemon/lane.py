@@ -19,7 +19,7 @@ from clearing.clearport.core.effects import Effect, Sign
 from clearing.clearport.core.events import Connected, Event, Lost, Observed, Priced, Signed, Ticked
 from clearing.clearport.core.messages import Message
 from clearing.clearport.daemon.bell import Bell
-from clearing.clearport.daemon.inbox import Ask, Inbox
+from clearing.clearport.daemon.inbox import Ask, Consume, Inbox
 from clearing.clearport.daemon.wanted import Wanted, sort_effects
 from clearing.clearport.daemon.world import World
 from clearing.clearport.errors import (
@@ -33,7 +33,7 @@ from clearing.clearport.errors import (
     StoreDamagedError,
     UnavailableError,
 )
-from clearing.clearport.ports import Intent, PeerLink, Permit, Record, Reservation, Used
+from clearing.clearport.ports import Intent, PeerLink, Permit, Record, Reservation
 from clearing.spec.types import ClearingState
 from clearing.spec.units import Address
 
@@ -69,7 +69,7 @@ class Lane:
     # WHAT HAPPENS
 
     async def ask(
-        self, event: Event, used: Used | None = None, intents: tuple[Intent, ...] = ()
+        self, event: Event, consume: Consume | None = None, intents: tuple[Intent, ...] = ()
     ) -> tuple[Effect, ...]:
         """Have an event happen; return its effects once they are durable.
 
@@ -78,7 +78,7 @@ class Lane:
         if self.halted:
             raise self._unavailable()
         done: asyncio.Future[tuple[Effect, ...]] = asyncio.get_running_loop().create_future()
-        if not await self.inbox.put(Ask(event, used, intents, None, done)):
+        if not await self.inbox.put(Ask(event, consume, intents, None, done)):
             raise self._unavailable()
         return await done
 
@@ -114,7 +114,7 @@ class Lane:
         try:
             await self._happen(event, ask)
         except (ReplayedError, RepeatedError, RefusedError) as error:
-            if ask is None or ask.used is None:
+            if ask is None or ask.consume is None:
                 self._halt(error, is_retried=False)
             else:
                 ask.fail(error)
@@ -133,7 +133,7 @@ class Lane:
             phase, effects = world.step(self.phase, event, now=now)
             world.meters.transitions += 1
             wanted = sort_effects(effects, self.channel_id, world.outbox, now)
-            permit = await self._commit(wanted, ask, signed)
+            permit = await self._commit(phase, wanted, ask, signed)
             self._adopt(phase, wanted)
             if ask is not None:
                 ask.succeed(effects)
@@ -149,11 +149,13 @@ class Lane:
     # THE EFFECTS
 
     async def _commit(
-        self, wanted: Wanted, ask: Ask | None, signed: Permit | None
+        self, phase: Phase, wanted: Wanted, ask: Ask | None, signed: Permit | None
     ) -> Permit | None:
         """Make everything that the transition wants durable, together; nothing if it wants none."""
         reserve = None if wanted.sign is None else self._reservation(wanted.sign)
-        used = None if ask is None else ask.used
+        used = None
+        if ask is not None and ask.consume is not None:
+            used = ask.consume(self.phase, phase)
         intents = wanted.intents if ask is None else ask.intents + wanted.intents
         if not (wanted.line or reserve or used or intents or wanted.events or signed):
             return None
