@@ -35,6 +35,7 @@ __all__ = ["FeedDomain", "SignedPrices", "parse_signed", "sign_prices", "write_s
 
 LARGEST_FILE: Final = 65_536
 MOST_SIGNATURES: Final = 32
+SIGNATURE_BYTES: Final = 65
 UINT40: Final = 1 << 40
 UINT256: Final = 1 << 256
 TYPES: Final = {
@@ -131,7 +132,7 @@ def parse_signed(text: bytes) -> SignedPrices:
         document = json.loads(text)
         prices = {asset_id(symbol): _price(wad) for symbol, wad in document["prices"].items()}
         oldest_at, newest_at = _time(document["oldestAt"]), _time(document["newestAt"])
-        signatures = tuple(bytes.fromhex(each[2:]) for each in document["signatures"])
+        signatures = tuple(map(_signature, document["signatures"]))
         dated = DatedPrices(PriceSet.of(prices), oldest_at, newest_at)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         problem = f"is no feed: {type(error).__name__} {error}"
@@ -156,3 +157,10 @@ def _time(seconds: Any) -> Timestamp:
     if type(seconds) is not int or not 0 < seconds < UINT40:
         raise ValueError("a time is Unix seconds")
     return Timestamp(seconds)
+
+
+def _signature(text: Any) -> bytes:
+    signature = bytes.fromhex(text.removeprefix("0x"))
+    if len(signature) != SIGNATURE_BYTES:
+        raise ValueError(f"a signature has {SIGNATURE_BYTES} bytes")
+    return signature
