@@ -1,0 +1,6 @@
+"""Keep what must survive: the `Store` port over SQLite or PostgreSQL."""
+
+from clearing.clearport.store.schema import upgrade
+from clearing.clearport.store.store import SqlStore
+
+__all__ = ["SqlStore", "upgrade"]
