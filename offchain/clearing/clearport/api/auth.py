@@ -37,7 +37,7 @@ SECRET_BYTES: Final = 32
 EXPIRY_BYTES: Final = 8
 RANDOM_BYTES: Final = 8
 MAC_BYTES: Final = 16
-CLAIMS: Final = ["sub", "aud", "scopes", "channels", "margin", "iat", "exp"]
+REQUIRED: Final = ["sub", "aud", "scopes", "iat", "exp"]
 
 Margins = Mapping[bytes, int]
 """What is available by channel id, WAD USD."""
@@ -166,7 +166,8 @@ class Gate:
     def issue(self, key: OperatorKey, margins: Margins) -> tuple[str, int]:
         """Return a token of a key and when it expires.
 
-        Its `margin` lists [channel, available USD] of at most 32 channels, lowest ids first.
+        Its `channels` are those that the key is limited to, null for none; its `margin` lists
+        [channel, available USD] of at most 32 channels, lowest ids first.
         """
         issued_at = max(self.now(), self.whitelist.ended_at(key.address) + 1)
         expires_at = issued_at + TOKEN_S
@@ -192,7 +193,7 @@ class Gate:
                 self._secret,
                 algorithms=[ALGORITHM],
                 audience=self.domain.daemon_id,
-                options={"require": CLAIMS, "verify_exp": False, "verify_iat": False},
+                options={"require": REQUIRED, "verify_exp": False, "verify_iat": False},
             )
             subject = Address(bytes.fromhex(str(claims["sub"]).removeprefix("0x")))
             issued_at, expires_at = int(claims["iat"]), int(claims["exp"])
