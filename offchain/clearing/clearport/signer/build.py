@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from clearing.clearport.errors import ConfigError
+from functools import partial
+
+from clearing.clearport.errors import ConfigError, SignerError
 from clearing.clearport.signer.keystore import open_keystore
 from clearing.clearport.signer.port import DigestSigner, key_id_of
 from clearing.clearport.signer.secret import Ask, SecretSource, ask_terminal
@@ -12,7 +14,7 @@ __all__ = ["signer_of"]
 
 
 def signer_of(
-    settings: SignerSettings, field: str = "signer", ask: Ask = ask_terminal
+    settings: SignerSettings, field: str = "signer", ask: Ask | None = None
 ) -> DigestSigner:
     """Return the signer, ready: the passphrase is checked, the token is open, AWS has answered.
 
@@ -20,9 +22,10 @@ def signer_of(
     the field below `field`; SignerError.
     """
     try:
-        signer = _opened(settings, ask)
-    except ConfigError as error:
-        raise ConfigError(error.problem, error.fix, field=f"{field}.{error.field}") from None
+        signer = _opened(settings, ask or partial(ask_terminal, owner=field))
+    except (ConfigError, SignerError) as error:
+        named = f"{field}.{error.field}" if error.field else field
+        raise type(error)(error.problem, error.fix, field=named) from None
     expected = settings.address
     if expected is not None and signer.key_id != expected.lower():
         signer.close()

@@ -70,7 +70,7 @@ class Pkcs11Signer:
 def open_token(settings: Pkcs11Settings, ask: Ask = ask_terminal) -> Pkcs11Signer:
     """Return the signer of a key on a token. Raises ConfigError, SignerError."""
     pin = SecretSource("pin", settings.pin_fd, settings.pin_file).read(ask)
-    session = _Session(settings.module, settings.token, settings.key, pin)
+    session = _Session(settings.module, settings.token, settings.label, pin)
     worker = Worker("token", timeout_s=settings.timeout_s)
     try:
         address = worker.run_now(session.open)
@@ -149,7 +149,7 @@ class _Session:
             raise SignerError(problem, ADVICE) from None
         if self._key is None:
             self._drop()
-            raise ConfigError("no private EC key is called so", "check the label", field="key")
+            raise ConfigError("no private EC key is called so", "check the label", field="label")
 
     def _found_token(self) -> Any:
         try:
@@ -173,16 +173,16 @@ class _Session:
         except pkcs11.NoSuchKey:
             return None
         except pkcs11.MultipleObjectsReturned:
-            raise ConfigError("several keys are called so", "rename one", field="key") from None
+            raise ConfigError("several keys are called so", "rename one", field="label") from None
 
     def _address(self) -> Address:
         try:
             public = self._find(ObjectClass.PUBLIC_KEY)
             if public is None:
                 problem = "its public key is not on the token"
-                raise ConfigError(problem, "store it under the same label", field="key")
+                raise ConfigError(problem, "store it under the same label", field="label")
             if public[Attribute.EC_PARAMS] != SECP256K1:
-                raise ConfigError("is of another curve", "make one of secp256k1", field="key")
+                raise ConfigError("is of another curve", "make one of secp256k1", field="label")
             return address_of_point(unwrapped_point(bytes(public[Attribute.EC_POINT])))
         except PKCS11Error as error:
             problem = f"the public key cannot be read: {_name(error)}"

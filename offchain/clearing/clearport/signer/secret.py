@@ -68,12 +68,12 @@ class SecretSource:
         return _checked(ask(self.name), self.name)
 
 
-def ask_terminal(name: str) -> str:
-    """Ask whoever sits at the terminal. Raises ConfigError if nobody does."""
+def ask_terminal(name: str, owner: str = "") -> str:
+    """Ask whoever sits at the terminal, for `owner` if given. Raises ConfigError if nobody does."""
     if not sys.stdin.isatty():
         problem = "there is no terminal to ask at"
         raise ConfigError(problem, f"set {name}_fd or {name}_file", field=name)
-    return getpass.getpass(f"{name.capitalize()}: ")
+    return getpass.getpass(f"{name.capitalize()}{owner and f' of {owner}'}: ")
 
 
 def _read_line(fd: int, field: str) -> bytes:

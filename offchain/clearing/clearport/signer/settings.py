@@ -2,9 +2,9 @@
 
 ::
 
-    [state_signer]
-    backend = "keystore"               # or "pkcs11", or "kms"
-    file = "state-signer.json"
+    [keys.state]
+    backend = "keystore"               # if left out; or "pkcs11", or "kms"
+    file = "state.json"
     passphrase_file = "passphrase"     # or passphrase_fd = 3; neither: asked at the terminal
 """
 
@@ -54,12 +54,12 @@ class KeystoreSettings(_Settings):
 
 
 class Pkcs11Settings(_Settings):
-    """A key on a token: `module` is the library of whoever made it, `token` and `key` labels."""
+    """A key on a token: `module` is its maker's library, `label` the key's."""
 
     backend: Literal["pkcs11"]
     module: Path
     token: Name
-    key: Name
+    label: Name
     pin_fd: DescriptorNumber | None = None
     pin_file: Path | None = None
     timeout_s: Seconds = 10
@@ -92,23 +92,26 @@ SignerSettings = Annotated[
 _ADAPTER: Final[TypeAdapter[SignerSettings]] = TypeAdapter(SignerSettings)
 
 
-def settings_of(table: Mapping[str, Any], field: str = "signer") -> SignerSettings:
-    """Return the settings in a table of the configuration.
+def settings_of(
+    table: Mapping[str, Any], field: str = "signer", folder: Path = Path()
+) -> SignerSettings:
+    """Return the settings in a table of the configuration; paths start at the folder.
 
     Raises ConfigError, which names the field and never shows the value: it may be a secret that
     was written into the wrong place.
     """
     try:
-        return _ADAPTER.validate_python(dict(table))
+        settings = _ADAPTER.validate_python({"backend": "keystore", **table})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         named = ".".join((field, *(str(part) for part in first["loc"][1:])))
         if first["type"].startswith("union_tag"):
             named = f"{field}.backend"
-            problem = "is no backend" if "backend" in table else "is not given"
-            raise ConfigError(problem, "keystore, pkcs11 or kms", field=named) from None
+            raise ConfigError("is no backend", "keystore, pkcs11 or kms", field=named) from None
         problem = first["msg"].removeprefix("Value error, ")
         raise ConfigError(problem, "see the settings of a signer", field=named) from None
+    paths = {name: folder / path for name, path in settings if isinstance(path, Path)}
+    return settings.model_copy(update=paths)
 
 
 def _is_safe_url(url: str) -> bool:
