@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from clearing.clearport.errors import ConfigError
+from clearing.clearport.signer.settings import SignerSettings, settings_of
 from clearing.spec.units import Address
 
 __all__ = [
@@ -22,7 +23,6 @@ __all__ = [
     "BrokerConfig",
     "ChainConfig",
     "Config",
-    "KeyConfig",
     "KeysConfig",
     "LogConfig",
     "MetricsConfig",
@@ -69,7 +69,7 @@ class ChainConfig(_Strict):
     url: str = Field(pattern=r"^https?://")
     network: str | None = None
     deployment: Path | None = None
-    finality: Literal["finalized", "safe", "latest"] = "finalized"
+    finality: Annotated[str, Field(pattern=r"^(finalized|safe|[0-9]{1,6})$")] = "finalized"
     poll_s: float = Field(default=2.0, gt=0, le=60)
     timeout_s: float = Field(default=20.0, gt=0, le=300)
 
@@ -86,31 +86,14 @@ class StoreConfig(_Strict):
     url: str = Field(min_length=1)
 
 
-class KeyConfig(_Strict):
-    """Where a key is kept. The fields of the other backends stay unset.
+class KeysConfig(_Strict):
+    """Two keys: `state` signs channel states and nothing else, `account` transactions.
 
-    keystore: `file`, and `passphrase_file` or `passphrase_fd` (else a prompt).
-    pkcs11: `module`, `token`, `label`, and `pin_file` or `pin_fd`. kms: `key`, `region`.
+    Each is a table of `clearing.clearport.signer.settings`.
     """
 
-    backend: Literal["keystore", "pkcs11", "kms"] = "keystore"
-    file: Path | None = None
-    passphrase_file: Path | None = None
-    passphrase_fd: int | None = Field(default=None, ge=0)
-    module: Path | None = None
-    token: str | None = None
-    label: str | None = None
-    pin_file: Path | None = None
-    pin_fd: int | None = Field(default=None, ge=0)
-    key: str | None = None
-    region: str | None = None
-
-
-class KeysConfig(_Strict):
-    """Two keys: `state` signs channel states and nothing else, `account` transactions."""
-
-    state: KeyConfig
-    account: KeyConfig
+    state: dict[str, Any]
+    account: dict[str, Any]
 
 
 class PeersConfig(_Strict):
@@ -283,6 +266,10 @@ class Config(BaseSettings):
         """Return a path of the file, taken from its folder."""
         return self.folder / path
 
+    def key_settings(self, name: Literal["state", "account"]) -> SignerSettings:
+        """Return where a key is kept, its files taken from the folder. Raises ConfigError."""
+        return settings_of(getattr(self.keys, name), f"keys.{name}", self.folder)
+
     @property
     def store_url(self) -> str:
         """The store's URL; an SQLite file's path is taken from the folder."""
@@ -310,11 +297,14 @@ def read_config(path: Path) -> Config:
 def parse_config(fields: dict[str, Any], folder: Path) -> Config:
     """Return the configuration of a document whose paths are relative to `folder`."""
     try:
-        return Config(**{**fields, "folder": folder})
+        config = Config(**{**fields, "folder": folder})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "clearport.toml"
         raise ConfigError(_problem(first["type"], first["msg"]), _fix(place), field=place) from None
+    config.key_settings("state")
+    config.key_settings("account")
+    return config
 
 
 def _problem(kind: str, message: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from clearing.clearport.api.results import completed
+from clearing.clearport.codec import decode_trade, parse
 from clearing.clearport.core.channel import Phase
 from clearing.clearport.core.events import Consented, Recorded, Rejected, Wanted
 from clearing.clearport.core.messages import ReportedTrade, SettleWish, Wish
@@ -13,8 +14,9 @@ from clearing.clearport.daemon.office import Office, asked_of_us, consumed, requ
 from clearing.clearport.daemon.views import channel_view, phase_name, trade_views
 from clearing.clearport.desk import ChannelView, OpenOrder, Started, TradeView
 from clearing.clearport.errors import RefusedError
-from clearing.clearport.ports import Intent, Used
+from clearing.clearport.ports import BookedTrade, Intent, Used
 from clearing.client import moves
+from clearing.peer.v1 import peer_pb2
 from clearing.spec.types import AssetSplit, ChannelDef, ClearingState, Side
 from clearing.spec.types import Intent as Purpose
 
@@ -88,6 +90,7 @@ class ChannelDesk:
     ) -> int:
         """Record trades with the peer; return how many are new. All or none."""
         lane = self._office.lane(channel_id)
+        await self._require_unbooked(channel_id, trades)
         counted = 0
 
         def consume(before: Phase, _after: Phase) -> Used:
@@ -100,7 +103,10 @@ class ChannelDesk:
 
     async def trades(self, channel_id: bytes) -> tuple[TradeView, ...]:
         """Return the trades that are not settled."""
-        return trade_views(self._office.lane(channel_id).phase, ())
+        phase = self._office.lane(channel_id).phase
+        booked = await self._office.store.trades(channel_id)
+        named = tuple((_trade_of(each), each.version) for each in booked)
+        return trade_views(phase, named)
 
     def side_of(self, channel_id: bytes) -> Side:
         """Return our side of a channel. Raises UnknownError."""
@@ -132,6 +138,14 @@ class ChannelDesk:
         intents = await self._office.funding.opening(ref, definition, opening, side)
         return tuple(replace(each, channel_id=started.channel_id) for each in intents)
 
+    async def _require_unbooked(self, channel_id: bytes, trades: tuple[ReportedTrade, ...]) -> None:
+        """Refuse a trade that was booked before: both sides' slip would book it twice."""
+        ids = tuple(each.trade_id for each in trades)
+        booked = await self._office.store.booked_among(channel_id, ids)
+        if booked:
+            problem = f"{min(booked)} is booked already"
+            raise RefusedError(problem, "take an id of its own", field="trade_id")
+
     def _new_trades(self, phase: Phase, trades: tuple[ReportedTrade, ...]) -> int:
         """Return how many trades are not recorded yet. Raises RefusedError for a second meaning."""
         known = {each.trade_id: each for each in phase.line.trades}
@@ -152,3 +166,7 @@ def _opening_of(channel_id: bytes, wish: moves.Open) -> ClearingState:
     """Return the opening's state as far as its funding needs it."""
     splits = tuple(AssetSplit(low, high, low, high) for low, high in wish.nets)
     return ClearingState(channel_id, epoch=0, version=1, intent=Purpose.OPEN, splits=splits)
+
+
+def _trade_of(booked: BookedTrade) -> ReportedTrade:
+    return decode_trade(parse(peer_pb2.ReportedTrade, booked.text))

@@ -19,7 +19,6 @@ from clearing.spec.units import Address
 
 __all__ = ["MoneyDesk"]
 
-STATES: Final = ("queued", "sent", "mined", "final", "refused", "lost")
 REF_BYTES: Final = 8
 
 
@@ -42,7 +41,7 @@ class MoneyDesk:
         office = self._office
         office.require_open()
         _require_some(amount_raw)
-        ref = _ref("deposit")
+        ref = _ref("deposit", channel_id)
         if not channel_id:
             token = office.token(asset)
             intents = await office.funding.deposit(ref, token.address, amount_raw)
@@ -95,9 +94,9 @@ class MoneyDesk:
 
     async def transaction(self, key: str) -> IntentStatus:
         """Return how far a transaction is. Raises UnknownError."""
-        for intent, status in await self._office.store.intents(STATES):
-            if intent.key == key:
-                return status
+        found = await self._office.store.intent(key)
+        if found is not None:
+            return found[1]
         raise UnknownError("no such transaction", "see the reply that named it", field="key")
 
     async def _submit(
@@ -110,8 +109,10 @@ class MoneyDesk:
         return ref
 
 
-def _ref(what: str) -> str:
-    return f"{what}:{secrets.token_hex(REF_BYTES)}"
+def _ref(what: str, channel_id: bytes = b"") -> str:
+    """Return a fresh key; a channel's begins with its id, as all of its transactions' do."""
+    owner = f"{channel_id.hex()}:" if channel_id else ""
+    return f"{owner}{what}:{secrets.token_hex(REF_BYTES)}"
 
 
 def _require_some(amount_raw: int) -> None:
