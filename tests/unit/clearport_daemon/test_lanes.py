@@ -11,7 +11,6 @@ from clearing.clearport.core.events import Connected, Event, Heard, Lost, Observ
 from clearing.clearport.core.messages import Message, Reestablish, Request, SettleWish
 from clearing.clearport.daemon.lanes import Lanes
 from clearing.clearport.errors import ClearportError
-from clearing.clearport.ports import Record
 from clearing.client import moves
 from clearing.client.terms import Terms
 from clearing.spec.types import ChannelDef
@@ -61,8 +60,8 @@ def run(
                 watcher=watcher,
                 signer_of=signer_of,
                 per_peer=per_peer,
-                tasks=tasks,
             )
+            await lanes.start(tasks)
             await act(lanes)
             lanes.stop()
         return lanes, watcher
@@ -227,15 +226,13 @@ def test_serve__a_peer_has_what_we_lost__is_told_to_the_operator() -> None:
 def test_start__the_store_has_channels__each_has_a_lane() -> None:
     parts = Parts(keep)
     kept: list[Line] = [line_of(nonce) for nonce in range(1, 4)]
+    parts.store.kept = {line.channel_id: line for line in kept}
 
     async def act(lanes: Lanes) -> None:
-        for line in kept:
-            await parts.store.commit(Record(line=line))
-        await lanes.start()
+        assert [lane.phase.line for lane in lanes] == kept
 
-    lanes, watcher = run(parts, act)
+    _, watcher = run(parts, act)
 
-    assert [lane.phase.line for lane in lanes] == kept
     assert watcher.watched == kept
 
 

@@ -30,7 +30,7 @@ GREET_PAUSE_S: Final = 0.01
 
 @dataclass
 class Lanes:
-    """The lanes by channel. `begin`, `serve` and the observers run in the daemon's task group.
+    """The lanes by channel, once they are started.
 
     `signer_of` asks the registry for a broker's signer. `market` is our latest view.
     """
@@ -41,10 +41,10 @@ class Lanes:
     watcher: Watcher
     signer_of: Callable[[Address], Awaitable[Address]]
     per_peer: int
-    tasks: asyncio.TaskGroup
     market: Market | None = None
     is_stopping: bool = False
     changed: Bell = field(default_factory=Bell)
+    _tasks: asyncio.TaskGroup | None = None
     _lanes: dict[bytes, Lane] = field(default_factory=dict)
     _by_peer: dict[Address, dict[bytes, Lane]] = field(default_factory=dict)
     _links: dict[Address, PeerLink] = field(default_factory=dict)
@@ -79,19 +79,20 @@ class Lanes:
 
     # LIFE
 
-    async def start(self) -> None:
-        """Take the store's channels up."""
+    async def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Take the store's channels up; every lane is a task of this group."""
+        self._tasks = tasks
         for line in await self.world.store.lines():
             self.begin(line)
 
     def begin(self, line: Line) -> Lane:
         """Run a lane for a channel from now on. Raises UnavailableError while stopping."""
-        if self.is_stopping:
-            raise UnavailableError("the daemon is stopping", "ask again once it runs")
+        if self._tasks is None or self.is_stopping:
+            raise UnavailableError("the daemon is not running", "ask again once it runs")
         lane = Lane(Phase(line, self.policy), self.world)
         self._lanes[line.channel_id] = lane
         self._by_peer.setdefault(lane.peer, {})[line.channel_id] = lane
-        self.tasks.create_task(lane.run(), name=f"lane {line.channel_id.hex()[:8]}")
+        self._tasks.create_task(lane.run(), name=f"lane {line.channel_id.hex()[:8]}")
         if self.market is not None:
             lane.observe(Priced(self.market))
         self.watcher.watch(line)
@@ -134,7 +135,7 @@ class Lanes:
         """Bring what a peer says to its channels until its stream is gone."""
         peer = link.broker
         self._links[peer] = link
-        greeting = self.tasks.create_task(self._greet(link), name=f"greet {peer.hex()[:8]}")
+        greeting = asyncio.create_task(self._greet(link), name=f"greet {peer.hex()[:8]}")
         self.world.log.info("peer_connected", peer=peer.hex())
         try:
             async for channel_id, message in link.said():

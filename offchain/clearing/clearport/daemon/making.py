@@ -24,7 +24,6 @@ from clearing.spec.units import Address
 __all__ = ["Answers", "Made", "make_folder", "render"]
 
 CONFIG: Final = "clearport.toml"
-PASSPHRASE: Final = "passphrase"
 PASSPHRASE_BYTES: Final = 24
 OWNER_ONLY: Final = 0o600
 
