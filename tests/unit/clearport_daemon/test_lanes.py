@@ -63,7 +63,7 @@ def run(
             )
             await lanes.start(tasks)
             await act(lanes)
-            lanes.stop()
+            await lanes.stop(1.0)
         return lanes, watcher
 
     return asyncio.run(main())

@@ -88,7 +88,7 @@ class Daemon:
                     log.info("stopping")
                     await self._wind_down(server)
                 finally:
-                    office.lanes.stop()
+                    await office.lanes.stop(DRAIN_S)
                     await parts.peers.stop()
                     for task in supervised:
                         task.cancel()
@@ -101,11 +101,7 @@ class Daemon:
         office.stopping.set()
         office.news.ring()
         await server.stop()
-        office.lanes.stop()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_S):
-                while office.lanes.queued:
-                    await asyncio.sleep(0.01)
+        await office.lanes.stop(DRAIN_S)
         if office.exporter is not None:
             await office.exporter.flush()
 

@@ -45,6 +45,7 @@ class Lanes:
     is_stopping: bool = False
     changed: Bell = field(default_factory=Bell)
     _tasks: asyncio.TaskGroup | None = None
+    _running: list[asyncio.Task[None]] = field(default_factory=list)
     _lanes: dict[bytes, Lane] = field(default_factory=dict)
     _by_peer: dict[Address, dict[bytes, Lane]] = field(default_factory=dict)
     _links: dict[Address, PeerLink] = field(default_factory=dict)
@@ -92,7 +93,8 @@ class Lanes:
         lane = Lane(Phase(line, self.policy), self.world)
         self._lanes[line.channel_id] = lane
         self._by_peer.setdefault(lane.peer, {})[line.channel_id] = lane
-        self._tasks.create_task(lane.run(), name=f"lane {line.channel_id.hex()[:8]}")
+        task = self._tasks.create_task(lane.run(), name=f"lane {line.channel_id.hex()[:8]}")
+        self._running.append(task)
         if self.market is not None:
             lane.observe(Priced(self.market))
         self.watcher.watch(line)
@@ -102,11 +104,15 @@ class Lanes:
         self.changed.ring()
         return lane
 
-    def stop(self) -> None:
-        """Take no new event in; each lane ends once it has done what it has."""
+    async def stop(self, patience_s: float) -> None:
+        """Take no new event in and wait until each lane has done what it has, then end it."""
         self.is_stopping = True
         for lane in self:
             lane.inbox.close()
+        if self._running:
+            await asyncio.wait(self._running, timeout=patience_s)
+        for task in self._running:
+            task.cancel()
 
     # WHAT THE WORLD SAYS
 
