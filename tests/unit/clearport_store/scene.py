@@ -95,9 +95,10 @@ class Updates:
     def propose(self) -> Record:
         version = self.line.position.live.version + 1
         name = f"T-{version}"
-        seller = Side.LOW if version % 2 else Side.HIGH
+        # To and fro, so that the risk stays small, and at two prices, so that something is owed.
+        seller, usd = (Side.LOW, 3_000) if version % 2 else (Side.HIGH, 3_001)
         booked = tuple(
-            ReportedTrade(f"{name}-{i}", Trade(seller, ETH, WAD, USDC, 3_000 * WAD))
+            ReportedTrade(f"{name}-{i}", Trade(seller, ETH, WAD, USDC, usd * WAD))
             for i in range(self.trades)
         )
         move = moves.Book(tuple(each.trade for each in booked), MARKET)

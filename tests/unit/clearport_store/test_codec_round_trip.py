@@ -70,6 +70,9 @@ def test_line_writer__parts_that_stay__gives_what_a_new_writer_gives(data) -> No
 
 
 CHANGES = {
+    "separator": draw.WORDS,
+    "side": draw.SIDES,
+    "channel_id": draw.WORDS,
     "position": draw.positions,
     "full": draw.cosigned,
     "half": draw.halves(),

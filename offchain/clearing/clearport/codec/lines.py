@@ -45,6 +45,7 @@ from clearing.clearport.codec.states import (
 )
 from clearing.clearport.codec.values import decode_terms, encode_terms
 from clearing.clearport.core.channel import Half, Line, Wait
+from clearing.client.session import CoSigned
 from clearing.peer.v1 import peer_pb2 as pb
 from clearing.spec.types import Side
 from clearing.spec.units import Bytes32
@@ -86,9 +87,7 @@ class LineWriter:
         if line is before:
             return pieces
         self._used = {}
-        is_fixed_kept = before is not None and (
-            line.definition is before.definition and line.terms is before.terms
-        )
+        is_fixed_kept = before is not None and _is_fixed_part_same(before, line)
         is_backlog_kept = before is not None and (
             line.trades is before.trades and line.reported is before.reported
         )
@@ -99,6 +98,11 @@ class LineWriter:
         )
         self._line, self._pieces, self._kept = line, written, self._used
         return written
+
+    def cosigned(self, full: CoSigned) -> bytes:
+        """Return the bytes of a co-signed state, at no cost if the last line has it."""
+        kept = self._kept.get(id(full))
+        return encode_cosigned(full).SerializeToString() if kept is None else kept[1]
 
     def _fixed(self, line: Line) -> bytes:
         return pb.LineParts(
@@ -155,6 +159,15 @@ class LineWriter:
             kept = (value, encode(value).SerializeToString())
         self._used[id(value)] = kept
         return kept[1]
+
+
+def _is_fixed_part_same(before: Line, line: Line) -> bool:
+    return (
+        line.definition is before.definition
+        and line.terms is before.terms
+        and line.side is before.side
+        and (line.channel_id, line.separator) == (before.channel_id, before.separator)
+    )
 
 
 def encode_line(line: Line) -> pb.Line:

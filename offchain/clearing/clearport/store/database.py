@@ -22,7 +22,7 @@ CHECKPOINT_PAGES: Final = 4_000
 """SQLite moves its log into the file after so many pages of 4,096 bytes."""
 WAIT_MS: Final = 30_000
 """How long one statement may take: a server that hangs is a server that is gone."""
-ADVISORY_LOCK: Final = 0x5C9_C1EA2
+ADVISORY_LOCK: Final = 0x5C9_C1EA
 """PostgreSQL's lock of this number, in the database and the schema, is a daemon's."""
 
 
@@ -34,13 +34,11 @@ class Database:
         self.engine = engine_of(url)
         self._lock = _lock_file(self.engine.url)
         try:
-            self.connection = self.engine.connect()
-            _require_alone(self.connection)
+            self.connection = _connected_alone(self.engine)
         except SQLAlchemyError as error:
             self._release()
             raise store_error(error) from error
-        except StoreError:
-            self.connection.close()
+        except BaseException:
             self._release()
             raise
 
@@ -104,7 +102,7 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.connection.execute("BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     @event.listens_for(engine, "do_connect")
     def make_private(*_: object) -> None:
@@ -165,12 +163,21 @@ def _lock_file(url: URL) -> int | None:
     return lock
 
 
+def _connected_alone(engine: Engine) -> Connection:
+    """Connect, and take the lock of a server, which is gone with the connection."""
+    connection = engine.connect()
+    try:
+        if connection.dialect.name == "postgresql":
+            _require_alone(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def _require_alone(connection: Connection) -> None:
-    """Take PostgreSQL's lock, which is gone with the connection. Raises StoreError."""
-    if connection.dialect.name != "postgresql":
-        return
     statement = text("SELECT pg_try_advisory_lock(:number, hashtext(current_schema()))")
-    is_taken = connection.execute(statement, {"number": ADVISORY_LOCK & 0x7FFF_FFFF}).scalar()
+    is_taken = connection.execute(statement, {"number": ADVISORY_LOCK}).scalar()
     connection.rollback()
     if not is_taken:
         raise StoreError("another daemon uses the database", "stop the other daemon")

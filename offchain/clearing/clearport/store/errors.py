@@ -6,7 +6,6 @@ from typing import Final
 
 from sqlalchemy.exc import (
     DBAPIError,
-    IntegrityError,
     InterfaceError,
     InternalError,
     OperationalError,
@@ -15,7 +14,7 @@ from sqlalchemy.exc import (
 
 from clearing.clearport.errors import StoreDamagedError, StoreError
 
-__all__ = ["StoreLostError", "is_in_doubt", "is_refused_row", "store_error"]
+__all__ = ["StoreLostError", "driver_error", "is_in_doubt", "is_refused_row", "store_error"]
 
 
 class StoreLostError(StoreError):
@@ -57,26 +56,31 @@ _SIGNS: Final = (
 )
 
 
-def _name_of(error: DBAPIError) -> str:
-    """Return the driver's name of the error: SQLITE_FULL_…, or PostgreSQL's five letters."""
-    original = error.orig
-    name = getattr(original, "sqlite_errorname", None) or getattr(original, "sqlstate", None)
-    return str(name or "")
-
-
 def store_error(error: SQLAlchemyError) -> StoreError:
     """Return the error that the daemon knows."""
     if not isinstance(error, DBAPIError):
         return StoreError(f"the database refuses ({type(error).__name__})", "look at its own log")
-    name = _name_of(error)
+    if error.connection_invalidated:
+        return _gone()
+    return driver_error(error.orig)
+
+
+def driver_error(error: BaseException | None) -> StoreError:
+    """Return the error that the daemon knows, from the driver's own."""
+    # SQLITE_FULL and the like, or PostgreSQL's five letters.
+    name = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or ""
     for sign, kind, (problem, fix) in _SIGNS:
         if name.startswith(sign):
             return kind(f"{problem} ({name})", fix)
-    if error.connection_invalidated or (not name and not isinstance(error, IntegrityError)):
-        problem, fix = _GONE
-        return StoreLostError(problem, fix)
-    first_line = str(error.orig).partition("\n")[0]
+    if not name and type(error).__name__ == "OperationalError":
+        return _gone()
+    first_line = str(error).partition("\n")[0]
     return StoreError(f"the database refuses: {first_line}", "look at its own log")
+
+
+def _gone() -> StoreError:
+    problem, fix = _GONE
+    return StoreLostError(problem, fix)
 
 
 def is_refused_row(error: Exception) -> bool:

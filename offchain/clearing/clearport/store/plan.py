@@ -278,7 +278,8 @@ class Group:
         channel_id = line.channel_id
         before = self.memory.kept.get(channel_id)
         try:
-            pieces = self.memory.writer_of(channel_id).write(line)
+            writer = self.memory.writer_of(channel_id)
+            pieces = writer.write(line)
         except WireError as error:
             raise StoreError(
                 f"the channel cannot be kept ({error})", "see its last call"
@@ -290,7 +291,7 @@ class Group:
             rows["backlog"] = [(channel_id, pieces.backlog)]
         if record.agreed is not None:
             state = record.agreed.state
-            full = codec.encode_cosigned(record.agreed).SerializeToString()
+            full = writer.cosigned(record.agreed)
             rows["agree"] = [(channel_id, state.epoch, pack_version(state.version), full)]
         owed_before = before is not None and before.line.position.liabilities.rows
         if record.booked is not None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from clearing.clearport.core.channel import Line
 from clearing.clearport.ports import (
@@ -16,6 +18,7 @@ from clearing.clearport.ports import (
     StoredPeer,
 )
 from clearing.clearport.store import reads
+from clearing.clearport.store.backup import Manifest, Owner, backup
 from clearing.clearport.store.writer import Writer
 from clearing.client.session import CoSigned
 
@@ -29,8 +32,9 @@ class SqlStore:
     know whether the record is durable.
     """
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, url: str, writer: Writer) -> None:
         """Take an open writer; `SqlStore.open` makes one."""
+        self._url = url
         self._writer = writer
 
     @classmethod
@@ -38,7 +42,7 @@ class SqlStore:
         """Open a database, create or migrate its tables, and lock it. Raises StoreError."""
         writer = Writer(url)
         await writer.open()
-        return cls(writer)
+        return cls(url, writer)
 
     async def close(self) -> None:
         """Finish what was handed in and let others open the database."""
@@ -47,6 +51,10 @@ class SqlStore:
     async def commit(self, record: Record) -> Permit | None:
         """Make a record durable; see the port."""
         return await self._writer.commit(record)
+
+    async def backup(self, path: Path, of: Owner) -> Manifest:
+        """Write a consistent copy of everything, while the daemon runs. Raises StoreError."""
+        return await asyncio.to_thread(backup, self._url, path, of)
 
     # CHANNELS
 
