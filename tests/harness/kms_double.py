@@ -23,7 +23,7 @@ from coincurve import PrivateKey
 
 from clearing.channel.signatures import ORDER, WORD
 
-__all__ = ["ACCESS_KEY", "KEY_ARN", "KmsDouble", "Trouble", "der_of"]
+__all__ = ["ACCESS_KEY", "KEY_ARN", "SPKI", "KmsDouble", "Trouble", "der_of"]
 
 REGION: Final = "eu-central-1"
 KEY_ARN: Final = f"arn:aws:kms:{REGION}:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"

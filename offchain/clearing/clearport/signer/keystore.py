@@ -24,6 +24,7 @@ MOST_MEMORY: Final = 2**30
 """Bytes that a file may make scrypt take."""
 MOST_PASSES: Final = 16
 LONGEST_FILE: Final = 65_536
+FORMAT: Final = (3, "aes-128-ctr", "scrypt", WORD)
 BROKEN: Final = "is damaged, or no keystore of version 3 with scrypt"
 ADVICE: Final = "make one with clearing key new"
 
@@ -134,7 +135,8 @@ def _require_bounded(keystore: Mapping[str, Any]) -> None:
     crypto = keystore["crypto"]
     params = crypto["kdfparams"]
     n, r, p = (params[name] for name in ("n", "r", "p"))
-    if keystore["version"] != 3 or crypto["kdf"] != "scrypt" or params["dklen"] != WORD:  # noqa: PLR2004 - V3
+    named = keystore["version"], crypto["cipher"], crypto["kdf"], params["dklen"]
+    if named != FORMAT:
         raise ValueError
     if not all(type(number) is int and number > 0 for number in (n, r, p)):
         raise ValueError

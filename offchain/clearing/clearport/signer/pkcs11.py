@@ -168,12 +168,19 @@ class _Session:
             raise SignerError(f"no token answers: {_name(error)}", ADVICE) from None
 
     def _find(self, kind: ObjectClass) -> Any:
-        try:
-            return self._open.get_key(object_class=kind, key_type=KeyType.EC, label=self._label)
-        except pkcs11.NoSuchKey:
-            return None
-        except pkcs11.MultipleObjectsReturned:
-            raise ConfigError("several keys are called so", "rename one", field="label") from None
+        """Return the one EC key of this kind and label; None if there is none.
+
+        The search is read to its end: one left open would close in whichever thread comes by.
+        """
+        wanted = {
+            Attribute.CLASS: kind,
+            Attribute.KEY_TYPE: KeyType.EC,
+            Attribute.LABEL: self._label,
+        }
+        found = list(self._open.get_objects(wanted))
+        if len(found) > 1:
+            raise ConfigError("several keys are called so", "rename one", field="label")
+        return found[0] if found else None
 
     def _address(self) -> Address:
         try:
