@@ -201,6 +201,7 @@ def _one_line(error: grpc.aio.AioRpcError) -> CallError:
     code = error.code()
     reason = _reason_of(error)
     text = " ".join((error.details() or code.name).split())
+    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     if reason:
         return CallError(text, status=code, reason=reason)
     match code:
