@@ -29,7 +29,7 @@ def passphrase_file(tmp_path):
 @pytest.fixture
 def keystore(tmp_path):
     path = tmp_path / "state.json"
-    quick_keystore(path, KEY, Secret(PASSPHRASE))
+    quick_keystore(path, Secret(KEY.hex()), Secret(PASSPHRASE))
     return path
 
 

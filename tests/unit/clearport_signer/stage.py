@@ -11,6 +11,7 @@ from clearing.channel.typed_data import struct_of
 from clearing.clearport.ports import Permit, Reservation
 from clearing.clearport.signer.keystore import write_keystore
 from clearing.clearport.signer.port import key_id_of
+from clearing.clearport.signer.secret import Secret
 from clearing.spec.types import ClearingState
 
 KEY = keccak256(b"the state signer's key")
@@ -30,7 +31,7 @@ def private_file(path: Path, text: str) -> Path:
     return path
 
 
-def quick_keystore(path, key, passphrase):
+def quick_keystore(path, key: Secret, passphrase: Secret):
     return write_keystore(path, key, passphrase, QUICK)
 
 

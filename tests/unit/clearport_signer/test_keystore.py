@@ -169,7 +169,7 @@ def test_named_address__damaged_or_missing__is_refused(keystore):
 def test_write_keystore__a_new_file__is_the_owners_alone(tmp_path):
     path = tmp_path / "new.json"
 
-    assert quick_keystore(path, KEY, Secret(PASSPHRASE)) == ADDRESS
+    assert quick_keystore(path, Secret(KEY.hex()), Secret(PASSPHRASE)) == ADDRESS
 
     assert path.stat().st_mode & 0o777 == 0o600
     assert bytes(Account.decrypt(path.read_text(), PASSPHRASE)) == KEY
@@ -179,7 +179,7 @@ def test_write_keystore__a_new_file__is_the_owners_alone(tmp_path):
 def test_write_keystore__nothing_said__takes_scrypt_of_256_mebibytes(tmp_path):
     path = tmp_path / "new.json"
 
-    write_keystore(path, KEY, Secret(PASSPHRASE))
+    write_keystore(path, Secret(KEY.hex()), Secret(PASSPHRASE))
 
     crypto = json.loads(path.read_text())["crypto"]
     assert crypto["kdf"] == "scrypt"
@@ -190,21 +190,23 @@ def test_write_keystore__a_file_is_there__leaves_it(keystore):
     before = keystore.read_bytes()
 
     with pytest.raises(ConfigError, match="file: is there already"):
-        quick_keystore(keystore, OTHER_KEY, Secret(PASSPHRASE))
+        quick_keystore(keystore, Secret(OTHER_KEY.hex()), Secret(PASSPHRASE))
 
     assert keystore.read_bytes() == before
 
 
-@pytest.mark.parametrize("key", [b"", bytes(32), b"\xff" * 32, KEY + b"\0"])
+@pytest.mark.parametrize(
+    "key", ["", "00" * 32, "ff" * 32, KEY.hex() + "00", KEY.hex()[1:], "zz" * 32]
+)
 def test_write_keystore__no_key__is_refused(tmp_path, key):
     path = tmp_path / "new.json"
 
-    with pytest.raises(SignerError, match="no key of secp256k1"):
-        quick_keystore(path, key, Secret(PASSPHRASE))
+    with pytest.raises(SignerError, match="key: is no key of secp256k1"):
+        quick_keystore(path, Secret(key), Secret(PASSPHRASE))
 
     assert not path.exists()
 
 
 def test_write_keystore__no_such_folder__is_refused(tmp_path):
     with pytest.raises(ConfigError, match="file: no such file or directory"):
-        quick_keystore(tmp_path / "none" / "new.json", KEY, Secret(PASSPHRASE))
+        quick_keystore(tmp_path / "none" / "new.json", Secret(KEY.hex()), Secret(PASSPHRASE))

@@ -78,19 +78,16 @@ def named_address(path: Path) -> Address:
     return _address_in(_read(path))
 
 
-def write_keystore(path: Path, key: bytes, passphrase: Secret, work: int = WORK) -> Address:
-    """Encrypt a key into a new file that only its owner can read; return the key's address.
+def write_keystore(path: Path, key: Secret, passphrase: Secret, work: int = WORK) -> Address:
+    """Encrypt a key, 64 hex digits, into a new file that only its owner can read.
 
-    The file is on disk when this returns. Raises ConfigError if there is a file already,
-    SignerError if the bytes are no key.
+    Returns the key's address; the file is on disk by then. Raises ConfigError if there is a file
+    already, SignerError if the digits are no key.
     """
-    try:
-        address = LocalSigner(key).address
-    except ValueError:
-        address = None
-    if address is None:  # outside the handler: its error would carry the key along
-        raise SignerError("these bytes are no key of secp256k1", "give 32 bytes below its order")
-    encrypted = Account.encrypt(key, passphrase.reveal(), kdf="scrypt", iterations=work)
+    encrypted = _encrypted(key, passphrase, work)
+    if encrypted is None:
+        problem = "is no key of secp256k1"
+        raise SignerError(problem, f"give {2 * WORD} hex digits below its order", field="key")
     try:
         _write(path, json.dumps(encrypted, indent=2).encode() + b"\n")
     except FileExistsError:
@@ -98,7 +95,17 @@ def write_keystore(path: Path, key: bytes, passphrase: Secret, work: int = WORK)
     except OSError as error:
         problem = (error.strerror or "cannot be written").lower()
         raise ConfigError(problem, "give a name that can be written", field="file") from None
-    return address
+    return _address_in(encrypted)
+
+
+def _encrypted(key: Secret, passphrase: Secret, work: int) -> dict[str, Any] | None:
+    """Return the keystore; None instead of an error, which would carry the key along."""
+    try:
+        local = bytes.fromhex(key.reveal())
+        LocalSigner(local)
+    except ValueError:
+        return None
+    return dict(Account.encrypt(local, passphrase.reveal(), kdf="scrypt", iterations=work))
 
 
 def _write(path: Path, text: bytes) -> None:

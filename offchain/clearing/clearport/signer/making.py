@@ -24,8 +24,8 @@ STDIN: Final = 0
 def made(path: Path, passphrase: SecretSource) -> Address:
     """Write a keystore of a new random key; return its address. Raises ConfigError."""
     chosen = _passphrase(path, passphrase)
-    key = 1 + secrets.randbelow(ORDER - 1)
-    return write_keystore(path, key.to_bytes(WORD, "big"), chosen)
+    key = (1 + secrets.randbelow(ORDER - 1)).to_bytes(WORD, "big")
+    return write_keystore(path, Secret(key.hex()), chosen)
 
 
 def imported(path: Path, passphrase: SecretSource, key_fd: int | None) -> Address:
@@ -61,6 +61,6 @@ def _passphrase(path: Path, source: SecretSource, ask: Ask = ask_twice) -> Secre
     return passphrase
 
 
-def _key_of(given: Secret) -> bytes | None:
+def _key_of(given: Secret) -> Secret | None:
     match = re.fullmatch("(?:0x)?([0-9a-fA-F]{64})", given.reveal().strip())
-    return None if match is None else bytes.fromhex(match[1])
+    return None if match is None else Secret(match[1])

@@ -95,8 +95,12 @@ class _Session:
     def open(self) -> Address:
         """Log in, find the key, and return its address."""
         with _MODULE_IN_USE:
-            self._log_in()
-            return self._address()
+            try:
+                self._log_in()
+                return self._address()
+            except BaseException:
+                self._drop()  # left open, it would keep the process logged in
+                raise
 
     def sign(self, digest: bytes) -> bytes:
         """Return r and s of the digest; open the session again once if it is lost."""

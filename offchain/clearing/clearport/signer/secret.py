@@ -65,7 +65,7 @@ class SecretSource:
             return _decoded(_read_line(self.fd, f"{self.name}_fd"), f"{self.name}_fd")
         if self.file is not None:
             return _decoded(_read_file(self.file, f"{self.name}_file"), f"{self.name}_file")
-        return _checked(ask(self.name), self.name)
+        return _checked(Secret(ask(self.name)), self.name)
 
 
 def ask_terminal(name: str, owner: str = "") -> str:
@@ -111,18 +111,24 @@ def _require_private(status: os.stat_result, field: str) -> None:
 
 
 def _decoded(raw: bytes, field: str) -> Secret:
-    try:
-        text = raw.removesuffix(b"\r").decode()
-    except UnicodeDecodeError:
-        text = None
-    if text is None:  # outside the handler: its error would carry the bytes along
+    secret = _secret_of(raw)
+    del raw  # a log that shows a traceback's values would show it
+    if secret is None:
         raise ConfigError("is not UTF-8 text", "write it as text", field=field)
-    return _checked(text, field)
+    return _checked(secret, field)
 
 
-def _checked(text: str, field: str) -> Secret:
-    if not text:
+def _secret_of(raw: bytes) -> Secret | None:
+    """Return None instead of an error, which would carry the bytes along."""
+    try:
+        return Secret(raw.removesuffix(b"\r").decode())
+    except UnicodeDecodeError:
+        return None
+
+
+def _checked(secret: Secret, field: str) -> Secret:
+    if not secret.reveal():
         raise ConfigError("is empty", "give the secret on one line", field=field)
-    if len(text) > LONGEST or "\n" in text:
+    if len(secret.reveal()) > LONGEST or "\n" in secret.reveal():
         raise ConfigError("is more than one line", "give the secret on one line", field=field)
-    return Secret(text)
+    return secret
