@@ -29,7 +29,7 @@ NOT_MET = 1
 
 
 @clearport.command("init")
-def init(
+def init(  # noqa: PLR0913 - an option each
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder for the daemon.")],
     *,
     name: Annotated[str, typer.Option(help="The broker's name, as peers see it.")],
