@@ -82,6 +82,19 @@ def test_restore__channel__signs_above_its_floor_only(
     assert using(new, work).reservation.version == 4 + RECOVERY_GAP
 
 
+def test_restore__refused_version_above_what_was_signed__is_below_the_floor(
+    using, url, new_url, tmp_path, line
+) -> None:
+    using(url, lambda store: store.commit(Record(line=replace(line, burnt=40))))
+    backup(url, tmp_path / "copy", OWNER)
+    new = new_url()
+
+    restore(new, tmp_path / "copy", OWNER)
+
+    (restored,) = using(new, lambda store: store.lines())
+    assert restored.floor == 40 + RECOVERY_GAP
+
+
 def test_restore__unfinished_intents__are_not_sent_again(
     using, url, new_url, tmp_path, filled
 ) -> None:

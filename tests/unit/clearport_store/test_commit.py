@@ -279,6 +279,26 @@ def test_commit__some_of_a_group_refused__leaves_the_others_durable(using, url) 
     assert using(url, reread) == (lines[0], lines[4], lines[5], lines[6])
 
 
+def test_commit__reservation_of_a_record_that_failed__is_not_remembered(using, url, line) -> None:
+    """Its place is free, and the permit that is given for it at last is durable."""
+    wanted = scene.reservation(line, 5)
+    twice = Record(line=line, reserve=wanted, booked=Booked(1, ("T-1",)))
+
+    async def work(store):
+        await store.commit(Record(line=line, booked=Booked(1, ("T-1",))))
+        with pytest.raises(StoreError):
+            await store.commit(twice)
+        await store.commit(Record(reserve=wanted))
+
+    using(url, work)
+
+    async def again(store):
+        with pytest.raises(SecondDigestError):
+            await store.commit(Record(reserve=replace(wanted, digest=b"\xbb" * 32)))
+
+    using(url, again)
+
+
 def test_commit__two_of_one_group_for_one_place__only_the_first_stands(using, url, line) -> None:
     first, second = scene.reservation(line, 5), scene.reservation(line, 5, b"\xbb" * 32)
 

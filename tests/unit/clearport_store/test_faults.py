@@ -15,6 +15,7 @@ from clearing.clearport.errors import StoreDamagedError, StoreError
 from clearing.clearport.ports import Record
 from clearing.clearport.store import SqlStore
 from clearing.clearport.store.database import Database
+from clearing.clearport.store.errors import driver_error, is_in_doubt
 from tests.unit.clearport_store import scene
 
 
@@ -183,6 +184,35 @@ def test_open__folder_without_rights__says_so(tmp_path, using, line) -> None:
     folder.chmod(0o755)
 
     assert "cannot be written (Permission denied): give the daemon's user" in done.stdout
+
+
+# WHAT IS IN DOUBT
+
+
+@pytest.mark.parametrize(
+    ("name", "is_lost"),
+    [
+        ("SQLITE_IOERR_FSYNC", True),
+        ("SQLITE_CORRUPT_INDEX", True),
+        ("57P01", True),
+        ("08006", True),
+        ("XX001", True),
+        ("SQLITE_FULL", False),
+        ("53100", False),
+        ("25006", False),
+        ("SQLITE_BUSY_SNAPSHOT", False),
+    ],
+)
+def test_driver_error__by_name__says_whether_the_commit_may_stand(name, is_lost) -> None:
+    class DriverError(Exception):
+        sqlite_errorname = name if name.startswith("SQLITE") else None
+        sqlstate = None if name.startswith("SQLITE") else name
+
+    known = driver_error(DriverError("x"))
+
+    assert is_in_doubt(known) is is_lost
+    assert known.fix
+    assert name in str(known)
 
 
 # A SERVER THAT GOES

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection
 
 from clearing.channel.signatures import Signature
-from clearing.clearport import codec
 from clearing.clearport.core.channel import Line
-from clearing.clearport.core.messages import ReportedTrade
 from clearing.clearport.errors import (
     RepeatedError,
     ReplayedError,
@@ -23,22 +19,23 @@ from clearing.clearport.errors import (
 from clearing.clearport.ports import (
     Intent,
     IntentStatus,
-    OperatorEvent,
     Permit,
     Record,
     Reservation,
     Used,
 )
+from clearing.clearport.store import questions
 from clearing.clearport.store.memory import Kept, Memory, Slot
-from clearing.clearport.store.statements import Row
-from clearing.clearport.store.tables import (
-    INTENTS,
-    NONCES,
-    RESULTS,
-    SIGNING,
-    pack_version,
-    unpack_version,
+from clearing.clearport.store.rows import (
+    book_rows,
+    event_row,
+    intent_row,
+    reserve_row,
+    sign_row,
+    status_row,
 )
+from clearing.clearport.store.statements import Row
+from clearing.clearport.store.tables import pack_version
 from clearing.spec.units import DAY_S
 
 __all__ = ["RESULT_KEPT_S", "Group"]
@@ -47,37 +44,6 @@ RESULT_KEPT_S: Final = 7 * DAY_S
 """A result is returned to whoever repeats a call for so long after the call's own expiry."""
 
 Rows = dict[str, list[Row]]
-
-
-def _at_reservation() -> Select[bytes, bytes | None]:
-    return select(SIGNING.c.digest, SIGNING.c.signature).where(
-        SIGNING.c.channel_id == bindparam("channel"),
-        SIGNING.c.epoch == bindparam("epoch"),
-        SIGNING.c.version == bindparam("version"),
-        SIGNING.c.type_hash == bindparam("type"),
-        SIGNING.c.key_id == bindparam("key"),
-    )
-
-
-RESERVED: Final = _at_reservation()
-HIGHEST: Final = (
-    select(SIGNING.c.version)
-    .where(
-        SIGNING.c.channel_id == bindparam("channel"),
-        SIGNING.c.epoch == bindparam("epoch"),
-        SIGNING.c.type_hash == bindparam("type"),
-        SIGNING.c.key_id == bindparam("key"),
-    )
-    .order_by(SIGNING.c.version.desc())
-    .limit(1)
-)
-NONCE: Final = select(NONCES.c.nonce).where(
-    NONCES.c.subject == bindparam("of"), NONCES.c.nonce == bindparam("nonce")
-)
-RESULT: Final = select(RESULTS.c.result).where(
-    RESULTS.c.subject == bindparam("of"), RESULTS.c.idempotency_key == bindparam("key")
-)
-WANTED: Final = select(INTENTS.c.key).where(INTENTS.c.key == bindparam("key"))
 
 
 @dataclass(slots=True)
@@ -94,8 +60,8 @@ class Group:
     def add(self, record: Record) -> Permit | None:
         """Take a record in; return the permit that its commit makes.
 
-        Raises SecondDigestError, ReplayedError, RepeatedError, StoreError; nothing of
-        the record is taken in then.
+        Raises SecondDigestError, ReplayedError, RepeatedError, StoreError; nothing of the
+        record is taken in then.
         """
         if record.used is not None:
             self._require_unused(record.used)
@@ -114,17 +80,25 @@ class Group:
         if permit is not None:
             self._reserve(permit, rows)
         if record.signed is not None:
-            rows["sign"] = [_sign_row(record.signed)]
-            self.memory.unsigned.pop(_without_digest(record.signed.reservation), None)
+            rows["sign"] = [sign_row(record.signed)]
+            self.memory.unsigned.pop(_slot_of(record.signed.reservation), None)
         if record.used is not None:
             self._use(record.used, rows)
         if record.intents:
             self._keys.update(intent.key for intent in record.intents)
-            rows["intent"] = [self._intent_row(intent) for intent in record.intents]
+            first = self.memory.place + 1
+            rows["intent"] = [
+                intent_row(place, intent) for place, intent in enumerate(record.intents, first)
+            ]
+            self.memory.place += len(record.intents)
         if record.statuses:
-            rows["status"] = [_status_row(status) for status in record.statuses]
+            rows["status"] = [status_row(status) for status in record.statuses]
         if record.events:
-            rows["event"] = [self._event_row(each) for each in record.events]
+            first = self.memory.cursor + 1
+            rows["event"] = [
+                event_row(cursor, each) for cursor, each in enumerate(record.events, first)
+            ]
+            self.memory.cursor += len(record.events)
         if record.peers:
             rows["peer"] = [(p.broker, p.record, p.is_dialled) for p in record.peers]
         if record.facts:
@@ -168,36 +142,23 @@ class Group:
         made = permit.reservation
         key = (made.channel_id, made.epoch, made.type_hash, made.key_id)
         self.memory.highest[key] = max(made.version, self._highest(key))
-        self.memory.unsigned[_without_digest(made)] = made.digest
-        rows["reserve"] = [_reserve_row(made)]
+        self.memory.unsigned[_slot_of(made)] = made.digest
+        rows["reserve"] = [reserve_row(made)]
 
     def _highest(self, key: tuple[bytes, int, bytes, str]) -> int:
         """Return the highest version that is reserved under a key, -1 for none."""
         highest = self.memory.highest.get(key)
         if highest is None:
-            values = dict(zip(("channel", "epoch", "type", "key"), key, strict=True))
-            stored = self.connection.execute(HIGHEST, values).scalar()
-            highest = -1 if stored is None else unpack_version(stored)
-            self.memory.highest[key] = highest
+            highest = self.memory.highest[key] = questions.highest_version(self.connection, key)
         return highest
 
     def _stored(self, wanted: Reservation) -> tuple[bytes, Signature | None] | None:
         """Return the digest that is reserved, and its signature."""
-        unsigned = self.memory.unsigned.get(_without_digest(wanted))
+        slot = _slot_of(wanted)
+        unsigned = self.memory.unsigned.get(slot)
         if unsigned is not None:
             return unsigned, None
-        values = {
-            "channel": wanted.channel_id,
-            "epoch": wanted.epoch,
-            "version": pack_version(wanted.version),
-            "type": wanted.type_hash,
-            "key": wanted.key_id,
-        }
-        row = self.connection.execute(RESERVED, values).one_or_none()
-        if row is None:
-            return None
-        digest, signature = row
-        return digest, None if signature is None else Signature.from_bytes(signature)
+        return questions.reserved_at(self.connection, slot)
 
     def _require_reserved(self, signed: Permit) -> None:
         if signed.signature is None:
@@ -213,16 +174,13 @@ class Group:
 
     def _require_unused(self, used: Used) -> None:
         """Refuse a call that was made before. Raises ReplayedError, RepeatedError."""
-        nonce = {"of": used.subject, "nonce": used.nonce}
-        if (used.subject, used.nonce) in self._nonces or self.connection.execute(
-            NONCE, nonce
-        ).first():
+        is_used = (used.subject, used.nonce) in self._nonces
+        if is_used or questions.is_nonce_used(self.connection, used):
             raise ReplayedError("this call's nonce is used", "sign the call anew", field="nonce")
         if used.idempotency_key:
             result = self._results.get((used.subject, used.idempotency_key))
             if result is None:
-                values = {"of": used.subject, "key": used.idempotency_key}
-                result = self.connection.execute(RESULT, values).scalar()
+                result = questions.result_of(self.connection, used)
             if result is not None:
                 raise RepeatedError(result)
 
@@ -241,30 +199,8 @@ class Group:
     ) -> None:
         known = self._keys.union(intent.key for intent in fresh)
         for status in statuses:
-            is_known = status.key in known
-            if not is_known and not self.connection.execute(WANTED, {"key": status.key}).first():
+            if status.key not in known and not questions.is_wanted(self.connection, status.key):
                 raise StoreError(f"no intent has the key {status.key}", "want it first")
-
-    def _intent_row(self, intent: Intent) -> Row:
-        self.memory.place += 1
-        return (
-            intent.key,
-            self.memory.place,
-            intent.to,
-            intent.data,
-            intent.what,
-            intent.channel_id,
-            "queued",
-            None,
-            b"",
-            None,
-            "",
-        )
-
-    def _event_row(self, event: OperatorEvent) -> Row:
-        self.memory.cursor += 1
-        fields = json.dumps(event.fields, separators=(",", ":"))
-        return (self.memory.cursor, event.at, event.kind, event.channel_id, fields)
 
     # LINES
 
@@ -295,76 +231,13 @@ class Group:
             rows["agree"] = [(channel_id, state.epoch, pack_version(state.version), full)]
         owed_before = before is not None and before.line.position.liabilities.rows
         if record.booked is not None:
-            rows["book"] = _book_rows(record, line, None if before is None else before.line)
+            rows["book"] = book_rows(record.booked, line, None if before is None else before.line)
         if not line.position.liabilities.rows and (owed_before or record.booked is not None):
             rows["settle"] = [(channel_id,)]
         self.memory.keep(channel_id, Kept(line, pieces))
         return rows
 
 
-def _book_rows(record: Record, line: Line, before: Line | None) -> list[Row]:
-    if record.booked is None:
-        return []
-    version = pack_version(record.booked.version)
-    texts = _texts(record.booked.trade_ids, before)
-    return [
-        (line.channel_id, trade_id, line.position.epoch, version, False, text)
-        for trade_id, text in zip(record.booked.trade_ids, texts, strict=True)
-    ]
-
-
-def _texts(trade_ids: tuple[str, ...], line: Line | None) -> Iterator[bytes]:
-    """Return the encoded trades that a line was about to book; empty for one it did not know."""
-    if line is None:
-        known = {}
-    elif line.half is not None and line.half.trade_ids == trade_ids:
-        known = dict(zip(trade_ids, getattr(line.half.move, "trades", ()), strict=False))
-    else:
-        known = {each.trade_id: each.trade for each in (*line.reported, *line.trades)}
-    for trade_id in trade_ids:
-        trade = known.get(trade_id)
-        if trade is None:
-            yield b""
-        else:
-            yield codec.encode_trade(ReportedTrade(trade_id, trade)).SerializeToString()
-
-
-def _without_digest(of: Reservation) -> Slot:
-    return (of.channel_id, of.epoch, of.version, of.type_hash, of.key_id)
-
-
-def _reserve_row(made: Reservation) -> Row:
-    return (
-        made.key_id,
-        made.type_hash,
-        made.channel_id,
-        made.epoch,
-        pack_version(made.version),
-        made.digest,
-        made.role,
-        None,
-    )
-
-
-def _sign_row(permit: Permit) -> Row:
-    made, signature = permit.reservation, permit.signature
-    return (
-        None if signature is None else signature.to_bytes(),
-        made.channel_id,
-        made.epoch,
-        pack_version(made.version),
-        made.type_hash,
-        made.key_id,
-        made.digest,
-    )
-
-
-def _status_row(status: IntentStatus) -> Row:
-    return (
-        status.state,
-        status.nonce,
-        b"".join(status.hashes),
-        status.block_number,
-        status.reason,
-        status.key,
-    )
+def _slot_of(reservation: Reservation) -> Slot:
+    made = reservation
+    return (made.channel_id, made.epoch, made.version, made.type_hash, made.key_id)
