@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Self
+from unittest.mock import patch
 
 from coincurve import PrivateKey
 
 from clearing.channel.signatures import ORDER, WORD
 
-__all__ = ["ACCESS_KEY", "KEY_ARN", "SPKI", "KmsDouble", "Trouble", "der_of"]
+__all__ = ["KEY_ARN", "REGION", "SPKI", "KmsDouble", "Trouble", "credentials", "der_of"]
 
 REGION: Final = "eu-central-1"
 KEY_ARN: Final = f"arn:aws:kms:{REGION}:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -137,6 +140,21 @@ class KmsDouble:
             "Signature": base64.b64encode(der).decode(),
             "SigningAlgorithm": "ECDSA_SHA_256",
         }
+
+
+@contextmanager
+def credentials(secret: str) -> Iterator[None]:
+    """Have AWS's client find credentials that are nobody's, and no file or service with others."""
+    nobody = {name: text for name, text in os.environ.items() if not name.startswith("AWS_")} | {
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": secret,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "NO_PROXY": "127.0.0.1",
+    }
+    with patch.dict(os.environ, nobody, clear=True):
+        yield
 
 
 def der_of(r: int, s: int) -> bytes:

@@ -11,7 +11,7 @@ from clearing.clearport.signer.secret import Secret
 from clearing.clearport.signer.settings import KmsSettings
 from clearing.cli import app
 from tests.harness import softhsm
-from tests.harness.kms_double import ACCESS_KEY, KEY_ARN, KmsDouble
+from tests.harness.kms_double import KEY_ARN, KmsDouble, credentials
 from tests.unit.clearport_signer.stage import (
     ACCESS_SECRET,
     KEY,
@@ -58,16 +58,9 @@ def token_signer(hsm):
 
 
 @pytest.fixture
-def aws(monkeypatch, tmp_path):
-    """Credentials that are nobody's, and no file or service that could bring others."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", ACCESS_SECRET)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+def aws():
+    with credentials(ACCESS_SECRET):
+        yield
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from clearing.clearport.signer.worker import Worker
 
 @pytest.fixture
 def worker():
-    worker = Worker("token", timeout_s=0.2)
+    worker = Worker("token", timeout_s=0.5)
     yield worker
     worker.close()
 
@@ -49,7 +49,7 @@ def test_run__too_slow__ends_in_time_and_the_loop_goes_on(worker, gate):
         while not waiting.done():
             ticks += 1
             await asyncio.sleep(0.01)
-        with pytest.raises(SignerError, match=r"the token did not answer within 0\.2 s"):
+        with pytest.raises(SignerError, match=r"the token did not answer within 0\.5 s"):
             await waiting
         return ticks
 
@@ -99,8 +99,12 @@ def test_close__jobs_waiting__are_refused_and_the_threads_end(gate):
 
     async def closing():
         begun = [asyncio.create_task(worker.run(gate.wait)) for _ in range(2)]
+        given_up = asyncio.create_task(worker.run(lambda: 5))
         waiting = asyncio.create_task(worker.run(lambda: 5))
         await asyncio.sleep(0.05)
+        given_up.cancel()
+        await asyncio.sleep(0.01)
+        worker.close()
         worker.close()
         gate.set()
         with pytest.raises(SignerError, match="the token is closed"):

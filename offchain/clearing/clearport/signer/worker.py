@@ -7,6 +7,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from clearing.clearport.errors import SignerError
@@ -57,11 +58,13 @@ class Worker:
     def close(self) -> None:
         """Forget the jobs that are not begun, and end the threads."""
         with self._lock:
+            if self._is_closed:
+                return
             self._is_closed = True
-            while not self._jobs.empty():
-                job = self._jobs.get_nowait()
-                if job is not None:
-                    job[0].set_exception(self._closed())
+            with suppress(queue.Empty):
+                while (job := self._jobs.get_nowait()) is not None:
+                    if job[0].set_running_or_notify_cancel():
+                        job[0].set_exception(self._closed())
             for _ in range(self._threads):
                 self._jobs.put_nowait(None)
 
