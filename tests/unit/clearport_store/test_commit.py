@@ -285,7 +285,8 @@ def test_commit__reservation_of_a_record_that_failed__is_not_remembered(using, u
     twice = Record(line=line, reserve=wanted, booked=Booked(1, ("T-1",)))
 
     async def work(store):
-        await store.commit(Record(line=line, booked=Booked(1, ("T-1",))))
+        above = scene.reservation(line, 9)
+        await store.commit(Record(line=line, reserve=above, booked=Booked(1, ("T-1",))))
         with pytest.raises(StoreError):
             await store.commit(twice)
         await store.commit(Record(reserve=wanted))
