@@ -1,6 +1,7 @@
 """Settings name their field when they are wrong, and never show what was written there."""
 
 import pytest
+from pydantic import ValidationError
 
 from clearing.channel.signatures import recover
 from clearing.clearport.errors import ConfigError, SignerError
@@ -8,7 +9,7 @@ from clearing.clearport.signer.build import signer_of
 from clearing.clearport.signer.keystore import KeystoreSigner
 from clearing.clearport.signer.kms import KmsSigner
 from clearing.clearport.signer.pkcs11 import Pkcs11Signer
-from clearing.clearport.signer.settings import settings_of
+from clearing.clearport.signer.settings import KeystoreSettings, settings_of
 from tests.unit.clearport_signer.stage import (
     ADDRESS,
     DIGEST,
@@ -146,3 +147,9 @@ def test_settings_of__a_folder__is_where_relative_paths_start(tmp_path):
 
     assert settings.pin_file == tmp_path / "pin"
     assert str(settings.module) == "/lib/p11.so"
+
+
+def test_settings__validated_as_a_part_of_others__hide_what_was_written():
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted") as refusal:
+        KeystoreSettings.model_validate({**KEYSTORE, "passphrase": PASSPHRASE})
+    assert PASSPHRASE not in str(refusal.value)
