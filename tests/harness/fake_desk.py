@@ -32,13 +32,19 @@ from clearing.spec.types import Side
 from clearing.spec.units import WAD, Address
 
 __all__ = [
+    "BROKER",
     "BTC",
+    "CHAIN_ID",
     "CHANNEL",
     "DAEMON_ID",
     "ETH",
+    "NEXT_REQUEST",
+    "OPEN_REQUEST",
     "OTHER_CHANNEL",
+    "OTHER_PEER",
     "PEER",
     "SETTLE_REQUEST",
+    "SIGNER",
     "USDT",
     "WETH",
     "FakeDesk",
@@ -70,6 +76,8 @@ class FakeDesk:
     now_events: list[OperatorEvent] = field(default_factory=list)
     failure: BaseException | None = None
     listeners: int = 0
+    phase: str = "open"
+    alarm: str = ""
     gate: asyncio.Event | None = None
     """If set, calls that change something wait for it."""
     transactions: dict[str, list[str]] = field(default_factory=dict)
@@ -80,6 +88,7 @@ class FakeDesk:
         self._nonces: set[tuple[bytes, bytes]] = set()
         self._results: dict[tuple[bytes, str], bytes] = {}
         self._seq = 0
+        self.ticks = 0
         self.came = asyncio.Condition()
 
     # EFFECTS
@@ -180,13 +189,13 @@ class FakeDesk:
             channel_id=channel_id,
             peer=peer,
             side=Side.HIGH,
-            phase="open",
+            phase=self.phase,
             epoch=1,
             version=7,
             enforced_version=1,
             balances_raw=((USDT, 1_500_000, 2_000_001), (WETH, 5 * 10**17, 0)),
             requests=requests,
-            alarm="",
+            alarm=self.alarm,
             is_connected=True,
         )
 
@@ -215,9 +224,11 @@ class FakeDesk:
         self.listeners += 1
         try:
             while True:
+                seen = self.ticks
                 yield await self.margin(channel_id)
                 async with self.came:
-                    await self.came.wait()
+                    while self.ticks == seen:
+                        await self.came.wait()
         finally:
             self.listeners -= 1
 
@@ -344,6 +355,7 @@ class FakeDesk:
     async def tick(self) -> None:
         """Wake whoever listens."""
         async with self.came:
+            self.ticks += 1
             self.came.notify_all()
 
     async def export_states(self, channel_id: bytes | None) -> bytes:

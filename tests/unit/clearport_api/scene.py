@@ -1,5 +1,6 @@
 """A real server on a free loopback port over a desk in memory, and raw calls to it."""
 
+import asyncio
 import secrets
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -189,9 +190,9 @@ def keys(**changes) -> list[OperatorKey]:
 
 
 @asynccontextmanager
-async def running(listen=None, operators=None, **gate_options):
+async def running(listen=None, operators=None, clock=None, **gate_options):
     """Yield a scene in which an event has happened already."""
-    desk, clock, log = FakeDesk(), Clock(), Log()
+    desk, clock, log = FakeDesk(), clock or Clock(), Log()
     await desk.happen("opened", version="1")
     whitelist = Whitelist(keys() if operators is None else operators)
     gate = Gate(Domain(DAEMON_ID, CHAIN_ID), whitelist, clock=clock, **gate_options)
@@ -201,6 +202,13 @@ async def running(listen=None, operators=None, **gate_options):
             yield Scene(desk, gate, clock, server, rpc.OperatorStub(channel), log)
     finally:
         await server.stop()
+
+
+async def until(is_so):
+    """Wait until something is so, within a few seconds."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not is_so():  # noqa: ASYNC110 - what is waited for sets no event
+            await asyncio.sleep(0.01)
 
 
 def scope_set(method):

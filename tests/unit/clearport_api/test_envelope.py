@@ -9,18 +9,29 @@ from eth_account.messages import encode_typed_data
 
 from clearing.channel.keccak import keccak256
 from clearing.channel.signatures import Signature
+from clearing.clearport.api.auth import Gate
+from clearing.clearport.api.envelope import open_envelope
+from clearing.clearport.api.keys import Whitelist
 from clearing.clearport.api.typed import Domain
+from clearing.clearport.errors import RefusedError
 from clearing.operator.v1 import operator_pb2 as pb
-from tests.unit.clearport_api.scene import ENVELOPED, NOW, OPERATOR, STRANGER, TRADER, running
+from tests.unit.clearport_api.scene import (
+    ENVELOPED,
+    NOW,
+    OPERATOR,
+    STRANGER,
+    TRADER,
+    Clock,
+    keys,
+    running,
+)
 
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
 
 def spoilt(change, method="Stake"):
-    """Return how a spoilt envelope is refused, that the desk did nothing, and that a good one is
-    taken.
-    """
+    """Return how a spoilt envelope is refused; the desk does nothing, and takes a good one."""
 
     async def play():
         async with running() as scene:
@@ -223,3 +234,27 @@ def test_login_digest__is_what_any_wallet_signs():
     )
 
     assert domain.login_digest(OPERATOR.address, bytes([8]) * 32, NOW) == digest
+
+
+@pytest.mark.parametrize("skew", [0, 2, 30])
+def test_open_envelope__nonce_is_kept__for_as_long_as_the_envelope_is_taken(skew):
+    """A store that forgets the nonce then forgets it too late to be of use to a replay."""
+    clock = Clock()
+    gate = Gate(Domain("clearport-test", 31_337), Whitelist(keys()), clock=clock, skew_s=skew)
+    session = gate.session(gate.issue(keys()[0], {})[0])
+    digest = gate.domain.call_digest("Stake", b"body", bytes([7]) * 32, NOW + 30)
+    envelope = pb.Envelope(
+        body=b"body",
+        nonce=bytes([7]) * 32,
+        expiry=NOW + 30,
+        signature=OPERATOR.sign(digest).expanded(),
+    )
+
+    used = open_envelope(envelope, "Stake", session, gate)
+
+    assert (used.subject, used.nonce) == (OPERATOR.address, bytes([7]) * 32)
+    clock.at = used.expires_at - 1
+    assert open_envelope(envelope, "Stake", session, gate) == used
+    clock.at = used.expires_at
+    with pytest.raises(RefusedError, match="expiry: is past"):
+        open_envelope(envelope, "Stake", session, gate)

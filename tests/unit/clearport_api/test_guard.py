@@ -38,13 +38,13 @@ async def allowed(scene, method, token):
 
 def test_scopes__every_method_of_the_service__is_listed_and_no_other():
     assert set(SCOPES) == {method.name for method in OPERATOR_METHODS}
-    assert SERVICE == pb.DESCRIPTOR.services_by_name["Operator"].full_name
+    assert pb.DESCRIPTOR.services_by_name["Operator"].full_name == SERVICE
 
 
 def test_scopes__what_moves_money_or_records__takes_an_envelope():
-    assert {
-        name for name, scope in SCOPES.items() if scope in (Scope.TRADE, Scope.TREASURY)
-    } == set(ENVELOPED)
+    acting = {name for name, scope in SCOPES.items() if scope in (Scope.TRADE, Scope.TREASURY)}
+
+    assert acting == set(ENVELOPED)
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ def test_guard__key_without_the_scope__is_refused_and_with_it_alone_succeeds(met
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda token: "",
-        lambda token: "Bearer",
+        lambda _: "",
+        lambda _: "Bearer",
         lambda token: f"Basic {token}",
         lambda token: f"Bearer {token}x",
         lambda token: "Bearer " + ".".join([*token.split(".")[:2], ""]),

@@ -24,7 +24,7 @@ from tests.harness.fake_desk import (
     USDT,
     WETH,
 )
-from tests.unit.clearport_api.scene import OPERATOR, REQUESTS, keys, running
+from tests.unit.clearport_api.scene import OPERATOR, REQUESTS, keys, running, until
 
 ID = "0x" + CHANNEL.hex()
 SALE = ReportedTrade("t-1", Trade(Side.HIGH, ETH.asset, 3 * WAD // 2, USDT.asset, 3_000 * WAD))
@@ -329,10 +329,9 @@ def test_stop__a_call_that_has_begun__ends_and_is_not_cut():
             token = await scene.login()
             scene.desk.gate = asyncio.Event()
             call = scene.stub.Stake(scene.seal("Stake"), metadata=scene.bearer(token))
-            while not scene.server._acts._running:
-                await asyncio.sleep(0.01)
+            await until(lambda: scene.server._acts._running)
             call.cancel()
-            await asyncio.sleep(0.05)
+            await until(call.done)
             before = list(scene.desk.calls)
             scene.desk.gate.set()
             await scene.server._acts.stop(5)

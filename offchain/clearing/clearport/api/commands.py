@@ -1,4 +1,4 @@
-"""The commands `clearing channel …` that look; `acting` has those that change something."""
+"""The commands `clearing channel …` that look; `acting` and `money` change something."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from clearing.clearport.api import acting
+from clearing.clearport.api import acting, money
 from clearing.clearport.api.group import Channel, channel, find_channel, full_id
 from clearing.clearport.api.running import Call, Shown, command
 from clearing.clearport.api.views import (
@@ -25,11 +25,10 @@ from clearing.clearport.api.views import (
     risk_view,
     trades_view,
 )
-from clearing.clearport.api.waiting import wait_for_transaction
 from clearing.clearport.errors import ConfigError
 from clearing.operator.v1 import operator_pb2 as pb
 
-__all__ = ["acting", "channel"]
+__all__ = ["acting", "channel", "money"]
 
 PAUSE_S: Final = 1.0
 """Without --follow: no event for so long means that there is none left."""
@@ -165,20 +164,3 @@ async def status(call: Call) -> Shown:
         )
     )
     return Shown(document_of(reply), view)
-
-
-@command(channel, "tx")
-async def transaction(
-    call: Call,
-    *,
-    transaction_key: Annotated[
-        str, typer.Argument(metavar="KEY", help="What the command has printed.")
-    ],
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is final.")] = False,
-) -> Shown:
-    """Show how far a transaction is."""
-    if wait:
-        return acting.show_transaction(await wait_for_transaction(call, transaction_key))
-    return acting.show_transaction(
-        await call.ask("GetTransaction", pb.TransactionRef(key=transaction_key))
-    )

@@ -27,7 +27,7 @@ Show = Callable[[str, int], None]
 T = TypeVar("T")
 
 
-async def wait_for_transaction(call: Call, key: str, look_s: float = LOOK_S) -> pb.Transaction:
+async def wait_for_transaction(call: Call, key: str) -> pb.Transaction:
     """Return a transaction that is final. Raises CallError if it fails, or takes 15 minutes."""
     with _progress(len(STAGES)) as show:
 
@@ -40,12 +40,10 @@ async def wait_for_transaction(call: Call, key: str, look_s: float = LOOK_S) -> 
                 show(f"{found.what}: {found.state}", STAGES.index(found.state) + 1)
             return found if found.state == STAGES[-1] else None
 
-        return await _until(look, look_s, f"the transaction {key} is not final")
+        return await _until(look, f"the transaction {key} is not final")
 
 
-async def wait_for_phase(
-    call: Call, channel_id: str, phases: tuple[str, ...], look_s: float = LOOK_S
-) -> pb.Channel:
+async def wait_for_phase(call: Call, channel_id: str, phases: tuple[str, ...]) -> pb.Channel:
     """Return a channel that is in the last of these phases. Raises CallError after 15 minutes."""
     with _progress(len(phases)) as show:
 
@@ -62,10 +60,10 @@ async def wait_for_phase(
                 show(found.phase, phases.index(found.phase) + 1)
             return found if found.phase == phases[-1] else None
 
-        return await _until(look, look_s, f"the channel {channel_id} is not {phases[-1]}")
+        return await _until(look, f"the channel {channel_id} is not {phases[-1]}")
 
 
-async def _until(look: Callable[[], Awaitable[T | None]], look_s: float, problem: str) -> T:
+async def _until(look: Callable[[], Awaitable[T | None]], problem: str) -> T:
     end = time.monotonic() + MOST_S
     while True:
         found = await look()
@@ -73,7 +71,7 @@ async def _until(look: Callable[[], Awaitable[T | None]], look_s: float, problem
             return found
         if time.monotonic() >= end:
             raise CallError(f"{problem} after {MOST_S} s", "look again later")
-        await asyncio.sleep(look_s)
+        await asyncio.sleep(LOOK_S)
 
 
 @contextmanager
