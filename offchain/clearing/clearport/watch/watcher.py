@@ -12,7 +12,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from clearing.chain.contract import Contract
 from clearing.chain.errors import ChainError
@@ -22,23 +21,14 @@ from clearing.clearport.core.channel import Line
 from clearing.clearport.core.events import Observed
 from clearing.clearport.watch.blocks import Look, look
 from clearing.clearport.watch.channels import Watched, read_channels, watched_of
+from clearing.clearport.watch.facts import Facts
 from clearing.clearport.watch.finality import Finality
 from clearing.clearport.watch.trail import Trail, decode_trail, encode_trail
 from clearing.spec.types import Status
 
-__all__ = ["ChainWatcher", "Facts", "WatchPolicy"]
+__all__ = ["ChainWatcher", "WatchPolicy"]
 
 FACT = "watch.trail"
-
-
-class Facts(Protocol):
-    """Durable values by name."""
-
-    async def get(self, name: str) -> bytes | None:
-        """Return a value, None if there is none. Raises StoreError."""
-
-    async def put(self, name: str, value: bytes) -> None:
-        """Make a value durable. Raises StoreError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +131,7 @@ class ChainWatcher:
 
     async def run(self) -> None:
         """Watch for ever. Raises StoreError if the trail cannot be stored."""
-        stored = await self._facts.get(FACT)
+        stored = await self._facts.fact(FACT)
         self._trail = None if stored is None else decode_trail(stored)
         pause_s = self._policy.poll_s
         while True:
@@ -203,7 +193,7 @@ class ChainWatcher:
     async def _store(self, trail: Trail) -> None:
         """Make the trail durable, then go by it."""
         if trail != self._trail:
-            await self._facts.put(FACT, encode_trail(trail))
+            await self._facts.put_fact(FACT, encode_trail(trail))
             self._trail = trail
 
     def _take(self, news: _News) -> None:
