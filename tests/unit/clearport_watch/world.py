@@ -23,16 +23,23 @@ from clearing.spec.types import Side
 WAIT_S = 60  # a test that waits longer than this hangs; nothing else is said by it
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait for what no event tells."""
+    async with asyncio.timeout(WAIT_S):
+        while not holds():  # noqa: ASYNC110 - as the docstring says
+            await asyncio.sleep(0.01)
+
+
 class MemoryFacts:
     """Facts that outlive a watcher."""
 
     def __init__(self) -> None:
         self.values: dict[str, bytes] = {}
 
-    async def get(self, name: str) -> bytes | None:
+    async def fact(self, name: str) -> bytes | None:
         return self.values.get(name)
 
-    async def put(self, name: str, value: bytes) -> None:
+    async def put_fact(self, name: str, value: bytes) -> None:
         self.values[name] = value
 
 
@@ -137,11 +144,7 @@ class Eyes:
 
     async def at_block(self, number: int) -> None:
         """Wait until the watcher has read a block, and all that it says of it is here."""
-        async with asyncio.timeout(WAIT_S):
-            while (  # noqa: ASYNC110 - a watcher tells of channels, not of blocks
-                self.watcher.block_number != number or self.watcher._waiting
-            ):
-                await asyncio.sleep(0.01)
+        await until(lambda: self.watcher.block_number == number and not self.watcher._waiting)
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""What sending needs at hand: the account, the store, clocks. Every change of an intent is noted."""
+"""Keep at hand what sending needs: the account, the store, clocks, and how statuses change."""
 
 from __future__ import annotations
 

@@ -23,8 +23,9 @@ def intent_of_request(adjudicator: Contract, key: str, request: requests.Request
     """Return a call to the Adjudicator as an intent. Raises CodecError."""
     call = adjudicator.transact(request.function, *request.arguments)
     definition = getattr(request, "definition", None)
-    is_of_channel = isinstance(definition, ChannelDef)
-    return intent_of(key, call, identify(definition).channel_id if is_of_channel else b"")
+    if not isinstance(definition, ChannelDef):
+        return intent_of(key, call)
+    return intent_of(key, call, identify(definition).channel_id)
 
 
 def call_of(intent: Intent) -> Call:
