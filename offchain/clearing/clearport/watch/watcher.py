@@ -109,10 +109,13 @@ class ChainWatcher:
 
     def watch(self, line: Line) -> None:
         """Watch a channel from now on; it is read anew if other calls are needed than before."""
-        watched = watched_of(line)
-        entry = self._entries.get(line.channel_id)
+        self.watch_channel(watched_of(line))
+
+    def watch_channel(self, watched: Watched) -> None:
+        """Watch a channel of which no more is known than this."""
+        entry = self._entries.get(watched.channel_id)
         if entry is None or entry.watched != watched:
-            self._entries[line.channel_id] = _Entry(watched)
+            self._entries[watched.channel_id] = _Entry(watched)
             self._wanted.set()
 
     def forget(self, channel_id: bytes) -> None:
