@@ -255,18 +255,21 @@ def test_run__a_second_digest_for_a_version__halts_for_good() -> None:
     assert len(parts.signer.permits) == 1
 
 
-def test_run__a_slow_peer__is_waited_for_a_little() -> None:
+def test_run__a_peer_that_takes_no_more__loses_its_stream_and_the_lane_goes_on() -> None:
     parts, link = Parts(book), MemoryLink()
-    link.fails = [PeerSlowError("256 queued")] * 3
+    link.fails = [PeerSlowError("256 queued")]
 
     async def act(lane: Lane) -> None:
         lane.inbox.post(connected(link))
         await lane.ask(Recorded((trade(1),)))
+        await lane.ask(Recorded((trade(2),)))
 
-    run(parts, act)
+    lane = run(parts, act)
 
-    assert len(link.sent) == 1
-    assert not link.closed
+    assert link.closed
+    assert link.sent == []
+    assert lane.phase.line.burnt == 2
+    assert parts.meters.dropped == {"PEER_SLOW": 1}
 
 
 def test_run__the_stream_is_lost__sends_are_dropped_until_the_next_one() -> None:

@@ -41,8 +41,6 @@ __all__ = ["Lane"]
 
 INBOX: Final = 1_024
 SIGN_TIMEOUT_S: Final = 30.0
-SLOW_PEER_S: Final = 5.0
-SLOW_POLL_S: Final = 0.01
 STATE_TYPE: Final = type_hash(struct_of(ClearingState))
 
 
@@ -222,26 +220,16 @@ class Lane:
         return replace(permit, signature=signature), Signed(sign.version, signature)
 
     async def _send(self, message: Message) -> None:
-        """Queue a message for the peer; wait a little for a slow one, then give its stream up."""
+        """Queue a message for the peer; without a stream it is dropped, Reestablish repeats it."""
         link = self._link
         if link is None:
             return
-        give_up_s = 0.0
-        while True:
-            try:
-                await link.say(self.channel_id, message)
-            except PeerGoneError:
-                self._world.meters.dropped["gone"] += 1
-            except PeerSlowError:
-                now_s = time.monotonic()
-                give_up_s = give_up_s or now_s + SLOW_PEER_S
-                if now_s < give_up_s:
-                    await asyncio.sleep(SLOW_POLL_S)
-                    continue
-                self._world.meters.dropped["slow"] += 1
-                self._link = None
-                await link.close("the peer does not take what is queued for it")
-            return
+        try:
+            await link.say(self.channel_id, message)
+        except (PeerGoneError, PeerSlowError) as error:
+            self._world.meters.dropped[error.code] += 1
+            self._link = None
+            await link.close("the peer takes no more")
 
     # TROUBLE
 
