@@ -1,0 +1,298 @@
+"""Keep one link to each peer: dialled or accepted, proven both ways, the newest one wins."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+import grpc
+from grpc.aio import ServicerContext
+
+from clearing.clearport.errors import ClearportError, PeerLiedError, UnavailableError
+from clearing.clearport.peers.book import Book, Seat
+from clearing.clearport.peers.codes import ending_of
+from clearing.clearport.peers.config import HubConfig, Identity, Log, Silent
+from clearing.clearport.peers.dialler import Dialler
+from clearing.clearport.peers.endpoint import require_encrypted
+from clearing.clearport.peers.greet import greet_accepting, greet_dialling, read_hello
+from clearing.clearport.peers.hello import Greeting, Side
+from clearing.clearport.peers.limits import FloodError, Tally
+from clearing.clearport.peers.link import Codec, Link
+from clearing.clearport.peers.records import (
+    PeerRecord,
+    SignedRecord,
+    require_current,
+    require_record,
+)
+from clearing.clearport.peers.server import Server
+from clearing.clearport.peers.stream import AcceptedStream, DialledStream, Ending, Stream
+from clearing.clearport.peers.tls import der_of
+from clearing.clearport.ports import PeerLink
+from clearing.spec.units import Address
+
+__all__ = ["Hub", "OnLink", "PeerState"]
+
+OnLink = Callable[[PeerLink], Awaitable[None]]
+"""Serve a new link. For the same peer it is called again only when it has returned for the link
+before, which has ended by then; whoever takes longer than `parting_s` for that is cancelled."""
+STOPPING: Final = Ending(grpc.StatusCode.UNAVAILABLE, "the daemon stops")
+EXPIRED: Final = Ending(grpc.StatusCode.UNAUTHENTICATED, "the peer's record has run out")
+DROPPED: Final = Ending(grpc.StatusCode.UNAVAILABLE, "the peer is dropped")
+REPLACED: Final = Ending(grpc.StatusCode.ABORTED, "a newer connection has taken its place")
+RENEWED: Final = Ending(grpc.StatusCode.UNAVAILABLE, "the peer's record is replaced")
+BROKEN: Final = Ending(grpc.StatusCode.INTERNAL, "the daemon failed to serve the link")
+
+
+@dataclass(frozen=True, slots=True)
+class PeerState:
+    """A peer, for whoever asks: `trouble` is why the last stream ended or was refused."""
+
+    record: PeerRecord
+    is_connected: bool
+    trouble: str
+
+
+class Hub:
+    """All peers. `run` until cancelled; `add` and `drop` may come before, and at any time."""
+
+    def __init__(
+        self,
+        config: HubConfig,
+        identity: Identity,
+        codec: Codec,
+        on_link: OnLink,
+        log: Log | None = None,
+    ) -> None:
+        self.ready = asyncio.Event()
+        self.tally = Tally()
+        self._config = config
+        self._own = identity
+        self._codec = codec
+        self._on_link = on_link
+        self._log: Log = log or Silent()
+        self._book = Book(identity.side, config.limits)
+        self._server = Server(config, identity.pair, self._accept)
+        self._tasks: asyncio.TaskGroup | None = None
+
+    # ------------------------------------------------------------------------- who the peers are
+
+    async def add(self, signed: SignedRecord) -> None:
+        """Take a peer up, or renew its record; dial it if our address is the lower.
+
+        Raises PeerLiedError, ConfigError (plain TCP off loopback), UnavailableError.
+        """
+        own, record = self._own, signed.record
+        require_encrypted(
+            record.endpoint, insecure_loopback=self._config.insecure_loopback, field="endpoint"
+        )
+        await require_record(signed, own.domain, own.signer_of, now=own.clock())
+        before = self._book.seat_of(record.broker)
+        known = None if before is None else before.record
+        seat = self._book.take(record)
+        self._admit()
+        if known is not None and (known.endpoint, known.certificate) != (
+            record.endpoint,
+            record.certificate,
+        ):
+            self._vacate(seat, RENEWED)
+        self._dial(seat)
+
+    def drop(self, broker: Address) -> None:
+        """End the link to a peer; neither dial nor accept it until it is added again."""
+        seat = self._book.drop(broker)
+        if seat is not None:
+            self._admit()
+            self._vacate(seat, DROPPED)
+
+    def connected(self, broker: Address) -> PeerLink | None:
+        """Return the link to a peer, if there is one."""
+        seat = self._book.seat_of(broker)
+        return None if seat is None else seat.live
+
+    def peers(self) -> tuple[PeerState, ...]:
+        """Return every peer."""
+        return tuple(
+            PeerState(seat.record, seat.live is not None, seat.trouble) for seat in self._book
+        )
+
+    # ------------------------------------------------------------------------------ its life
+
+    async def run(self) -> None:
+        """Listen and dial until cancelled. Raises ConfigError if the address cannot be had."""
+        async with asyncio.TaskGroup() as tasks:
+            await self._server.start()
+            self._tasks = tasks
+            for seat in self._book:
+                self._dial(seat)
+            self.ready.set()
+            try:
+                while True:
+                    await asyncio.sleep(self._config.limits.expiry_check_s)
+                    self._end_expired()
+            finally:
+                self.ready.clear()
+                self._tasks = None
+                await self._stop()
+
+    async def _stop(self) -> None:
+        links = [seat.live for seat in self._book]
+        for seat in self._book:
+            if seat.live is not None:
+                seat.live.end(STOPPING, is_flushed=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._config.limits.parting_s):
+                for link in links:
+                    if link is not None:
+                        await link.wait_over()
+        await self._server.stop(0)
+
+    def _end_expired(self) -> None:
+        now = self._own.clock()
+        for seat in self._book:
+            if now > seat.record.valid_until and seat.live is not None:
+                seat.live.end(EXPIRED)
+
+    def _admit(self) -> None:
+        self._server.admit(seat.record.certificate for seat in self._book)
+
+    def _vacate(self, seat: Seat, ending: Ending) -> None:
+        """End what runs for a peer; a dialler ends with its link."""
+        if seat.live is not None:
+            seat.live.end(ending)
+        if seat.dialling is not None:
+            seat.dialling.cancel()
+            seat.dialling = None
+
+    def _dial(self, seat: Seat) -> None:
+        is_ours = self._own.broker < seat.record.broker
+        if is_ours and self._tasks is not None and seat.dialling is None:
+            dialler = Dialler(
+                self._config,
+                self._own.pair,
+                seat.record,
+                lambda stream: self._greet_dialled(seat, stream),
+                lambda end: self._report(seat, end),
+                self._own.clock,
+            )
+            seat.dialling = self._tasks.create_task(dialler.run())
+
+    # ------------------------------------------------------------------------- from stream to link
+
+    async def _greet_dialled(self, seat: Seat, stream: DialledStream) -> None:
+        greeting = self._greeting(seat)
+        async with self._in_time():
+            await greet_dialling(stream, greeting, self._own.signer, self._own.signer_of)
+        await self._hold(seat, stream, greeting)
+
+    async def _accept(self, context: ServicerContext[Any, Any]) -> None:
+        """Serve a stream to its end; whatever is wrong with it ends in a status, nothing else."""
+        stream = AcceptedStream(context)
+        seat: Seat | None = None
+        try:
+            async with self._in_time():
+                seat, greeting = await self._greet_accepted(context, stream)
+        except ClearportError as error:
+            self._report(seat, error)
+            await stream.end(ending_of(error))
+            return
+        await self._hold(seat, stream, greeting)
+
+    async def _greet_accepted(
+        self, context: ServicerContext[Any, Any], stream: Stream
+    ) -> tuple[Seat, Greeting]:
+        seat = None if self._config.insecure_loopback else self._shown(context)
+        first = await read_hello(stream)
+        seat = seat or self._book.seat_of(Address(first.broker))
+        if seat is None:
+            raise PeerLiedError("no peer of ours", "exchange records first", field="broker")
+        if not seat.hellos.take():
+            raise FloodError("too many Hellos", "wait a minute")
+        require_current(seat.record, self._own.clock())
+        if seat.record.broker > self._own.broker:
+            raise PeerLiedError(
+                "of the two brokers the lower address dials", "wait to be dialled", field="broker"
+            )
+        greeting = self._greeting(seat)
+        await greet_accepting(stream, first, greeting, self._own.signer, self._own.signer_of)
+        return seat, greeting
+
+    def _shown(self, context: ServicerContext[Any, Any]) -> Seat:
+        """Return whose certificate the connection has shown. Raises PeerLiedError."""
+        shown = [*context.auth_context().get("x509_pem_cert", ())]
+        seat = self._book.holder_of(sha256(der_of(shown[0])).digest()) if shown else None
+        if seat is None:
+            raise PeerLiedError("no peer's", "exchange records first", field="certificate")
+        return seat
+
+    def _greeting(self, seat: Seat) -> Greeting:
+        peer = Side(seat.record.broker, seat.record.certificate_hash)
+        return Greeting(self._own.domain, self._own.side, peer, self._own.versions)
+
+    @contextlib.asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._config.limits.greet_s):
+                yield
+        except TimeoutError:
+            raise UnavailableError("the Hellos took too long", "it is tried again") from None
+
+    # ------------------------------------------------------------------------- a proven link
+
+    async def _hold(self, seat: Seat, stream: Stream, greeting: Greeting) -> None:
+        """Seat the link and drive it to its end."""
+        record = seat.record
+        is_current = self._book.seat_of(record.broker) is seat
+        if (
+            self._tasks is None
+            or not is_current
+            or greeting.peer.certificate_hash != (record.certificate_hash)
+        ):
+            await stream.end(DROPPED)
+            return
+        link = Link(
+            record.broker,
+            stream,
+            self._codec,
+            self._config.limits,
+            protocol=greeting.protocol,
+            total=self.tally,
+        )
+        if seat.live is not None:
+            seat.live.end(REPLACED)
+        seat.link = link
+        seat.trouble = ""
+        self.tally.links += 1
+        self._log.info("peer_connected", broker=record.broker.hex())
+        seat.serving = self._tasks.create_task(self._serve(link, seat.serving))
+        try:
+            await link.run()
+        finally:
+            self._report(seat, link.ending or DROPPED)
+
+    async def _serve(self, link: Link, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait({before}, timeout=self._config.limits.parting_s)
+            before.cancel()
+            await asyncio.wait({before})
+        try:
+            await self._on_link(link)
+        except ClearportError as error:
+            link.end(ending_of(error))
+        except Exception as error:  # noqa: BLE001  # one peer's link may not stop all others
+            self._log.warning("peer_serving_failed", broker=link.broker.hex(), error=repr(error))
+            link.end(BROKEN)
+
+    def _report(self, seat: Seat | None, end: Ending | ClearportError) -> None:
+        if isinstance(end, ClearportError):
+            self.tally.refused += 1
+            event, reason = "peer_refused", str(end)
+        else:
+            event, reason = "peer_disconnected", f"{end.code.name}: {end.reason}"
+        broker = "unknown" if seat is None else seat.record.broker.hex()
+        if seat is not None:
+            seat.trouble = reason
+        self._log.warning(event, broker=broker, reason=reason)
