@@ -19,6 +19,7 @@ from clearing.chain.node import BatchNode
 from clearing.channel.policy import ChainView
 from clearing.clearport.core.channel import Line
 from clearing.clearport.core.events import Observed
+from clearing.clearport.watch.asking import ask_in_thread
 from clearing.clearport.watch.blocks import Look, look
 from clearing.clearport.watch.channels import Watched, read_channels, watched_of
 from clearing.clearport.watch.facts import Facts
@@ -155,8 +156,7 @@ class ChainWatcher:
         """Take in what one look brings; say whether there is more to read at once."""
         self._wanted.clear()
         entries = tuple((each.watched, each.observed is None) for each in self._entries.values())
-        async with asyncio.timeout(self._policy.timeout_s):
-            news = await asyncio.to_thread(self._news, self._trail, entries)
+        news = await ask_in_thread(self._policy.timeout_s, self._news, self._trail, entries)
         if news is None:
             return False
         await self._store(news.look.trail)
