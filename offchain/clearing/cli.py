@@ -16,6 +16,7 @@ from clearing.clearport.api.commands import channel
 from clearing.clearport.daemon.commands import clearport
 from clearing.clearport.errors import ClearportError
 from clearing.clearport.signer.cli import key
+from clearing.clearport.watchtower.commands import watchtower
 from clearing.perp.commands import perp
 from clearing.risk import daily_closes, factors, terms, views
 from clearing.risk.errors import InputError, TermsError
@@ -151,6 +152,7 @@ app.add_typer(perp, name="perp")
 app.add_typer(channel, name="channel")
 app.add_typer(clearport, name="clearport")
 app.add_typer(key, name="key")
+app.add_typer(watchtower, name="watchtower")
 
 
 @oracle.command("replay")

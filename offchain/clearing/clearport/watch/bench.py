@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 from clearing.chain.offer import REPLACEABLE
 from clearing.clearport.ports import Intent, IntentStatus
 from clearing.clearport.watch.account import Account, OfferPolicy
+from clearing.clearport.watch.asking import ask_in_thread
 from clearing.clearport.watch.facts import Facts
 from clearing.clearport.watch.finality import Finality
 from clearing.clearport.watch.offers import Offers
@@ -92,9 +92,8 @@ class Bench:
         return await self.note(status, reason="" if is_usual else words)
 
     async def ask(self, ask: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Ask the node in a thread, and not for ever. Raises TimeoutError and what `ask` raises."""
-        async with asyncio.timeout(self.policy.timeout_s):
-            return await asyncio.to_thread(ask, *args, **kwargs)
+        """Ask the node; see `ask_in_thread`."""
+        return await ask_in_thread(self.policy.timeout_s, ask, *args, **kwargs)
 
     def waited_s(self, key: str, what: str) -> float:
         """Return how long ago this was asked first, seconds; 0 starts the clock."""

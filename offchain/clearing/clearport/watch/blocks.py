@@ -21,19 +21,17 @@ from clearing.clearport.watch.trail import MAX_MEMORY, Header, Seen, Trail
 __all__ = ["Look", "header_of", "look"]
 
 STRIDE = 128
-"""How many blocks a look reads at most."""
+"""How many blocks are read in one request."""
+HEADSTART = 64
+"""How far below the head a trail begins at least: it knows the head of a node that is behind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The trail after a look; the channels to read again, None for all of them.
-
-    `is_at_head`: there was nothing more to read.
-    """
+    """The trail after a look, up to the node's head; the channels to read again, None for all."""
 
     trail: Trail
     touched: frozenset[bytes] | None
-    is_at_head: bool
 
 
 def look(
@@ -41,7 +39,8 @@ def look(
 ) -> Look | None:
     """Read on from a trail, or begin one at the final block. None: the node is behind.
 
-    Raises NodeUnreachableError and NodeRefusedError; the trail then stays as it is.
+    Raises NodeUnreachableError, NodeRefusedError, ReorgTooDeepError (it goes on while it is read
+    afresh); the trail then stays as it is.
     """
     tip = None if trail is None else trail.tip
     asked: list[int | str] = ["latest", *([tip.number] if tip is not None else [])]
@@ -51,14 +50,17 @@ def look(
     latest, final = headers[0], None if finality.is_depth else headers[-1]
     if latest is None or (final is None and not finality.is_depth):
         raise NodeUnreachableError("the node has no latest or final block", "wait until it synced")
-    if trail is None or _is_far_behind(trail, latest):
-        return _begin(node, adjudicator, finality, latest, final)
-    if tip is not None and latest.number < tip.number and _is_on(trail, latest):
-        return None
     source = _Source(node, adjudicator, latest)
-    if tip is not None and headers[1] is not None:
+    if trail is None or tip is None or _is_far_behind(trail, latest):
+        return _begin(source, finality, final)
+    if _is_old_head(trail, tip, latest):
+        return None
+    if headers[1] is not None:
         source.know(headers[1])
-    return _walk(source, finality, trail, final)
+    try:
+        return _walk(source, finality, trail, final)
+    except ReorgTooDeepError:
+        return _begin(_Source(node, adjudicator, latest), finality, final)
 
 
 def header_of(block: Mapping[str, Any]) -> Header:
@@ -69,46 +71,52 @@ def header_of(block: Mapping[str, Any]) -> Header:
     )
 
 
-def _begin(
-    node: BatchNode,
-    adjudicator: Contract,
-    finality: Finality,
-    latest: Header,
-    final: Header | None,
-) -> Look | None:
-    """Begin a trail at the final block."""
+def _begin(source: _Source, finality: Finality, final: Header | None) -> Look | None:
+    """Begin a trail at the final block, or further down."""
+    head = source.latest.number
     if final is None:
-        [final] = _headers(node, [finality.number_below(latest.number)])
+        final = source.header(finality.number_below(head))
     if final is None:
         return None
-    begun = _walk(_Source(node, adjudicator, latest), finality, Trail(final.number, final), final)
+    first = max(0, min(final.number, head - HEADSTART))
+    begun = _walk(source, finality, Trail(first, final), final)
     return None if begun is None else replace(begun, touched=None)
 
 
-def _walk(source: _Source, finality: Finality, trail: Trail, final: Header | None) -> Look | None:
-    """Follow the chain from the trail's tip; gather what is touched on the way."""
-    before = trail
-    touched: set[bytes] = set()
-    source.prefetch(before.cursor.next_number)
-    try:
-        for _, step in follow(before.cursor, source):
-            match step:
-                case Undo():
-                    touched |= trail.seen[-1].touched
-                    trail = replace(trail, seen=trail.seen[:-1])
-                case Apply(block, logs):
-                    seen = source.seen(block, logs)
-                    touched |= seen.touched
-                    trail = replace(trail, seen=(*trail.seen, seen)[-MAX_MEMORY:])
-    except ReorgTooDeepError:
-        return _begin(source.node, source.adjudicator, finality, source.latest, final)
+def _walk(source: _Source, finality: Finality, before: Trail, final: Header | None) -> Look | None:
+    """Follow the chain from the trail's tip to the head; gather what is touched on the way."""
+    trail, touched, is_there = before, frozenset[bytes](), False
+    while not is_there:
+        source.prefetch(trail.cursor.next_number)
+        trail, more = _stride(source, trail)
+        touched |= more
+        is_there = trail.cursor.next_number > source.latest.number
     if trail.tip is None or (trail != before and _is_on(before, trail.tip)):
         return None
     after = _with_final(source, finality, trail, final)
     if after is None:
         return None
-    touched |= _became_final(source, before, after)
-    return Look(after.pruned(), frozenset(touched), after.tip == source.latest)
+    return Look(after.pruned(), touched | _became_final(source, before, after))
+
+
+def _stride(source: _Source, trail: Trail) -> tuple[Trail, frozenset[bytes]]:
+    """Return the trail at what was prefetched, and the channels that changed on the way there.
+
+    Raises ReorgTooDeepError if nothing of the trail stands: the fork may reach below it.
+    """
+    touched: set[bytes] = set()
+    for _, step in follow(trail.cursor, source):
+        match step:
+            case Undo(block):
+                touched |= trail.seen[-1].touched
+                trail = replace(trail, seen=trail.seen[:-1])
+                if not trail.seen:
+                    raise ReorgTooDeepError(f"block {block.number} left the chain, the first read")
+            case Apply(block, logs):
+                seen = source.seen(block, logs)
+                touched |= seen.touched
+                trail = replace(trail, seen=(*trail.seen, seen)[-MAX_MEMORY:])
+    return trail, frozenset(touched)
 
 
 def _with_final(
@@ -120,11 +128,9 @@ def _with_final(
         return None
     if final is None:
         number = finality.number_below(tip.number)
-        known = trail.at(number)
-        final = source.header(number) if known is None else known.header
-    elif final.number > tip.number:
-        final = tip  # the look ends below: what is final up there is final here
-    if final is None:
+        remembered = trail.at(number)
+        final = source.header(number) if remembered is None else remembered.header
+    if final is None or final.number > tip.number:
         return None
     known = trail.at(final.number)
     if known is not None and known.header != final:
@@ -157,6 +163,16 @@ def _is_on(trail: Trail, header: Header) -> bool:
     """Say whether a block is one that the trail remembers."""
     known = trail.at(header.number)
     return known is not None and known.header == header
+
+
+def _is_old_head(trail: Trail, tip: Header, latest: Header) -> bool:
+    """Say whether the node's head is a block that was read before the tip.
+
+    One that is older than all that is remembered counts as such: a chain that has really become
+    that short will grow.
+    """
+    is_forgotten = latest.number < trail.seen[0].header.number
+    return latest.number < tip.number and (is_forgotten or _is_on(trail, latest))
 
 
 def _is_far_behind(trail: Trail, latest: Header) -> bool:

@@ -19,6 +19,7 @@ from clearing.chain.node import BatchNode
 from clearing.channel.policy import ChainView
 from clearing.clearport.core.channel import Line
 from clearing.clearport.core.events import Observed
+from clearing.clearport.watch.asking import ask_in_thread
 from clearing.clearport.watch.blocks import Look, look
 from clearing.clearport.watch.channels import Watched, read_channels, watched_of
 from clearing.clearport.watch.facts import Facts
@@ -138,9 +139,8 @@ class ChainWatcher:
         self._trail = None if stored is None else decode_trail(stored)
         pause_s = self._policy.poll_s
         while True:
-            is_more = False
             try:
-                is_more = await self._look_once()
+                await self._look_once()
             except (ChainError, TimeoutError) as error:
                 self.last_error = str(error) or type(error).__name__
                 self._is_dropped = True
@@ -148,23 +148,18 @@ class ChainWatcher:
             else:
                 self.last_error = ""
                 pause_s = self._policy.poll_s
-            if not is_more:
-                await self._pause(pause_s)
+            await self._pause(pause_s)
 
-    async def _look_once(self) -> bool:
-        """Take in what one look brings; say whether there is more to read at once."""
+    async def _look_once(self) -> None:
+        """Take in what one look brings."""
         self._wanted.clear()
         entries = tuple((each.watched, each.observed is None) for each in self._entries.values())
-        async with asyncio.timeout(self._policy.timeout_s):
-            news = await asyncio.to_thread(self._news, self._trail, entries)
+        news = await ask_in_thread(self._policy.timeout_s, self._news, self._trail, entries)
         if news is None:
-            return False
+            return
         await self._store(news.look.trail)
         self._take(news)
-        if not news.look.is_at_head:
-            return True
         self._in_step_s = self._clock_s()
-        return False
 
     def _news(self, trail: Trail | None, entries: Sequence[tuple[Watched, bool]]) -> _News | None:
         """Look at the chain and read what it touched. Runs in a thread, and changes nothing."""
