@@ -65,7 +65,7 @@ def test_parse_config__good_fields__are_read(tmp_path: Path) -> None:
         ("chain.finality", "soon", "chain.finality"),
         ("keys.state.backend", "paper", "keys.state.backend"),
         ("peers.listen", "127.0.0.1", "peers.listen"),
-        ("peers.key", None, "peers"),
+        ("peers.key", None, "peers.key"),
         ("operator.keys.0.scopes", ["all"], "operator.keys.0.scopes.0"),
         ("operator.keys.0.scopes", [], "operator.keys.0.scopes"),
         ("assets.collateral", [], "assets.collateral"),

@@ -104,17 +104,11 @@ class PeersConfig(_Strict):
 
     listen: Listen
     endpoint: Listen | None = None
-    certificate: Path | None = None
-    key: Path | None = None
+    certificate: Path
+    key: Path
     insecure_loopback: bool = False
     record_seq: int = Field(default=1, ge=1)
     record_days: int = Field(default=365, ge=1, le=3_650)
-
-    @model_validator(mode="after")
-    def _encrypted(self) -> PeersConfig:
-        if self.certificate is None or self.key is None:
-            raise ValueError("give certificate and key: clearing clearport init makes both")
-        return self
 
 
 class TlsConfig(_Strict):

@@ -7,7 +7,8 @@ from dataclasses import replace
 from clearing.clearport.api.results import completed
 from clearing.clearport.codec import decode_trade, parse
 from clearing.clearport.core.channel import Phase
-from clearing.clearport.core.events import Consented, Recorded, Rejected, Wanted
+from clearing.clearport.core.effects import Effect
+from clearing.clearport.core.events import Consented, Forced, Recorded, Rejected, Wanted
 from clearing.clearport.core.messages import ReportedTrade, SettleWish, Wish
 from clearing.clearport.daemon.lane import Lane
 from clearing.clearport.daemon.office import Office, asked_of_us, consumed, request_id
@@ -54,16 +55,19 @@ class ChannelDesk:
         return started
 
     async def accept(self, channel_id: bytes, wanted: bytes, used: Used) -> None:
-        """Say yes to the peer's request; an opening's approvals come with it."""
+        """Say yes to the peer's request; what an opening pulls from us is approved before.
+
+        Raises UnavailableError if the approval takes long: then it goes on, and whoever accepts
+        again finds it done.
+        """
         lane = self._office.lane(channel_id)
         line = lane.phase.line
-        wait = asked_of_us(lane.phase, wanted)
-        wish = wait.request.wish
-        intents: tuple[Intent, ...] = ()
+        wish = asked_of_us(lane.phase, wanted).request.wish
         if isinstance(wish, moves.Open):
             started = Started(channel_id, wanted)
             intents = await self._funding(line.definition, wish, line.side, started)
-        await lane.ask(Consented(wanted), consumed(used, None), intents)
+            await self._office.mined(intents)
+        await lane.ask(Consented(wanted), consumed(used, None))
 
     async def reject(self, channel_id: bytes, wanted: bytes, reason: str, used: Used) -> None:
         """Say no to the peer's request."""
@@ -79,11 +83,15 @@ class ChannelDesk:
         """Ask the peer to deliver what is owed within `seconds`."""
         return await self._want(channel_id, SettleWish(self._office.now() + seconds), used)
 
-    async def close_channel(self, channel_id: bytes, used: Used, *, force: bool) -> Started:  # noqa: ARG002
+    async def close_channel(self, channel_id: bytes, used: Used, *, force: bool) -> Started:
         """End a channel: settle and close with the peer, or (force) by a challenge."""
         office = self._office
-        wish = moves.Close(office.now() + office.offer_s)
-        return await self._want(channel_id, wish, used)
+        if not force:
+            wish = moves.Close(office.now() + office.offer_s)
+            return await self._want(channel_id, wish, used)
+        started = Started(channel_id, request_id())
+        await office.lane(channel_id).ask(Forced(), consumed(used, started))
+        return started
 
     async def record_trades(
         self, channel_id: bytes, trades: tuple[ReportedTrade, ...], used: Used
@@ -93,7 +101,7 @@ class ChannelDesk:
         await self._require_unbooked(channel_id, trades)
         counted = 0
 
-        def consume(before: Phase, _after: Phase) -> Used:
+        def consume(before: Phase, _effects: tuple[Effect, ...]) -> Used:
             nonlocal counted
             counted = self._new_trades(before, trades)
             return completed(used, counted)

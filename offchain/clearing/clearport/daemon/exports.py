@@ -6,19 +6,17 @@ At most one write a second however many versions are agreed; the last state alwa
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from clearing.clearport.daemon.bell import Bell
 from clearing.clearport.daemon.world import Log
+from clearing.clearport.watchtower.sealed import replace_file
 from clearing.client.session import CoSigned
 
 __all__ = ["Exporter", "Seal"]
 
-OWNER_ONLY: Final = 0o600
 Seal = Callable[[Iterable[tuple[bytes, CoSigned]]], bytes]
 """Returns the states by channel, encrypted to the watchtower's key."""
 
@@ -70,18 +68,9 @@ class Exporter:
         if versions == self._written:
             return
         try:
-            await asyncio.to_thread(self._write, self.seal(latest.items()))
+            await asyncio.to_thread(replace_file, self.path, self.seal(latest.items()))
         except OSError as error:
             self.log.warning("export_failed", path=str(self.path), problem=error.strerror)
             self._bell.ring()
             return
         self._written = versions
-
-    def _write(self, sealed: bytes) -> None:
-        beside = self.path.with_name(f".{self.path.name}.new")
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ONLY)
-        with os.fdopen(handle, "wb") as file:
-            file.write(sealed)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, self.path)  # noqa: PTH105 - atomic by its documentation

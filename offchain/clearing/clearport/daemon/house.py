@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from clearing.channel.codec import channel_id
 from clearing.channel.errors import CodecError
 from clearing.clearport.core.channel import Line
+from clearing.clearport.core.opening import open_line
 from clearing.clearport.errors import PeerLiedError, RefusedError, UnknownError
-from clearing.client.position import Position
 from clearing.client.terms import Terms, Token
 from clearing.spec.assets import AssetId, symbol_of
 from clearing.spec.types import ChannelDef, Side
@@ -31,13 +30,6 @@ class House:
     deliverable: Mapping[AssetId, Token]
     min_challenge_s: int
     max_challenge_s: int
-
-    def side_in(self, definition: ChannelDef) -> Side:
-        """Return our side. Raises UnknownError if we have none."""
-        for side in Side:
-            if definition.broker(side) == self.broker:
-                return side
-        raise UnknownError("we are no broker of this channel", field="definition")
 
     def token(self, asset: AssetId) -> Token:
         """Return a collateral token. Raises UnknownError."""
@@ -109,18 +101,11 @@ class House:
     def line(self, definition: ChannelDef, terms: Terms, *, is_initiator: bool) -> Line:
         """Return a channel that nothing has happened to. Raises PeerLiedError for no definition."""
         try:
-            identity = channel_id(definition)
-        except CodecError as error:
+            return open_line(
+                definition, terms, self.separator, self.broker, is_initiator=is_initiator
+            )
+        except (CodecError, ValueError) as error:
             raise PeerLiedError(str(error), "ask again", field="definition") from error
-        return Line(
-            definition=definition,
-            channel_id=identity,
-            separator=self.separator,
-            side=self.side_in(definition),
-            terms=terms,
-            position=Position(identity, 0),
-            is_initiator=is_initiator,
-        )
 
     def _may_last(self, challenge_s: int) -> bool:
         return self.min_challenge_s <= challenge_s <= self.max_challenge_s

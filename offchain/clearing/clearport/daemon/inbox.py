@@ -15,8 +15,8 @@ from clearing.clearport.ports import Intent, PeerLink, Used
 __all__ = ["Ask", "Consume", "Inbox", "connected"]
 
 
-Consume = Callable[[Phase, Phase], Used]
-"""Returns what a call consumes, with its result, given the phases before and after.
+Consume = Callable[[Phase, tuple[Effect, ...]], Used]
+"""Returns what a call consumes, with its result, given the phase before and what is to follow.
 
 May raise RefusedError: then nothing has happened.
 """

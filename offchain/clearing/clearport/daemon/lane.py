@@ -33,8 +33,8 @@ from clearing.clearport.errors import (
     StoreDamagedError,
     UnavailableError,
 )
-from clearing.clearport.ports import Intent, PeerLink, Permit, Record, Reservation
-from clearing.spec.types import ClearingState
+from clearing.clearport.ports import Intent, PeerLink, Permit, Record, Reservation, Used
+from clearing.spec.types import ChannelDef, ClearingState
 from clearing.spec.units import Address
 
 __all__ = ["Lane"]
@@ -63,6 +63,11 @@ class Lane:
         """The peer's broker."""
         line = self.phase.line
         return line.definition.broker(line.side.other)
+
+    @property
+    def definition(self) -> ChannelDef:
+        """What both brokers agreed on once."""
+        return self.phase.line.definition
 
     # WHAT HAPPENS
 
@@ -131,7 +136,11 @@ class Lane:
             phase, effects = world.step(self.phase, event, now=now)
             world.meters.transitions += 1
             wanted = sort_effects(effects, self.channel_id, world.outbox, now)
-            permit = await self._commit(phase, wanted, ask, signed)
+            used = None
+            if ask is not None and ask.consume is not None:
+                used = ask.consume(self.phase, effects)
+            intents = wanted.intents if ask is None else ask.intents + wanted.intents
+            permit = await self._commit(wanted, signed, used, intents)
             self._adopt(phase, wanted)
             if ask is not None:
                 ask.succeed(effects)
@@ -147,14 +156,14 @@ class Lane:
     # THE EFFECTS
 
     async def _commit(
-        self, phase: Phase, wanted: Wanted, ask: Ask | None, signed: Permit | None
+        self,
+        wanted: Wanted,
+        signed: Permit | None,
+        used: Used | None,
+        intents: tuple[Intent, ...],
     ) -> Permit | None:
         """Make everything that the transition wants durable, together; nothing if it wants none."""
         reserve = None if wanted.sign is None else self._reservation(wanted.sign)
-        used = None
-        if ask is not None and ask.consume is not None:
-            used = ask.consume(self.phase, phase)
-        intents = wanted.intents if ask is None else ask.intents + wanted.intents
         if not (wanted.line or reserve or used or intents or wanted.events or signed):
             return None
         record = Record(

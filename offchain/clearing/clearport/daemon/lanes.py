@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from clearing.clearport.core.channel import Line, Phase, Policy
+from clearing.clearport.core.channel import Line, Policy
 from clearing.clearport.core.events import Heard, Lost, Observed, Priced, Ticked
 from clearing.clearport.core.messages import Message, Reestablish, Request
+from clearing.clearport.core.opening import rejoin
 from clearing.clearport.daemon.bell import Bell
 from clearing.clearport.daemon.house import House
 from clearing.clearport.daemon.inbox import connected
@@ -39,7 +40,7 @@ class Lanes:
     house: House
     policy: Policy
     watcher: Watcher
-    signer_of: Callable[[Address], Awaitable[Address]]
+    signer_of: Callable[[Address], Awaitable[Address | None]]
     per_peer: int
     market: Market | None = None
     is_stopping: bool = False
@@ -90,7 +91,7 @@ class Lanes:
         """Run a lane for a channel from now on. Raises UnavailableError while stopping."""
         if self._tasks is None or self.is_stopping:
             raise UnavailableError("the daemon is not running", "ask again once it runs")
-        lane = Lane(Phase(line, self.policy), self.world)
+        lane = Lane(rejoin(line, self.policy), self.world)
         self._lanes[line.channel_id] = lane
         self._by_peer.setdefault(lane.peer, {})[line.channel_id] = lane
         task = self._tasks.create_task(lane.run(), name=f"lane {line.channel_id.hex()[:8]}")
@@ -98,6 +99,8 @@ class Lanes:
         if self.market is not None:
             lane.observe(Priced(self.market))
         self.watcher.watch(line)
+        if line.full is not None:
+            self.world.agreed(line.channel_id, line.full)
         link = self._links.get(lane.peer)
         if link is not None:
             lane.inbox.post(connected(link))
@@ -170,6 +173,8 @@ class Lanes:
 
     async def _meet(self, peer: Address, channel_id: bytes, message: Message) -> None:
         """Take a message for a channel that is not: an opening makes one, the rest is dropped."""
+        if isinstance(message, Reestablish) and not message.last_full:
+            return  # the peer begins a channel: its request follows
         try:
             lane = await self._opened(peer, channel_id, message)
         except ClearportError as error:
@@ -185,7 +190,7 @@ class Lanes:
         await lane.inbox.put(Heard(message))
 
     async def _opened(self, peer: Address, channel_id: bytes, message: Message) -> Lane:
-        if isinstance(message, Reestablish) and message.last_full:
+        if isinstance(message, Reestablish):
             raise PeerLiedError(
                 "the peer has a channel that we know nothing of",
                 "if the store was lost, restore it from its backup",
@@ -203,5 +208,7 @@ class Lanes:
         if line.channel_id != channel_id:
             raise PeerLiedError("is not the definition's", field="channel_id")
         signer = await self.signer_of(peer)
+        if signer is None:
+            raise PeerLiedError("the peer is not registered", field="broker")
         self.house.require_offer(message.definition, message.terms, peer, signer)
         return self._lanes.get(channel_id) or self.begin(line)

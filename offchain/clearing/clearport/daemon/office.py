@@ -11,6 +11,8 @@ from typing import Final, Protocol
 
 from clearing.clearport.api.results import Result, completed
 from clearing.clearport.core.channel import Phase, Wait
+from clearing.clearport.core.effects import Effect, Notify
+from clearing.clearport.core.notices import Kind
 from clearing.clearport.daemon.bell import Bell
 from clearing.clearport.daemon.exports import Exporter
 from clearing.clearport.daemon.funding import Funding
@@ -20,7 +22,7 @@ from clearing.clearport.daemon.lane import Lane
 from clearing.clearport.daemon.lanes import Lanes
 from clearing.clearport.desk import PeerView
 from clearing.clearport.errors import RefusedError, UnavailableError, UnknownError
-from clearing.clearport.ports import Outbox, Store, Used
+from clearing.clearport.ports import Intent, Outbox, Record, Store, Used
 from clearing.client.terms import Market, Token
 from clearing.spec.assets import AssetId, symbol_of
 from clearing.spec.units import Address
@@ -28,6 +30,9 @@ from clearing.spec.units import Address
 __all__ = ["Chain", "Office", "PeerBook", "consumed"]
 
 REQUEST_ID_BYTES: Final = 16
+MINED_S: Final = 30.0
+"""How long a call waits for a transaction: callers give up after 40 seconds."""
+MINED_POLL_S: Final = 0.2
 NOBODY: Final = Address(bytes(20))
 
 
@@ -119,6 +124,30 @@ class Office:
             raise RefusedError(problem, "have it stake and name its signer", field="peer")
         return signer
 
+    async def mined(self, intents: tuple[Intent, ...]) -> None:
+        """Have transactions sent and wait until all are mined.
+
+        Raises RefusedError if one is refused, UnavailableError if they take long.
+        """
+        for intent in intents:
+            if await self.store.intent(intent.key) is None:
+                await self.store.commit(Record(intents=(intent,)))
+        self.outbox.wake()
+        give_up_s = time.monotonic() + MINED_S
+        for intent in intents:
+            while not await self._is_mined(intent.key):
+                if time.monotonic() > give_up_s:
+                    fix = "ask again in a while"
+                    raise UnavailableError(f"{intent.what} is not mined yet", fix)
+                await asyncio.sleep(MINED_POLL_S)
+
+    async def _is_mined(self, key: str) -> bool:
+        found = await self.store.intent(key)
+        status = None if found is None else found[1]
+        if status is not None and status.state in {"refused", "lost"}:
+            raise RefusedError(f"{status.what}: {status.reason}", "see the account")
+        return status is not None and status.state in {"mined", "final"}
+
     def token(self, asset: AssetId) -> Token:
         """Return the token of an asset that is collateral or deliverable. Raises UnknownError."""
         for token in (*self.house.collateral, *self.house.deliverable.values()):
@@ -133,9 +162,21 @@ def request_id() -> bytes:
 
 
 def consumed(used: Used, result: Result) -> Consume:
-    """Return what a lane consumes for a call whose result is known beforehand."""
+    """Return what a lane consumes for a call whose result is known beforehand.
+
+    A call that the core says cannot be is refused, and consumes nothing.
+    """
     whole = completed(used, result)
-    return lambda _before, _after: whole
+
+    def consume(_before: Phase, effects: tuple[Effect, ...]) -> Used:
+        for effect in effects:
+            if isinstance(effect, Notify) and effect.kind == Kind.REQUEST_FAILED:
+                fields = dict(effect.fields)
+                if "is_retried" not in fields:
+                    raise RefusedError(fields.get("why", "cannot be"), "see the channel")
+        return whole
+
+    return consume
 
 
 def asked_of_us(phase: Phase, wanted: bytes) -> Wait:
