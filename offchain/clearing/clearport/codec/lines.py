@@ -140,6 +140,7 @@ class LineWriter:
             is_recovering=line.is_recovering,
             floor=natural("floor", line.floor),
             alarm=cleaned(line.alarm),
+            backing=b"" if line.backing is None else self._part(line.backing, encode_cosigned),
         ).SerializeToString()
 
     def _trade(self, trade: object) -> bytes:
@@ -203,6 +204,7 @@ def decode_line(line: pb.Line) -> Line:
         is_recovering=line.is_recovering,
         floor=line.floor,
         alarm=free_text("alarm", line.alarm),
+        backing=part(line, "backing", decode_cosigned) if line.HasField("backing") else None,
     )
 
 
