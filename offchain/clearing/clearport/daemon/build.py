@@ -140,7 +140,7 @@ async def _base(config: Config, stack: AsyncExitStack) -> _Base:
     log = make_log(
         config.log.level,
         None if config.log.file is None else config.at(config.log.file),
-        broker=config.broker.name,
+        daemon=config.broker.name,
     )
     state = await asyncio.to_thread(signer_of, config.key_settings("state"), "keys.state")
     stack.callback(state.close)

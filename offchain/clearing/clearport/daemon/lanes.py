@@ -145,7 +145,6 @@ class Lanes:
         peer = link.broker
         self._links[peer] = link
         greeting = asyncio.create_task(self._greet(link), name=f"greet {peer.hex()[:8]}")
-        self.world.log.info("peer_connected", peer=peer.hex())
         try:
             async for channel_id, message in link.said():
                 lane = self._lanes.get(channel_id)
@@ -159,7 +158,6 @@ class Lanes:
                 del self._links[peer]
                 for lane in self._lanes_of(peer):
                     lane.inbox.post(Lost())
-            self.world.log.info("peer_lost", peer=peer.hex())
 
     async def _greet(self, link: PeerLink) -> None:
         """Let the peer's channels take the new stream up, some at a time."""
