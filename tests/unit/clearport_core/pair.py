@@ -18,6 +18,7 @@ from clearing.clearport.core.channel import Line, Phase, Policy
 from clearing.clearport.core.effects import Effect, Notify, Persist, Send, Sign, Submit
 from clearing.clearport.core.events import (
     Connected,
+    Consented,
     Event,
     Forced,
     Heard,
@@ -124,9 +125,7 @@ class Node:
 
     def __init__(self, side: Side, chain: SpecChain, policy: Policy = POLICY) -> None:
         self.side, self.chain, self.policy = side, chain, policy
-        line = open_line(
-            DEFINITION, TERMS, SEPARATOR, BROKERS[side], is_initiator=side is Side.LOW
-        )
+        line = open_line(DEFINITION, TERMS, SEPARATOR, BROKERS[side], is_initiator=side is Side.LOW)
         self.disk = Disk(line)
         self.signed: dict[tuple[int, int], bytes] = {}
         self.outbox: deque[Message] = deque()
@@ -230,9 +229,9 @@ class Node:
         old = 0 if disk.line.full is None else disk.line.full.state.version
         new = 0 if line.full is None else line.full.state.version
         is_back = disk.line.backing is not None and line.full == disk.line.backing
-        if after.epoch < before.epoch or (after.epoch == before.epoch and new < old):
-            if not is_back:
-                raise Promise(f"CLP-04: the latest version falls from {old} to {new}")
+        is_lower = after.epoch < before.epoch or (after.epoch == before.epoch and new < old)
+        if is_lower and not is_back:
+            raise Promise(f"CLP-04: the latest version falls from {old} to {new}")
         if persist.agreed is not None:
             state = persist.agreed.state
             verdict = authenticate(SEPARATOR, DEFINITION, state, persist.agreed.signatures)
@@ -339,7 +338,8 @@ class Pair:
     def talk(self) -> None:
         """Deliver until nobody has anything to say."""
         for _ in range(2_000):
-            if not any([self.deliver(node) for node in self.nodes]):
+            from_low, from_high = map(self.deliver, self.nodes)
+            if not (from_low or from_high):
                 return
         raise Promise("CLP-07: the two never stop talking")
 
@@ -395,8 +395,6 @@ class Pair:
 
     def open(self, asker: Side = Side.LOW) -> Pair:
         """Open and fund, with finality."""
-        from clearing.clearport.core.events import Consented  # noqa: PLC0415
-
         self.look()
         self.price()
         self.link()

@@ -31,21 +31,16 @@ def do_duties(turn: Turn) -> None:
     full, latest = turn.line.full, turn.link.latest
     if latest is None or latest.epoch != turn.line.position.epoch:
         return
-    if not latest.is_live:
+    if latest.is_live:
+        _dispute(turn, latest)
         if full is not None:
-            _open(turn, full)
-        return
-    if latest.status is Status.CHALLENGED:
-        if turn.link.chain_now < latest.deadline:
-            _respond(turn, latest)
-        else:
-            turn.forget(Kind.CHALLENGED, str(latest.deadline))
-        if turn.passed >= latest.deadline:
-            _finalize(turn, latest)
-    elif turn.line.is_forced:
-        _challenge(turn, latest)
-    if full is None:
-        return
+            _carry_out(turn, full, latest)
+    elif full is not None:
+        _open(turn, full)
+
+
+def _carry_out(turn: Turn, full: CoSigned, latest: Channel) -> None:
+    """Do what the latest state is for."""
     match full.state.intent:
         case Intent.CLOSE:
             _close(turn, full, latest)
@@ -57,12 +52,23 @@ def do_duties(turn: Turn) -> None:
             pass
 
 
+def _dispute(turn: Turn, latest: Channel) -> None:
+    """Answer a challenge, end by one whose time is over, or begin one that the operator wants."""
+    if latest.status is not Status.CHALLENGED:
+        if turn.line.is_forced:
+            _challenge(turn, latest)
+    elif turn.link.chain_now < latest.deadline:
+        _respond(turn, latest)
+    if latest.status is Status.CHALLENGED and turn.passed >= latest.deadline:
+        _finalize(turn, latest)
+
+
 def _open(turn: Turn, full: CoSigned) -> None:
     state = full.state
-    if state.intent == Intent.OPEN and turn.link.chain_now < state.valid_until:
-        if _is_ours_to_send(turn, state):
-            request = requests.Open(turn.line.definition, state, full.signatures)
-            turn.want("open", state.version, request)
+    is_in_time = state.intent == Intent.OPEN and turn.link.chain_now < state.valid_until
+    if is_in_time and _is_ours_to_send(turn, state):
+        request = requests.Open(turn.line.definition, state, full.signatures)
+        turn.want("open", state.version, request)
 
 
 def _respond(turn: Turn, latest: Channel) -> None:
