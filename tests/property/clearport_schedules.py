@@ -14,16 +14,19 @@ from typing import Any
 from clearing.channel import requests
 from clearing.channel.errors import CodecError
 from clearing.channel.signatures import Signature
+from clearing.clearport.core.channel import Line
 from clearing.clearport.core.events import Consented, Heard, Priced, Rejected, Ticked
 from clearing.clearport.core.messages import (
     CallMarginWish,
     Message,
     Proposal,
+    Reestablish,
     ReportedTrade,
     ResizeWish,
     SettleWish,
 )
 from clearing.client import moves
+from clearing.client.position import advance
 from clearing.spec.errors import SpecError
 from clearing.spec.types import ConditionKind, Intent, Side, Status
 from clearing.spec.units import WAD
@@ -40,7 +43,7 @@ from tests.unit.clearport_core.pair import (
     trade,
 )
 
-TRADES = 40
+TRADES = 12
 Action = Callable[["Schedule", int], None]
 
 
@@ -60,6 +63,8 @@ class Schedule:
         self.btc_usd = 50_000
         self.recorded: tuple[set[int], set[int]] = (set(), set())
         self.different: set[int] = set()
+        self.challenges = 0
+        self.is_forced = False
 
     def do(self, name: str, number: int) -> None:
         """Do one action."""
@@ -89,12 +94,14 @@ class Schedule:
         """Have a node die some effect boundaries from now."""
         self.pair.nodes[number & 1].kill_in = (number >> 1) % 12
 
-    def restart(self, number: int) -> None:
-        node = self.pair.nodes[number & 1]
-        if not node.is_up:
-            node.restart()
-            self.pair.happen(node, Priced(market_at(self.pair.chain.now, self.btc_usd)))
-            self.pair.happen(node, self.pair.chain.observed(node.line))
+    def restart(self, _number: int) -> None:
+        """Start what is down; the chain and the market are seen before the peer is met."""
+        for node in self.pair.nodes:
+            if not node.is_up:
+                node.restart()
+                self.pair.happen(node, Priced(market_at(self.pair.chain.now, self.btc_usd)))
+                self.pair.happen(node, self.pair.chain.observed(node.line))
+        self.pair.link()
 
     # OPERATORS
 
@@ -105,6 +112,11 @@ class Schedule:
             return
         node = self.pair.nodes[side]
         self._record(node, which, _trade(which))
+
+    def record_both(self, number: int) -> None:
+        """Record a trade on both sides; what one of them forgets in a crash is not recorded."""
+        for side in (number & 1, 1 - (number & 1)):
+            self.record((number & ~1) | side)
 
     def record_other(self, number: int) -> None:
         """Record a trade with numbers of one's own."""
@@ -175,6 +187,30 @@ class Schedule:
         if self.pair.chain.channel(self.pair.low.line.channel_id).status is Status.OPEN:
             self.pair.chain.act(side, request)
 
+    def challenge_old(self, number: int) -> None:
+        """Have one side's broker challenge with a state that is not its latest."""
+        side = Side(number & 1)
+        node = self.pair.nodes[side]
+        channel = self.pair.chain.channel(node.line.channel_id)
+        old = [
+            each
+            for (epoch, version), each in node.disk.agreed.items()
+            if epoch == channel.epoch
+            and channel.enforced_version < version < node.version
+            and each.state.intent in (Intent.OPERATE, Intent.SETTLE)
+        ]
+        if channel.status is Status.OPEN and old and number % 4 == 0:
+            found = old[number % len(old)]
+            request = requests.Challenge(DEFINITION, found.state, found.signatures)
+            self.pair.chain.act(side, request)
+            self.challenges += 1
+
+    def force(self, number: int) -> None:
+        """Have an operator end the channel by a challenge."""
+        if number > 240:
+            self.is_forced = True
+            self.pair.force(self.pair.nodes[number & 1])
+
     # AFTERWARDS
 
     def heal(self) -> None:
@@ -203,26 +239,34 @@ class Schedule:
     def require_kept(self) -> None:
         pair = self.pair
         pair.require_agreed()
-        low, high = pair.low, pair.high
+        if "finalize" in [name for _, name in pair.chain.done] and not self.is_forced:
+            raise Promise("CLP-09: a stale challenge has ended the channel")
         for node in pair.nodes:
             if node.line.alarm or node.line.is_recovering or node.line.half is not None:
                 raise Promise(f"CLP-03: {node.side.name} has not healed: {node.line.alarm}")
             if node.notices("peer_lied"):
                 raise Promise(f"an honest peer is called a liar: {node.notices('peer_lied')}")
+        if pair.low.disk.agreed.keys() - pair.high.disk.agreed.keys():
+            raise Promise("CLP-03: low has a full state that high has not")
+        self._require_booked()
+
+    def _require_booked(self) -> None:
+        """Hold what both have booked against what both have recorded."""
+        low, high = self.pair.low, self.pair.high
         if low.disk.booked != high.disk.booked:
             raise Promise("CLP-06: the two have booked different trades")
-        if low.disk.agreed.keys() - high.disk.agreed.keys():
-            raise Promise("CLP-03: low has a full state that high has not")
-        state = low.line.position.state
-        if state is not None and state.intent != Intent.CLOSE and not low.line.is_closing:
-            both = (self.recorded[0] & self.recorded[1]) - self.different
-            missing = {n for n in both if f"T{n}" not in low.disk.booked}
-            is_free = state.condition.kind == ConditionKind.NONE
-            if missing and is_free and not high.line.is_closing and not low.line.waits:
-                raise Promise(f"CLP-06: {missing} are recorded by both and not booked")
         for number in self.different:
             if f"T{number}" in low.disk.booked:
                 raise Promise(f"CLP-06: T{number} is booked with one side's numbers")
+        state = low.line.position.state
+        if state is None or state.intent == Intent.CLOSE or low.line.waits or self.is_forced:
+            return
+        if state.condition.kind != ConditionKind.NONE or low.line.is_closing:
+            return
+        both = (self.recorded[0] & self.recorded[1]) - self.different
+        missing = {n for n in both if f"T{n}" not in low.disk.booked}
+        if missing and not high.line.is_closing:
+            raise Promise(f"CLP-06: {missing} are recorded by both and not booked")
 
 
 ACTIONS: dict[str, Action] = {
@@ -236,6 +280,7 @@ ACTIONS: dict[str, Action] = {
         "kill",
         "restart",
         "record",
+        "record_both",
         "record_other",
         "want",
         "answer",
@@ -244,12 +289,15 @@ ACTIONS: dict[str, Action] = {
         "block",
         "tick",
         "deposit",
+        "challenge_old",
+        "force",
     )
 }
 WEIGHTS = (
-    *("deliver_some", "deliver_some", "deliver", "record", "record", "record", "link", "link"),
-    *("kill", "restart", "price", "tick", "block", "want", "answer", "answer"),
-    *("cut", "double", "record_other", "price_one", "deposit"),
+    *("deliver_some", "deliver_some", "deliver_some", "deliver_some", "deliver", "double"),
+    *("record", "record", "record_both", "record_both", "record_both", "record_other"),
+    *("restart", "restart", "link", "kill", "cut", "tick", "block", "deposit"),
+    *("price", "price", "price_one", "want", "answer", "answer", "challenge_old", "force"),
 )
 
 
@@ -263,6 +311,8 @@ def mutated(value: Any, number: int) -> Any:
     """Return a value of the same kind with one part changed; None if there is no such value."""
     if is_dataclass(value) and not isinstance(value, type):
         names = [each.name for each in fields(value)]
+        if not names:
+            return None
         name = names[number % len(names)]
         # floor: the rest of the number is for the part
         part = mutated(getattr(value, name), number // len(names))
@@ -307,6 +357,8 @@ def hostile(pair: Pair, node: Node, number: int) -> Message | None:
     if not said:
         return None
     message = said[number % len(said)]
+    if isinstance(message, Reestablish) and number % 16:
+        return None  # most of them are the end of all signing
     changed: Message | None = mutated(message, number // 7)  # floor: another draw of the number
     if changed is None or changed == message:
         return None
@@ -314,6 +366,19 @@ def hostile(pair: Pair, node: Node, number: int) -> Message | None:
         signature: Signature = KEYS[node.side.other].sign(changed.digest)
         return replace(changed, signature=signature)
     return changed
+
+
+def _require_right(node: Node, proposal: Proposal, before: Line) -> None:
+    """Refuse what was signed unless it is our own computation of a move that we know of."""
+    want = advance(
+        before.position, proposal.move, before.terms, proposal.version, proposal.signed_at
+    )
+    if node.line.position != want:
+        raise Promise("CLP-08: a hostile proposal has led to a state that we do not compute")
+    known = {each.trade_id: each.trade for each in before.trades}
+    booked = tuple(known.get(each) for each in proposal.trade_ids)
+    if booked != getattr(proposal.move, "trades", ()):
+        raise Promise("CLP-08: a trade is booked that our operator has not recorded")
 
 
 def hear_hostile(pair: Pair, node: Node, number: int) -> None:
@@ -325,11 +390,8 @@ def hear_hostile(pair: Pair, node: Node, number: int) -> None:
     pair.happen(node, Heard(message))
     after = node.line
     if isinstance(message, Proposal):
-        is_taken = after.full is not before.full
-        if is_taken and node.disk.agreed[after.position.epoch, node.version] != (
-            after.position.state
-        ):
-            raise Promise("CLP-08: a hostile proposal has changed the state")
+        if after.full is not before.full:
+            _require_right(node, message, before)
         return
     if (after.full, after.position) != (before.full, before.position):
         raise Promise(f"CLP-08: {type(message).__name__} has changed the state")

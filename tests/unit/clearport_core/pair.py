@@ -40,11 +40,12 @@ from clearing.clearport.core.messages import (
 from clearing.clearport.core.opening import open_line, rejoin
 from clearing.clearport.core.step import step
 from clearing.client import moves
+from clearing.client.session import CoSigned
 from clearing.client.terms import Market, Terms, Token
 from clearing.spec.assets import AssetId, asset_id
 from clearing.spec.liabilities import Trade
 from clearing.spec.risk import FactorTable, PriceSet
-from clearing.spec.types import ChannelDef, ClearingState, Side
+from clearing.spec.types import ChannelDef, Side
 from clearing.spec.units import WAD, Timestamp
 from tests.unit.clearport_core.chain import (
     ADJUDICATOR,
@@ -117,7 +118,7 @@ class Disk:
     submitted: dict[str, Submit] = field(default_factory=dict)
     notices: list[Notify] = field(default_factory=list)
     refused: dict[tuple[int, int], str] = field(default_factory=dict)
-    agreed: dict[tuple[int, int], ClearingState] = field(default_factory=dict)
+    agreed: dict[tuple[int, int], CoSigned] = field(default_factory=dict)
 
 
 class Node:
@@ -237,7 +238,7 @@ class Node:
             verdict = authenticate(SEPARATOR, DEFINITION, state, persist.agreed.signatures)
             if not (verdict.low_signed and verdict.high_signed):
                 raise Promise("CLP-05: a state is taken for agreed that lacks a signature")
-            disk.agreed[state.epoch, state.version] = state
+            disk.agreed[state.epoch, state.version] = persist.agreed
         if persist.booked is not None:
             for trade_id in persist.booked.trade_ids:
                 if trade_id in disk.booked:
