@@ -72,10 +72,10 @@ def _open(turn: Turn, full: CoSigned) -> None:
 
 
 def _respond(turn: Turn, latest: Channel) -> None:
-    """Answer a challenge by a state that we have something newer than.
+    """Answer a challenge if we have something newer, by the call that also gets on with it.
 
-    A state that can be funded is funded by the same call. A RESIZE that can still run cannot be
-    checkpointed; a CLOSE ends the channel as long as it can run.
+    A SETTLE is funded, a RESIZE or CLOSE is run. What can still run cannot be checkpointed, so a
+    RESIZE that a lock keeps from running raises the challenge instead.
     """
     best = _best(turn)
     if best is None or best.state.version <= latest.enforced_version:
@@ -85,10 +85,14 @@ def _respond(turn: Turn, latest: Channel) -> None:
         return  # `_close` sends it
     if state.intent == Intent.SETTLE and fund_to_respond(turn, best, latest):
         return
-    if state.intent == Intent.RESIZE and turn.link.chain_now < state.valid_until:
-        turn.want("respond", state.version, requests.Challenge(definition, state, best.signatures))
+    signed = (definition, state, best.signatures)
+    can_run = state.intent == Intent.RESIZE and turn.link.chain_now < state.valid_until
+    if not can_run:
+        turn.want("respond", state.version, requests.Checkpoint(*signed))
+    elif is_lock_outstanding(latest.order_flags):
+        turn.want("respond", state.version, requests.Challenge(*signed))
     else:
-        turn.want("respond", state.version, requests.Checkpoint(definition, state, best.signatures))
+        turn.want("resize", state.version, requests.Resize(*signed))
 
 
 def _challenge(turn: Turn, latest: Channel) -> None:
