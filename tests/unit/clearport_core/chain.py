@@ -1,4 +1,4 @@
-"""A chain for two cores: the specification's Adjudicator, blocks, and finality some blocks later."""
+"""A chain for two cores: the specification's Adjudicator, and finality some blocks later."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from clearing.clearport.core.channel import Line, Phase, Policy
 from clearing.clearport.core.effects import Effect, Notify, Persist, Send, Sign, Submit
 from clearing.clearport.core.events import (
     Connected,
+    Consented,
     Event,
     Forced,
     Heard,
@@ -39,11 +40,12 @@ from clearing.clearport.core.messages import (
 from clearing.clearport.core.opening import open_line, rejoin
 from clearing.clearport.core.step import step
 from clearing.client import moves
+from clearing.client.session import CoSigned
 from clearing.client.terms import Market, Terms, Token
 from clearing.spec.assets import AssetId, asset_id
 from clearing.spec.liabilities import Trade
 from clearing.spec.risk import FactorTable, PriceSet
-from clearing.spec.types import ChannelDef, ClearingState, Side
+from clearing.spec.types import ChannelDef, Side
 from clearing.spec.units import WAD, Timestamp
 from tests.unit.clearport_core.chain import (
     ADJUDICATOR,
@@ -116,7 +118,7 @@ class Disk:
     submitted: dict[str, Submit] = field(default_factory=dict)
     notices: list[Notify] = field(default_factory=list)
     refused: dict[tuple[int, int], str] = field(default_factory=dict)
-    agreed: dict[tuple[int, int], ClearingState] = field(default_factory=dict)
+    agreed: dict[tuple[int, int], CoSigned] = field(default_factory=dict)
 
 
 class Node:
@@ -124,9 +126,7 @@ class Node:
 
     def __init__(self, side: Side, chain: SpecChain, policy: Policy = POLICY) -> None:
         self.side, self.chain, self.policy = side, chain, policy
-        line = open_line(
-            DEFINITION, TERMS, SEPARATOR, BROKERS[side], is_initiator=side is Side.LOW
-        )
+        line = open_line(DEFINITION, TERMS, SEPARATOR, BROKERS[side], is_initiator=side is Side.LOW)
         self.disk = Disk(line)
         self.signed: dict[tuple[int, int], bytes] = {}
         self.outbox: deque[Message] = deque()
@@ -230,15 +230,15 @@ class Node:
         old = 0 if disk.line.full is None else disk.line.full.state.version
         new = 0 if line.full is None else line.full.state.version
         is_back = disk.line.backing is not None and line.full == disk.line.backing
-        if after.epoch < before.epoch or (after.epoch == before.epoch and new < old):
-            if not is_back:
-                raise Promise(f"CLP-04: the latest version falls from {old} to {new}")
+        is_lower = after.epoch < before.epoch or (after.epoch == before.epoch and new < old)
+        if is_lower and not is_back:
+            raise Promise(f"CLP-04: the latest version falls from {old} to {new}")
         if persist.agreed is not None:
             state = persist.agreed.state
             verdict = authenticate(SEPARATOR, DEFINITION, state, persist.agreed.signatures)
             if not (verdict.low_signed and verdict.high_signed):
                 raise Promise("CLP-05: a state is taken for agreed that lacks a signature")
-            disk.agreed[state.epoch, state.version] = state
+            disk.agreed[state.epoch, state.version] = persist.agreed
         if persist.booked is not None:
             for trade_id in persist.booked.trade_ids:
                 if trade_id in disk.booked:
@@ -339,7 +339,8 @@ class Pair:
     def talk(self) -> None:
         """Deliver until nobody has anything to say."""
         for _ in range(2_000):
-            if not any([self.deliver(node) for node in self.nodes]):
+            from_low, from_high = map(self.deliver, self.nodes)
+            if not (from_low or from_high):
                 return
         raise Promise("CLP-07: the two never stop talking")
 
@@ -395,8 +396,6 @@ class Pair:
 
     def open(self, asker: Side = Side.LOW) -> Pair:
         """Open and fund, with finality."""
-        from clearing.clearport.core.events import Consented  # noqa: PLC0415
-
         self.look()
         self.price()
         self.link()

@@ -24,6 +24,7 @@ __all__ = ["hear_answer", "hear_refusal", "take_signature"]
 
 RETRY_S: Final = 5
 RETRY_MOST_S: Final = 300
+UINT64_DIGITS: Final = 20
 JUMP: Final = 1 << 33
 """How far above ours the peer's floor may lie; one loss of a store takes 2**32."""
 
@@ -76,10 +77,10 @@ def hear_refusal(turn: Turn, refusal: Refusal) -> None:
         return
     if (refusal.epoch, refusal.version) != (line.position.epoch, half.version):
         return
-    if latest is not None and latest.epoch == refusal.epoch:
-        if latest.enforced_version == half.version:
-            turn.lied("refusal.version")  # it is on the chain with the peer's signature
-            return
+    place = None if latest is None else (latest.epoch, latest.enforced_version)
+    if place == (refusal.epoch, half.version):
+        turn.lied("refusal.version")  # it is on the chain with the peer's signature
+        return
     code = Code(refusal.code) if refusal.code in set(Code) else Code.MOVE
     turn.change(half=None, burnt=max(line.burnt, half.version, _floor_in(refusal, code, half)))
     wait_s = min(RETRY_S << min(turn.link.refused, 16), RETRY_MOST_S)
@@ -103,7 +104,8 @@ def hear_refusal(turn: Turn, refusal: Refusal) -> None:
 def _floor_in(refusal: Refusal, code: Code, half: Half) -> int:
     """Return the version that a restored peer wants us above."""
     text = refusal.detail
-    if code is not Code.BELOW_FLOOR or not (text.isascii() and text.isdigit() and len(text) < 20):
+    is_number = text.isascii() and text.isdigit() and len(text) <= UINT64_DIGITS
+    if code is not Code.BELOW_FLOOR or not is_number:
         return 0
     floor = int(text)
     return floor if floor <= half.version + JUMP else 0

@@ -175,9 +175,13 @@ def _repeat_answer(turn: Turn, proposal: Proposal) -> None:
 
 
 def _repeat_refusal(turn: Turn, proposal: Proposal) -> None:
-    """Say again that a version is burnt, as before if we remember how."""
-    if proposal.version > turn.line.burnt:
-        return
+    """Say again that a version is burnt, as before if we remember how.
+
+    Nothing above the latest signed version and up to `burnt` was ever signed.
+    """
+    line = turn.line
+    if not known_version(line) < proposal.version <= line.burnt:
+        return  # low has gone on since: this came late
     last = turn.link.last_refusal
     if last is None or (last.epoch, last.version) != (proposal.epoch, proposal.version):
         last = Refusal(proposal.epoch, proposal.version, Code.BURNT.value, "refused before")

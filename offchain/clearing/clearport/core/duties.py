@@ -31,21 +31,16 @@ def do_duties(turn: Turn) -> None:
     full, latest = turn.line.full, turn.link.latest
     if latest is None or latest.epoch != turn.line.position.epoch:
         return
-    if not latest.is_live:
+    if latest.is_live:
+        _dispute(turn, latest)
         if full is not None:
-            _open(turn, full)
-        return
-    if latest.status is Status.CHALLENGED:
-        if turn.link.chain_now < latest.deadline:
-            _respond(turn, latest)
-        else:
-            turn.forget(Kind.CHALLENGED, str(latest.deadline))
-        if turn.passed >= latest.deadline:
-            _finalize(turn, latest)
-    elif turn.line.is_forced:
-        _challenge(turn, latest)
-    if full is None:
-        return
+            _carry_out(turn, full, latest)
+    elif full is not None:
+        _open(turn, full)
+
+
+def _carry_out(turn: Turn, full: CoSigned, latest: Channel) -> None:
+    """Do what the latest state is for."""
     match full.state.intent:
         case Intent.CLOSE:
             _close(turn, full, latest)
@@ -57,19 +52,30 @@ def do_duties(turn: Turn) -> None:
             pass
 
 
+def _dispute(turn: Turn, latest: Channel) -> None:
+    """Answer a challenge, end by one whose time is over, or begin one that the operator wants."""
+    if latest.status is not Status.CHALLENGED:
+        if turn.line.is_forced:
+            _challenge(turn, latest)
+    elif turn.link.chain_now < latest.deadline:
+        _respond(turn, latest)
+    if latest.status is Status.CHALLENGED and turn.passed >= latest.deadline:
+        _finalize(turn, latest)
+
+
 def _open(turn: Turn, full: CoSigned) -> None:
     state = full.state
-    if state.intent == Intent.OPEN and turn.link.chain_now < state.valid_until:
-        if _is_ours_to_send(turn, state):
-            request = requests.Open(turn.line.definition, state, full.signatures)
-            turn.want("open", state.version, request)
+    is_in_time = state.intent == Intent.OPEN and turn.link.chain_now < state.valid_until
+    if is_in_time and _is_ours_to_send(turn, state):
+        request = requests.Open(turn.line.definition, state, full.signatures)
+        turn.want("open", state.version, request)
 
 
 def _respond(turn: Turn, latest: Channel) -> None:
-    """Answer a challenge by a state that we have something newer than.
+    """Answer a challenge if we have something newer, by the call that also gets on with it.
 
-    A state that can be funded is funded by the same call. A RESIZE that can still run cannot be
-    checkpointed; a CLOSE ends the channel as long as it can run.
+    A SETTLE is funded, a RESIZE or CLOSE is run. What can still run cannot be checkpointed, so a
+    RESIZE that a lock keeps from running raises the challenge instead.
     """
     best = _best(turn)
     if best is None or best.state.version <= latest.enforced_version:
@@ -79,10 +85,14 @@ def _respond(turn: Turn, latest: Channel) -> None:
         return  # `_close` sends it
     if state.intent == Intent.SETTLE and fund_to_respond(turn, best, latest):
         return
-    if state.intent == Intent.RESIZE and turn.link.chain_now < state.valid_until:
-        turn.want("respond", state.version, requests.Challenge(definition, state, best.signatures))
+    signed = (definition, state, best.signatures)
+    can_run = state.intent == Intent.RESIZE and turn.link.chain_now < state.valid_until
+    if not can_run:
+        turn.want("respond", state.version, requests.Checkpoint(*signed))
+    elif is_lock_outstanding(latest.order_flags):
+        turn.want("respond", state.version, requests.Challenge(*signed))
     else:
-        turn.want("respond", state.version, requests.Checkpoint(definition, state, best.signatures))
+        turn.want("resize", state.version, requests.Resize(*signed))
 
 
 def _challenge(turn: Turn, latest: Channel) -> None:

@@ -55,10 +55,10 @@ def _deliver(turn: Turn, full: CoSigned, order: SettlementOrder, flags: int) -> 
     own = _covers(turn, order, flags, side)
     if own is False and is_in_time:
         turn.notify_once(Kind.FUNDING_SHORT, str(order.version), fund_by=order.fund_by)
-    if own and _covers(turn, order, flags, side.other) and is_in_time:
-        if side is Side.LOW or turn.passed >= signed_at + STEP_IN_S:
-            request = requests.Settle(line.definition, full.state, full.signatures, order)
-            turn.want("settle", full.state.version, request)
+    is_our_turn = side is Side.LOW or turn.passed >= signed_at + STEP_IN_S
+    if own and is_in_time and is_our_turn and _covers(turn, order, flags, side.other):
+        request = requests.Settle(line.definition, full.state, full.signatures, order)
+        turn.want("settle", full.state.version, request)
     half_time = signed_at + ((order.fund_by - signed_at) >> 1)
     if turn.passed >= half_time and _may_fund(turn, order, flags):
         _fund(turn, full, order)

@@ -46,6 +46,7 @@ class Code(StrEnum):
 LATER = frozenset(
     {
         Code.BELOW_FLOOR,
+        Code.BURNT,
         Code.CHAIN,
         Code.CLOCK,
         Code.NOT_READY,

@@ -48,6 +48,9 @@ from clearing.spec.types import Side
 
 __all__ = ["step"]
 
+Order = Recorded | Wanted | Consented | Rejected | Forced
+"""What comes from the operator."""
+
 
 def step(phase: Phase, event: Event, *, now: int) -> tuple[Phase, tuple[Effect, ...]]:
     """Return the phase after an event, and what is to be done about it. `now` is Unix seconds."""
@@ -57,8 +60,6 @@ def step(phase: Phase, event: Event, *, now: int) -> tuple[Phase, tuple[Effect, 
             _hear(turn, message)
         case Signed():
             take_signature(turn, event)
-        case Recorded(trades):
-            record(turn, trades)
         case Observed():
             observe(turn, event)
             _resume(turn)
@@ -71,16 +72,24 @@ def step(phase: Phase, event: Event, *, now: int) -> tuple[Phase, tuple[Effect, 
             _resume(turn)
         case Lost():
             lose(turn)
+        case _:
+            _obey(turn, event)
+    _go_on(turn)
+    return turn.done()
+
+
+def _obey(turn: Turn, order: Order) -> None:
+    match order:
+        case Recorded(trades):
+            record(turn, trades)
         case Wanted():
-            wishes.want(turn, event)
+            wishes.want(turn, order)
         case Consented(request_id):
             wishes.consent(turn, request_id)
         case Rejected(request_id, reason):
             wishes.reject(turn, request_id, reason)
         case Forced():
             force(turn)
-    _go_on(turn)
-    return turn.done()
 
 
 def _hear(turn: Turn, message: Message) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, Final
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any, Final, TypeVar
 
 from clearing.channel import requests
 from clearing.clearport.core.channel import Line, Link, Phase, Policy
@@ -26,6 +27,32 @@ AGAIN_S: Final = 600
 """When a transaction is wanted again that has not done what it is for."""
 TOLD_LIMIT: Final = 1_024
 """How much is remembered of what was told; then all of it may be told once more."""
+
+
+Part = TypeVar("Part", Line, Link)
+
+
+class _Fields:
+    """The fields of a part by position: `replace` takes twice the time on the hot path."""
+
+    __slots__ = ("places", "values")
+
+    def __init__(self, part: type[Line | Link]) -> None:
+        names = [each.name for each in fields(part)]
+        self.places = {name: place for place, name in enumerate(names)}
+        self.values = attrgetter(*names)
+
+
+_LINE: Final = _Fields(Line)
+_LINK: Final = _Fields(Link)
+
+
+def _changed(part: Part, known: _Fields, changes: dict[str, Any]) -> Part:
+    """Return the part with other values. Raises KeyError for a field that it has not."""
+    values = list(known.values(part))
+    for name, value in changes.items():
+        values[known.places[name]] = value
+    return type(part)(*values)
 
 
 class Turn:
@@ -76,14 +103,14 @@ class Turn:
             self.link.is_connected and heard is not None and heard.epoch == self.line.position.epoch
         )
 
-    def change(self, **fields: Any) -> None:
+    def change(self, **changes: Any) -> None:
         """Change the durable part."""
-        self.line = replace(self.line, **fields)
+        self.line = _changed(self.line, _LINE, changes)
         self._is_changed = True
 
-    def learn(self, **fields: Any) -> None:
+    def learn(self, **changes: Any) -> None:
         """Change the passing part."""
-        self.link = replace(self.link, **fields)
+        self.link = _changed(self.link, _LINK, changes)
 
     def agree(self, full: CoSigned, booked: Booked | None) -> None:
         """Have a newly agreed state stored, with the trades that it has booked."""

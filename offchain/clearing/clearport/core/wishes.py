@@ -104,10 +104,10 @@ def request(turn: Turn, request_id: bytes, wish: Wish) -> None:
 
 
 def derived_id(turn: Turn, what: bytes) -> bytes:
-    """Return the id of a request that follows from the latest state by itself."""
+    """Return the id of a request that follows by itself from where the channel stands now."""
     position = turn.line.position
     version = 0 if position.state is None else position.state.version
-    where = b"%d:%d:" % (position.epoch, version)
+    where = b"%d:%d:%d:%d:" % (position.epoch, version, turn.line.side, turn.now)
     return keccak256(position.channel_id + where + what)[:ID_BYTES]
 
 
