@@ -21,7 +21,7 @@ from clearing.clearport.peers.endpoint import require_encrypted
 from clearing.clearport.peers.greet import greet_accepting, greet_dialling, read_hello
 from clearing.clearport.peers.hello import Greeting, Side
 from clearing.clearport.peers.limits import FloodError, Tally
-from clearing.clearport.peers.link import Codec, Link
+from clearing.clearport.peers.link import Link
 from clearing.clearport.peers.records import (
     PeerRecord,
     SignedRecord,
@@ -63,7 +63,6 @@ class Hub:
         self,
         config: HubConfig,
         identity: Identity,
-        codec: Codec,
         on_link: OnLink,
         log: Log | None = None,
     ) -> None:
@@ -71,7 +70,6 @@ class Hub:
         self.tally = Tally()
         self._config = config
         self._own = identity
-        self._codec = codec
         self._on_link = on_link
         self._log: Log = log or Silent()
         self._book = Book(identity.side, config.limits)
@@ -256,7 +254,6 @@ class Hub:
         link = Link(
             record.broker,
             stream,
-            self._codec,
             self._config.limits,
             protocol=greeting.protocol,
             total=self.tally,
