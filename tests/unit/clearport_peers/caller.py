@@ -43,7 +43,7 @@ async def calling(caller: Broker, called: Broker, pair=None):
     """Open a stream to a hub, showing the caller's certificate or another."""
     credentials = channel_credentials(pair or caller.pair, called.pair.certificate)
     options = [
-        *common_options(QUICK),
+        *(pair for pair in common_options(QUICK) if "max_send" not in pair[0]),
         ("grpc.ssl_target_name_override", SERVER_NAME),
         ("grpc.max_send_message_length", 8 * MAX_FRAME),
         ("grpc.use_local_subchannel_pool", 1),

@@ -74,6 +74,12 @@ class Registry:
         return self.signers.get(broker)
 
 
+def _set() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class Broker:
     """One broker: its hub when it runs, and what its links have said."""
@@ -90,7 +96,7 @@ class Broker:
     now: int = NOW
     links: list[Link] = field(default_factory=list)
     heard: list[tuple[bytes, Message]] = field(default_factory=list)
-    is_deaf: bool = False
+    hears: asyncio.Event = field(default_factory=_set)
     hub: Hub | None = None
 
     @property
@@ -118,9 +124,7 @@ class Broker:
 
     async def on_link(self, link) -> None:
         self.links.append(link)
-        if self.is_deaf:
-            await link.wait_over()
-            return
+        await self.hears.wait()
         async for item in link.said():
             self.heard.append(item)
 

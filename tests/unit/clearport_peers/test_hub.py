@@ -187,7 +187,7 @@ def test_add__new_certificate_and_port__the_old_link_ends_and_the_new_one_stands
         low, high = pair_of_brokers()
         async with low.running(high) as hub:
             async with high.running(low):
-                await until(lambda: low.link_to(high))
+                await until(lambda: low.links)
                 high.pair, high.port = pair_of("renewed"), free_port()
                 high.config = replace(high.config, listen=Endpoint("127.0.0.1", high.port))
                 await hub.add(await high.record(seq=2))

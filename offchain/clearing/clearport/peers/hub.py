@@ -195,7 +195,7 @@ class Hub:
                 seat, greeting = await self._greet_accepted(context, stream)
         except ClearportError as error:
             self._report(seat, error)
-            await stream.end(ending_of(error))
+            await self._part(stream, ending_of(error))
             return
         await self._hold(seat, stream, greeting)
 
@@ -230,6 +230,11 @@ class Hub:
         peer = Side(seat.record.broker, seat.record.certificate_hash)
         return Greeting(self._own.domain, self._own.side, peer, self._own.versions)
 
+    async def _part(self, stream: Stream, ending: Ending) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._config.limits.parting_s):
+                await stream.end(ending)
+
     @contextlib.asynccontextmanager
     async def _in_time(self) -> AsyncIterator[None]:
         try:
@@ -249,7 +254,7 @@ class Hub:
             or not is_current
             or greeting.peer.certificate_hash != (record.certificate_hash)
         ):
-            await stream.end(DROPPED)
+            await self._part(stream, DROPPED)
             return
         link = Link(
             record.broker,

@@ -127,7 +127,7 @@ class Link:
 
     async def close(self, reason: str) -> None:
         """Send what is queued, as far as it goes at once, and end the stream."""
-        self.end(Ending(grpc.StatusCode.OK, reason), is_flushed=True)
+        self.end(Ending(grpc.StatusCode.UNAVAILABLE, reason), is_flushed=True)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(2 * self._limits.parting_s):
                 await self._over.wait()
