@@ -15,6 +15,8 @@ from clearing.clearport.peers.tls import SERVER_NAME, channel_credentials
 from clearing.peer.v1 import peer_pb2
 from tests.unit.clearport_peers.rig import DOMAIN, QUICK, Broker
 
+VERSION_1 = Versions(1, 1)
+
 
 @dataclass
 class Caller:
@@ -55,7 +57,7 @@ async def calling(caller: Broker, called: Broker, pair=None):
         call.cancel()
 
 
-def greeting(caller: Broker, called: Broker, *, domain=DOMAIN, versions=Versions()) -> Greeting:
+def greeting(caller: Broker, called: Broker, *, domain=DOMAIN, versions=VERSION_1) -> Greeting:
     """Return the caller's side of an honest greeting."""
     return Greeting(
         domain,

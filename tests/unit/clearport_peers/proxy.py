@@ -25,7 +25,7 @@ class Proxy:
             server.close()
             for task in tuple(self._tasks):
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.wait(self._tasks)
 
     def freeze(self) -> None:
         """Carry nothing more on today's connections; new ones are good."""
@@ -44,9 +44,10 @@ class Proxy:
             writer.close()
             return
         try:
-            await asyncio.gather(
-                self._carry(reader, far_writer, flow), self._carry(far_reader, writer, flow)
-            )
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.gather(
+                    self._carry(reader, far_writer, flow), self._carry(far_reader, writer, flow)
+                )
         finally:
             writer.close()
             far_writer.close()

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import grpc
 import pytest
+
 from clearing.clearport.peers.hello import Versions
 from clearing.clearport.peers.typed import Domain
 from clearing.peer.v1 import peer_pb2

@@ -64,7 +64,7 @@ def test_read_record__what_to_json_wrote__the_same_record():
 
 
 def test_read_record__signature_of_65_bytes__the_same_record():
-    low, record = signed()
+    _, record = signed()
     fields = json.loads(record.to_json())
     fields["signature"] = "0x" + record.signature.expanded().hex()
 
@@ -169,7 +169,9 @@ def test_read_record__field_missing_or_twice__refused_by_its_name(field):
     assert read_record(text) == record
 
 
-@pytest.mark.parametrize("text", ["", "[]", "null", "{", "[" * 10_000, '{"seq": ' + "9" * 9999 + "}"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "null", "{", "[" * 10_000, '{"seq": ' + "9" * 9999 + "}"]
+)
 def test_read_record__no_object__refused(text):
     with pytest.raises(PeerLiedError) as caught:
         read_record(text)
