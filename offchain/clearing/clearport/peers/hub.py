@@ -21,7 +21,7 @@ from clearing.clearport.peers.endpoint import require_encrypted
 from clearing.clearport.peers.greet import greet_accepting, greet_dialling, read_hello
 from clearing.clearport.peers.hello import Greeting, Side
 from clearing.clearport.peers.limits import FloodError, Tally
-from clearing.clearport.peers.link import Codec, Link
+from clearing.clearport.peers.link import Link
 from clearing.clearport.peers.records import (
     PeerRecord,
     SignedRecord,
@@ -63,7 +63,6 @@ class Hub:
         self,
         config: HubConfig,
         identity: Identity,
-        codec: Codec,
         on_link: OnLink,
         log: Log | None = None,
     ) -> None:
@@ -71,7 +70,6 @@ class Hub:
         self.tally = Tally()
         self._config = config
         self._own = identity
-        self._codec = codec
         self._on_link = on_link
         self._log: Log = log or Silent()
         self._book = Book(identity.side, config.limits)
@@ -197,7 +195,7 @@ class Hub:
                 seat, greeting = await self._greet_accepted(context, stream)
         except ClearportError as error:
             self._report(seat, error)
-            await stream.end(ending_of(error))
+            await self._part(stream, ending_of(error))
             return
         await self._hold(seat, stream, greeting)
 
@@ -232,6 +230,11 @@ class Hub:
         peer = Side(seat.record.broker, seat.record.certificate_hash)
         return Greeting(self._own.domain, self._own.side, peer, self._own.versions)
 
+    async def _part(self, stream: Stream, ending: Ending) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._config.limits.parting_s):
+                await stream.end(ending)
+
     @contextlib.asynccontextmanager
     async def _in_time(self) -> AsyncIterator[None]:
         try:
@@ -251,12 +254,11 @@ class Hub:
             or not is_current
             or greeting.peer.certificate_hash != (record.certificate_hash)
         ):
-            await stream.end(DROPPED)
+            await self._part(stream, DROPPED)
             return
         link = Link(
             record.broker,
             stream,
-            self._codec,
             self._config.limits,
             protocol=greeting.protocol,
             total=self.tally,

@@ -26,11 +26,12 @@ class FloodError(PeerError):
 class Limits:
     """What is waited for how long (seconds), and how much is taken.
 
-    `messages_per_s` and `messages_burst` bound what a peer may send; a frame without any counts as
-    one. `hellos_per_minute` bounds how often it may ask us to sign one. `patience_s` is how long
-    a full queue is given before the peer counts as slow, `parting_s` how long a stream may take to
-    end. A dialler waits from `retry_least_s` to `retry_most_s` after a stream that has ended, twice
-    as long each time, until one has lasted `retry_most_s`.
+    `messages_per_s` and `messages_burst` bound what a peer may send: each KiB counts as a message
+    at least, a frame without any as one. `hellos_per_minute` bounds how often it may ask us to
+    sign. `patience_s` is how long a full queue is given before the peer counts as slow,
+    `parting_s` how long a stream may take to end. A dialler waits from `retry_least_s` to
+    `retry_most_s` after a stream that has ended, twice as long each time, until one has lasted
+    `retry_most_s`. A dead connection is noticed after `keepalive_s + keepalive_answer_s`.
     """
 
     messages_per_s: int = 20_000

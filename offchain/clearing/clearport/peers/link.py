@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from typing import Final
 
 import grpc
 from google.protobuf.message import DecodeError
 
+from clearing.clearport.codec import decode_message, encode_message
 from clearing.clearport.core.messages import Message
 from clearing.clearport.errors import PeerGoneError, PeerSlowError, WireError
 from clearing.clearport.peers.limits import MAX_FRAME, QUEUE, Bucket, Limits, Tally
@@ -23,20 +23,14 @@ from clearing.clearport.peers.stream import Ending, Stream, brief
 from clearing.peer.v1 import peer_pb2
 from clearing.spec.units import Address
 
-__all__ = ["Codec", "Link"]
+__all__ = ["Link"]
 
 MALFORMED: Final = (WireError, ValueError, TypeError, LookupError, ArithmeticError)
 """What a decoder may raise of bytes that are no message: a peer's bytes never stop the daemon."""
 GONE: Final = Ending(grpc.StatusCode.UNAVAILABLE, "the peer is gone")
+KIB: Final = 10
+"""Bytes are shifted by this to count KiB."""
 STATUS: Final = {code.value[0]: code for code in grpc.StatusCode}
-
-
-@dataclass(frozen=True, slots=True)
-class Codec:
-    """How messages become bytes and back; `decode` raises WireError."""
-
-    encode: Callable[[bytes, Message], peer_pb2.Message]
-    decode: Callable[[peer_pb2.Message], tuple[bytes, Message]]
 
 
 class Link:
@@ -44,7 +38,6 @@ class Link:
 
     __slots__ = (
         "_bucket",
-        "_codec",
         "_ending",
         "_limits",
         "_over",
@@ -63,7 +56,6 @@ class Link:
         self,
         broker: Address,
         stream: Stream,
-        codec: Codec,
         limits: Limits,
         *,
         protocol: int,
@@ -74,7 +66,6 @@ class Link:
         self.tally = Tally()
         self.total = total
         self._stream = stream
-        self._codec = codec
         self._limits = limits
         self._bucket = Bucket(limits.messages_per_s, limits.messages_burst)
         self._queue: deque[bytes] = deque()
@@ -101,7 +92,7 @@ class Link:
         Raises PeerGoneError; PeerSlowError if the queue stays full (the link ends then, since the
         message is lost and only a new link makes up for it); WireError for one above 1 MiB.
         """
-        frame = peer_pb2.Frame(messages=(self._codec.encode(channel_id, message),))
+        frame = peer_pb2.Frame(messages=(encode_message(channel_id, message),))
         chunk = frame.SerializeToString()
         if len(chunk) > MAX_FRAME:
             raise WireError(f"{len(chunk)} bytes", f"send at most {MAX_FRAME}", field="message")
@@ -126,7 +117,7 @@ class Link:
                 return
             for pb in frame.messages:
                 try:
-                    channel_id, message = self._codec.decode(pb)
+                    channel_id, message = decode_message(pb)
                 except MALFORMED as error:
                     self._refuse_malformed(brief(str(error)))
                     return
@@ -136,7 +127,7 @@ class Link:
 
     async def close(self, reason: str) -> None:
         """Send what is queued, as far as it goes at once, and end the stream."""
-        self.end(Ending(grpc.StatusCode.OK, reason), is_flushed=True)
+        self.end(Ending(grpc.StatusCode.UNAVAILABLE, reason), is_flushed=True)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(2 * self._limits.parting_s):
                 await self._over.wait()
@@ -215,10 +206,9 @@ class Link:
         count = len(frame.messages)
         self.tally.frames_in += 1
         self.total.frames_in += 1
-        if not self._bucket.take(max(1, count)):
+        if not self._bucket.take(max(1, count, len(raw) >> KIB)):
             self._count("flooded")
-            rate = self._limits.messages_per_s
-            reason = f"more than {rate} messages a second"
+            reason = f"more than {self._limits.messages_per_s} messages or KiB a second"
             self.end(Ending(grpc.StatusCode.RESOURCE_EXHAUSTED, reason))
             return None
         if frame.HasField("goodbye"):

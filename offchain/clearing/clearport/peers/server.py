@@ -33,6 +33,8 @@ def common_options(limits: Limits) -> list[tuple[str, int]]:
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.keepalive_time_ms", _ms(limits.keepalive_s)),
         ("grpc.keepalive_timeout_ms", _ms(limits.keepalive_answer_s)),
+        # gRPC acts on this one, never on the keepalive's own; its default is a minute.
+        ("grpc.http2.ping_timeout_ms", _ms(limits.keepalive_answer_s)),
     ]
 
 

@@ -127,9 +127,12 @@ class AcceptedStream:
         return True
 
     async def end(self, ending: Ending) -> Ending:
-        """Set the status that goes out when the handler returns, which it now must."""
-        self._context.set_code(ending.code)
-        self._context.set_details(ending.reason)
+        """Send the status; the handler must then return. It is not OK, which would lose the reason.
+
+        May wait for ever behind what the peer does not read: gRPC has no other way to hang up.
+        """
+        with contextlib.suppress(grpc.aio.AbortError, *GONE):
+            await self._context.abort(ending.code, ending.reason)
         return ending
 
     def on_end(self, call: Callable[[], None]) -> None:

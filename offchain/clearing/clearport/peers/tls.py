@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     PublicFormat,
+    load_pem_private_key,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -135,9 +136,15 @@ def load_pair(certificate: Path, key: Path) -> KeyPair:
             f"cannot read {error.filename}: {error.strerror}", "check the path", field="tls"
         ) from error
     try:
-        parse_certificate(pair.certificate)
+        certificate_key = parse_certificate(pair.certificate).public_key()
     except ValueError as error:
         raise ConfigError(str(error), "make one anew", field="tls.certificate") from error
+    try:
+        own_key = load_pem_private_key(pair.key_pem, password=None).public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ConfigError("no private key", "make one anew", field="tls.key") from error
+    if own_key != certificate_key:
+        raise ConfigError("not the certificate's key", "make both anew", field="tls.key")
     return pair
 
 
