@@ -2,12 +2,18 @@
 
 import asyncio
 import contextlib
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from clearing.chain.errors import NodeUnreachableError
+from clearing.chain.errors import NodeRefusedError, NodeUnreachableError
 from clearing.chain.offer import transaction_of
 from clearing.channel import requests
+from clearing.clearport.ports import Record
+from clearing.clearport.store.store import SqlStore
+from clearing.clearport.watch.account import OfferPolicy
+from clearing.clearport.watch.outbox import ChainOutbox
 from clearing.demo.pair import Pair
 from clearing.demo.stage import Stage
 from tests.unit.clearport_watch.sending import ETHER_WEI, Killed, Sending
@@ -329,6 +335,170 @@ def test_run__node_out_of_reach__goes_on_once_it_is_back(stage: Stage) -> None:
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
+
+    asyncio.run(play())
+    assert sending.ledger() == AMOUNT
+
+
+def test_turn__ran_out_of_gas__is_sent_once_more_when_that_is_final(stage: Stage) -> None:
+    sending = Sending(stage, confirmations=2)
+    stage.treasury(stage.low).allow_opening(stage.contracts.address_of("USDT"), AMOUNT)
+    sending.store.want(sending.deposit("deposit", AMOUNT))
+    before = sending.nonce()
+
+    async def play() -> None:
+        outbox = sending.begin()
+        await outbox.load()
+        account = outbox._bench.account
+        account._policy = OfferPolicy(gas_margin=900)
+        await outbox.turn()
+        account._policy = OfferPolicy()
+        await outbox.turn()
+        mined = sending.store.status("deposit")
+        assert (mined.state, mined.nonce) == ("mined", before)
+        assert "succeeds when asked again" in mined.reason
+        await sending.drain(outbox)
+
+    asyncio.run(play())
+    assert sending.store.states() == ["final"]
+    assert sending.store.status("deposit").nonce == before + 1
+    assert sending.ledger() == AMOUNT
+
+
+def test_turn__always_runs_out_of_gas__is_refused_and_not_tried_for_ever(stage: Stage) -> None:
+    sending = Sending(stage, confirmations=1)
+    stage.treasury(stage.low).allow_opening(stage.contracts.address_of("USDT"), AMOUNT)
+    sending.store.want(sending.deposit("deposit", AMOUNT))
+    sending.policy = replace(sending.policy, offer=OfferPolicy(gas_margin=900))
+    before = sending.nonce()
+
+    asyncio.run(sending.drain(sending.begin()))
+
+    assert sending.store.states() == ["refused"]
+    assert sending.nonce() == before + 2
+
+
+def test_turn__nonce_used_long_ago_by_another__is_found_in_the_past(stage: Stage) -> None:
+    sending = Sending(stage, confirmations=1)
+    stage.treasury(stage.low).allow_opening(stage.contracts.address_of("USDT"), AMOUNT)
+    sending.store.want(sending.deposit("deposit", AMOUNT))
+    sending.node.is_deaf = True
+
+    async def play() -> None:
+        outbox = sending.begin()
+        await outbox.load()
+        await outbox.turn()
+        stage.low.sender._next_nonce = sending.nonce()
+        stage.treasury(stage.low).name_signer()
+        stage.anvil.mine(150)
+        sending.node.is_deaf = False
+        await sending.drain(sending.begin())
+
+    asyncio.run(play())
+    assert "lost" in [status.state for status in sending.store.history]
+    assert sending.store.states() == ["final"]
+    assert sending.ledger() == AMOUNT
+
+
+def test_turn__node_cannot_tell_who_used_the_nonce__nothing_is_sent_again(stage: Stage) -> None:
+    """A deposit has no other protection: a person decides."""
+    sending = Sending(stage, confirmations=1)
+    stage.treasury(stage.low).allow_opening(stage.contracts.address_of("USDT"), AMOUNT)
+    sending.store.want(sending.deposit("deposit", AMOUNT))
+    sending.node.is_deaf = True
+    request = sending.node.request
+
+    def forgetful(method, params):
+        if method == "eth_getTransactionCount":
+            raise NodeRefusedError(method, -32_000, "missing trie node")
+        return request(method, params)
+
+    async def play() -> None:
+        outbox = sending.begin()
+        await outbox.load()
+        await outbox.turn()
+        stage.low.sender._next_nonce = sending.nonce()
+        stage.treasury(stage.low).name_signer()
+        stage.anvil.mine(3)
+        sending.node.request = forgetful
+        await outbox.turn()
+        assert sending.store.states() == ["sent"]
+        sending.clock.now_s += 21
+        await outbox.turn()
+        assert sending.store.states() == ["lost"]
+        assert "cannot tell" in sending.store.status("deposit").reason
+        n_sent = len(sending.node.sent)
+        sending.node.request = request
+        sending.store.want(sending.approve("next", 0))
+        sending.node.is_deaf = False
+        for _ in range(3):
+            await outbox.turn()
+            stage.anvil.mine(2)
+        assert len(sending.node.sent) == n_sent + 1
+
+    asyncio.run(play())
+    assert sending.store.states() == ["lost", "final"]
+    assert sending.ledger() == 0
+
+
+def test_turn__node_will_not_estimate__waits_then_gives_the_next_its_turn(stage: Stage) -> None:
+    sending = Sending(stage, confirmations=0)
+    sending.policy = replace(sending.policy, give_up_s=100)
+    sending.store.want(sending.deposit("odd", AMOUNT), sending.approve("next", AMOUNT))
+    odd = sending.store.items["odd"][0].data.hex()
+    request = sending.node.request
+
+    def unwilling(method, params):
+        if method == "eth_estimateGas" and params[0]["data"] == "0x" + odd:
+            raise NodeRefusedError(method, -32_000, "exceeds block gas limit")
+        return request(method, params)
+
+    async def play() -> None:
+        outbox = sending.begin()
+        await outbox.load()
+        sending.node.request = unwilling
+        with pytest.raises(NodeRefusedError):
+            await outbox.turn()
+        assert sending.store.states() == ["queued", "queued"]
+        assert sending.store.status("odd").reason == "exceeds block gas limit"
+        sending.clock.now_s += 100
+        await sending.drain(outbox)
+
+    asyncio.run(play())
+    assert sending.store.states() == ["refused", "final"]
+
+
+def test_load__over_the_daemons_own_store__survives_a_kill(stage: Stage, tmp_path: Path) -> None:
+    """The same with the store that the daemon has, in a file."""
+    usdt = stage.contracts.address_of("USDT")
+    sending = Sending(stage, confirmations=1)
+    stage.treasury(stage.low).allow_opening(usdt, AMOUNT)
+    url = f"sqlite:///{tmp_path / 'clearport.db'}"
+    deposit = sending.deposit("deposit", AMOUNT)
+
+    async def play() -> None:
+        store = await SqlStore.open(url)
+        await store.commit(Record(intents=(deposit,)))
+        sending.fuse(1, is_after=True)  # right after the node has taken it
+        outbox = ChainOutbox(
+            sending.node, sending.key, stage.contracts.adjudicator, store, sending.policy
+        )
+        await outbox.load()
+        with pytest.raises(Killed):
+            await outbox.turn()
+        await store.close()
+        sending.fuse(None)
+        store = await SqlStore.open(url)
+        outbox = ChainOutbox(
+            sending.node, sending.key, stage.contracts.adjudicator, store, sending.policy
+        )
+        await outbox.load()
+        for _ in range(3):
+            await outbox.turn()
+            stage.anvil.mine()
+        [(_, status)] = await store.intents(("final",))
+        assert status.key == "deposit"
+        await store.close()
 
     asyncio.run(play())
     assert sending.ledger() == AMOUNT

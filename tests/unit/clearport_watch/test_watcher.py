@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from clearing.clearport.core.events import Observed
-from clearing.clearport.watch import blocks, trail
+from clearing.clearport.watch import blocks, source, trail
 from clearing.clearport.watch.finality import Finality
 from clearing.client import moves
 from clearing.demo.good_day import provide_legs
@@ -247,7 +247,7 @@ def test_observed__catching_up_over_many_blocks__reads_the_head_only(
     channel_id = pair.low.channel_id
     facts = MemoryFacts()
     agreed = book(stage, pair)
-    monkeypatch.setattr(blocks, "STRIDE", 8)
+    monkeypatch.setattr(source, "STRIDE", 8)
 
     async def play() -> None:
         async with watching(watcher_of(stage, facts), line_of(stage, pair)) as eyes:

@@ -6,22 +6,18 @@ behind the trail, which then stays as it is. Nothing here keeps anything between
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from clearing.chain.contract import Contract, as_text
-from clearing.chain.cursor import Apply, Block, Log, Undo, follow
-from clearing.chain.errors import NodeRefusedError, NodeUnreachableError, ReorgTooDeepError
-from clearing.chain.log_source import log_of
-from clearing.chain.node import BatchNode, as_bytes, as_int
+from clearing.chain.contract import Contract
+from clearing.chain.cursor import Apply, Undo, follow
+from clearing.chain.errors import NodeUnreachableError, ReorgTooDeepError
+from clearing.chain.node import BatchNode
 from clearing.clearport.watch.finality import Finality
-from clearing.clearport.watch.trail import MAX_MEMORY, Header, Seen, Trail
+from clearing.clearport.watch.source import BatchSource, read_headers
+from clearing.clearport.watch.trail import MAX_MEMORY, Header, Trail
 
-__all__ = ["Look", "header_of", "look"]
+__all__ = ["Look", "look"]
 
-STRIDE = 128
-"""How many blocks are read in one request."""
 HEADSTART = 64
 """How far below the head a trail begins at least: it knows the head of a node that is behind."""
 
@@ -46,11 +42,11 @@ def look(
     asked: list[int | str] = ["latest", *([tip.number] if tip is not None else [])]
     if not finality.is_depth:
         asked.append(finality.tag)
-    headers = _headers(node, asked)
+    headers = read_headers(node, asked)
     latest, final = headers[0], None if finality.is_depth else headers[-1]
     if latest is None or (final is None and not finality.is_depth):
         raise NodeUnreachableError("the node has no latest or final block", "wait until it synced")
-    source = _Source(node, adjudicator, latest)
+    source = BatchSource(node, adjudicator, latest)
     if trail is None or tip is None or _is_far_behind(trail, latest):
         return _begin(source, finality, final)
     if _is_old_head(trail, tip, latest):
@@ -60,18 +56,10 @@ def look(
     try:
         return _walk(source, finality, trail, final)
     except ReorgTooDeepError:
-        return _begin(_Source(node, adjudicator, latest), finality, final)
+        return _begin(BatchSource(node, adjudicator, latest), finality, final)
 
 
-def header_of(block: Mapping[str, Any]) -> Header:
-    """Return a block's header as JSON-RPC gives it."""
-    return Header(
-        Block(as_int(block["number"]), as_bytes(block["hash"]), as_bytes(block["parentHash"])),
-        as_int(block["timestamp"]),
-    )
-
-
-def _begin(source: _Source, finality: Finality, final: Header | None) -> Look | None:
+def _begin(source: BatchSource, finality: Finality, final: Header | None) -> Look | None:
     """Begin a trail at the final block, or further down."""
     head = source.latest.number
     if final is None:
@@ -83,7 +71,9 @@ def _begin(source: _Source, finality: Finality, final: Header | None) -> Look | 
     return None if begun is None else replace(begun, touched=None)
 
 
-def _walk(source: _Source, finality: Finality, before: Trail, final: Header | None) -> Look | None:
+def _walk(
+    source: BatchSource, finality: Finality, before: Trail, final: Header | None
+) -> Look | None:
     """Follow the chain from the trail's tip to the head; gather what is touched on the way."""
     trail, touched, is_there = before, frozenset[bytes](), False
     while not is_there:
@@ -99,7 +89,7 @@ def _walk(source: _Source, finality: Finality, before: Trail, final: Header | No
     return Look(after.pruned(), touched | _became_final(source, before, after))
 
 
-def _stride(source: _Source, trail: Trail) -> tuple[Trail, frozenset[bytes]]:
+def _stride(source: BatchSource, trail: Trail) -> tuple[Trail, frozenset[bytes]]:
     """Return the trail at what was prefetched, and the channels that changed on the way there.
 
     Raises ReorgTooDeepError if nothing of the trail stands: the fork may reach below it.
@@ -120,7 +110,7 @@ def _stride(source: _Source, trail: Trail) -> tuple[Trail, frozenset[bytes]]:
 
 
 def _with_final(
-    source: _Source, finality: Finality, trail: Trail, final: Header | None
+    source: BatchSource, finality: Finality, trail: Trail, final: Header | None
 ) -> Trail | None:
     """Return the trail with its final block moved on; None if the node contradicts itself."""
     tip = trail.tip
@@ -143,7 +133,7 @@ def _with_final(
     return replace(trail, final=final)
 
 
-def _became_final(source: _Source, before: Trail, after: Trail) -> frozenset[bytes]:
+def _became_final(source: BatchSource, before: Trail, after: Trail) -> frozenset[bytes]:
     """Return the channels whose final state may be another one now.
 
     The node is asked again for the logs of blocks that became final, should it have kept some
@@ -155,7 +145,7 @@ def _became_final(source: _Source, before: Trail, after: Trail) -> frozenset[byt
     low, high = sorted((old.number, new.number))
     touched = before.touched(low, high) | after.touched(low, high)
     if new.number <= old.number:
-        return touched | before.touched(new.number, old.number + MAX_MEMORY)
+        return touched  # a fork went below it: what that undid is touched already
     return touched | source.touched_between(old.number + 1, new.number)
 
 
@@ -178,115 +168,3 @@ def _is_old_head(trail: Trail, tip: Header, latest: Header) -> bool:
 def _is_far_behind(trail: Trail, latest: Header) -> bool:
     """Say whether reading on would take longer than beginning again at the final block."""
     return latest.number - trail.cursor.next_number > MAX_MEMORY // 2
-
-
-def _headers(node: BatchNode, which: Sequence[int | str]) -> list[Header | None]:
-    """Return blocks by number or tag, None for those that the node does not have."""
-    answers = node.batch(
-        [
-            ("eth_getBlockByNumber", [hex(each) if isinstance(each, int) else each, False])
-            for each in which
-        ]
-    )
-    return [None if each is None else header_of(each) for each in map(_good, answers)]
-
-
-def _good(answer: Any) -> Any:
-    """Return an answer of a batch. Raises the NodeRefusedError that it is."""
-    if isinstance(answer, NodeRefusedError):
-        raise answer
-    return answer
-
-
-class _Source:
-    """A `LogSource` for one look: it asks ahead in batches and keeps the answers."""
-
-    def __init__(self, node: BatchNode, adjudicator: Contract, latest: Header) -> None:
-        self.node = node
-        self.adjudicator = adjudicator
-        self.latest = latest
-        self._at: dict[int, Header] = {}
-        self._times: dict[bytes, int] = {}
-        self._logs: dict[bytes, tuple[Log, ...]] = {}
-        self._head = latest.number
-        self.know(latest)
-
-    def know(self, header: Header) -> None:
-        """Keep a block that the node has just named."""
-        self._at[header.number] = header
-        self._times[header.block.hash] = header.time
-
-    def prefetch(self, first: int) -> None:
-        """Read the next blocks and their logs; the look ends with the last of them."""
-        self._head = min(self.latest.number, first + STRIDE - 1)
-        wanted = [n for n in range(first, self._head + 1) if n not in self._at]
-        for header in _headers(self.node, wanted) if wanted else []:
-            if header is not None:
-                self.know(header)
-        blocks = [self._at[n].block for n in range(first, self._head + 1) if n in self._at]
-        answers = self.node.batch([("eth_getLogs", [self._wanted(block)]) for block in blocks])
-        for block, answer in zip(blocks, answers, strict=True):
-            if not isinstance(answer, NodeRefusedError):  # else `logs_of` finds out
-                self._logs[block.hash] = _in_order(answer)
-
-    def head(self) -> int:
-        """Return where this look ends."""
-        return self._head
-
-    def header(self, number: int) -> Header | None:
-        """Return the block at a height."""
-        if number not in self._at:
-            [header] = _headers(self.node, [number])
-            if header is None:
-                return None
-            self.know(header)
-        return self._at[number]
-
-    def block_at(self, number: int) -> Block | None:
-        """Return the block of the canonical chain at a height, None above the head."""
-        header = self.header(number)
-        return None if header is None else header.block
-
-    def logs_of(self, block: Block) -> tuple[Log, ...] | None:
-        """Return the Adjudicator's logs of exactly this block, None if the node knows it not."""
-        if block.hash not in self._logs:
-            try:
-                answer = self.node.request("eth_getLogs", [self._wanted(block)])
-            except NodeRefusedError:  # EIP-234: an unknown block hash is an error
-                return None
-            self._logs[block.hash] = _in_order(answer)
-        return self._logs[block.hash]
-
-    def seen(self, block: Block, logs: tuple[Log, ...]) -> Seen:
-        """Return what a block did."""
-        challenged = {
-            event.fields["id"]
-            for event in self.adjudicator.happened(logs)
-            if event.name == "Challenged"
-        }
-        return Seen(Header(block, self._times[block.hash]), _ids(logs), frozenset(challenged))
-
-    def touched_between(self, first: int, last: int) -> frozenset[bytes]:
-        """Return the channels that the logs of some final blocks name."""
-        ranges = [(n, min(n + STRIDE - 1, last)) for n in range(first, last + 1, STRIDE)]
-        address = as_text(self.adjudicator.address)
-        answers = self.node.batch(
-            [
-                ("eth_getLogs", [{"address": address, "fromBlock": hex(low), "toBlock": hex(high)}])
-                for low, high in ranges
-            ]
-        )
-        return frozenset().union(*(_ids(_in_order(_good(answer))) for answer in answers))
-
-    def _wanted(self, block: Block) -> dict[str, str]:
-        address = as_text(self.adjudicator.address)
-        return {"blockHash": "0x" + block.hash.hex(), "address": address}
-
-
-def _in_order(logs: Sequence[Mapping[str, Any]]) -> tuple[Log, ...]:
-    return tuple(sorted(map(log_of, logs), key=lambda log: (log.block_number, log.index)))
-
-
-def _ids(logs: Sequence[Log]) -> frozenset[bytes]:
-    """Return the second topics: a channel's id, in each event that is about a channel."""
-    return frozenset(log.topics[1] for log in logs if len(log.topics) > 1)

@@ -47,9 +47,11 @@ async def run_tower(config: Config, log: Log) -> None:
             ),
             outbox=_outbox_policy(config),
         )
+        ready: dict[str, object] = {"account": signer.key_id, "chain": contracts.chain_id}
         if config.metrics is not None:
-            serve_metrics(tower, config.metrics.host, config.metrics.port)
-        log("watchtower_ready", account=signer.key_id, chain=contracts.chain_id)
+            port = serve_metrics(tower, config.metrics.host, config.metrics.port)
+            ready["metrics_port"] = port
+        log("watchtower_ready", **ready)
         await _until_told(tower)
     finally:
         signer.close()

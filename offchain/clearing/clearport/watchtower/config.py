@@ -61,10 +61,10 @@ class GasTable(_Strict):
 
 
 class MetricsTable(_Strict):
-    """Where Prometheus asks."""
+    """Where Prometheus asks; port 0 takes a free one."""
 
     host: str = "127.0.0.1"
-    port: int = Field(ge=1, le=65_535)
+    port: int = Field(ge=0, le=65_535)
 
 
 class Config(_Strict):
@@ -104,6 +104,8 @@ def read_config(path: Path) -> Config:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or "chain"
         problem = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(problem, "see deployments/examples/watchtower.toml", field=place) from None
+        raise ConfigError(
+            problem, "see deployments/examples/watchtower.toml", field=place
+        ) from None
     config.account_settings()
     return config

@@ -6,7 +6,7 @@ second time. After a restart it reads the states and the chain anew.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from clearing.clearport.errors import StoreError
 from clearing.clearport.ports import Intent, IntentStatus
@@ -15,9 +15,10 @@ __all__ = ["PassingStore"]
 
 
 class PassingStore:
-    """What the watcher and the outbox keep, in memory."""
+    """What the watcher and the outbox keep, in memory; `tell` is told of each change."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[IntentStatus], None]) -> None:
+        self._tell = tell
         self._items: dict[str, tuple[Intent, IntentStatus]] = {}
         self._facts: dict[str, bytes] = {}
 
@@ -40,6 +41,7 @@ class PassingStore:
         if status.key not in self._items:
             raise StoreError(f"{status.key} was never wanted")
         self._items[status.key] = (self._items[status.key][0], status)
+        self._tell(status)
 
     async def fact(self, name: str) -> bytes | None:
         """Return a value, None if it was never put."""

@@ -48,10 +48,14 @@ def registry_of(tower: Tower) -> CollectorRegistry:
     return registry
 
 
-def serve_metrics(tower: Tower, host: str, port: int) -> None:
-    """Answer at a port until the process ends. Raises ConfigError if it is taken."""
+def serve_metrics(tower: Tower, host: str, port: int) -> int:
+    """Answer at a port, or a free one for 0, until the process ends; return the port.
+
+    Raises ConfigError if it is taken.
+    """
     try:
-        start_http_server(port, addr=host, registry=registry_of(tower))
+        server, _ = start_http_server(port, addr=host, registry=registry_of(tower))
     except OSError as error:
         problem = f"cannot listen on {host}:{port} ({error.strerror})"
         raise ConfigError(problem, "name a free port", field="metrics") from error
+    return int(server.server_port)

@@ -61,7 +61,7 @@ class Tower:
         self._contracts = contracts
         self._file = file
         self._log = log
-        self._store = PassingStore()
+        self._store = PassingStore(self._say)
         self.watcher = ChainWatcher(node, contracts.adjudicator, self._store, watch)
         self.outbox = ChainOutbox(node, key, contracts.adjudicator, self._store, outbox)
         self._known: Known = {}
@@ -152,6 +152,16 @@ class Tower:
         n_tries += 1
         self._tries[channel_id] = n_tries
         self._want(channel_id, observed.latest, possible[(n_tries - 1) % len(possible)], n_tries)
+
+    def _say(self, status: IntentStatus) -> None:
+        """Log how far an answer's transaction is: it may lack ether."""
+        self._log(
+            "transaction",
+            call=status.what,
+            state=status.state,
+            hash=status.hashes[-1].hex() if status.hashes else "",
+            reason=status.reason,
+        )
 
     def _is_in_vain(self, status: IntentStatus) -> bool:
         """Say whether an answer was refused, or is final on a fork that was left since."""
