@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -88,6 +89,8 @@ def init(  # noqa: PLR0913 - an option each
 @clearport.command("run")
 def run(config: ConfigFile = DEFAULT) -> None:
     """Run the daemon until it is interrupted; one line of JSON says when it is ready."""
+    # gRPC's own log says of every strange certificate what ours says of every peer.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from clearing.clearport.daemon.build import run_daemon  # noqa: PLC0415 - see above
     from clearing.clearport.daemon.config import read_config  # noqa: PLC0415 - the same
 
