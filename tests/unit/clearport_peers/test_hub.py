@@ -10,6 +10,7 @@ from clearing.clearport.peers.endpoint import Endpoint
 from tests.unit.clearport_peers.caller import calling, greet, greeting
 from tests.unit.clearport_peers.rig import (
     CHANNEL,
+    NOW,
     Key,
     broker,
     free_port,
@@ -206,6 +207,21 @@ def test_add__same_place_new_name__the_link_stays():
             await until(lambda: low.link_to(high))
             await hub.add(await high.record(seq=2, name="renamed"))
             assert low.link_to(high) is low.links[0]
+
+    asyncio.run(scene())
+
+
+def test_add__later_end__dialled_by_the_renewed_record():
+    async def scene():
+        low, high = pair_of_brokers()
+        async with low.running(high) as hub:
+            await hub.add(await high.record(seq=2, valid_until=NOW + 5000))
+            low.now = NOW + 2000
+            async with high.running(low):
+                await until(lambda: low.link_to(high))
+                low.now = NOW + 5001
+                await until(lambda: low.link_to(high) is None)
+                await until(lambda: "validUntil" in low.trouble_with(high))
 
     asyncio.run(scene())
 

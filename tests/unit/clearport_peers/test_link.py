@@ -80,6 +80,29 @@ def test_said__malformed_frame__the_stream_ends_naming_the_field(frame, field):
     asyncio.run(scene())
 
 
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (10, grpc.StatusCode.ABORTED),
+        (0, grpc.StatusCode.UNKNOWN),
+        (999, grpc.StatusCode.UNKNOWN),
+    ],
+)
+def test_said__goodbye__the_stream_ends_with_its_code_and_reason(code, told):
+    async def scene():
+        low, high = pair_of_brokers()
+        async with proven(low, high) as line:
+            goodbye = peer_pb2.Goodbye(code=code, reason="good\nnight" + "!" * 10_000)
+            await line.send(peer_pb2.Frame(goodbye=goodbye))
+            assert (await line.status())[0] is told
+            await until(lambda: high.link_to(low) is None)
+            assert high.links[0].ending.reason == ("good?night" + "!" * 10_000)[:300]
+            assert high.hub.tally.malformed == 0
+            assert await is_served(low, high)
+
+    asyncio.run(scene())
+
+
 def test_said__malformed_after_good__the_good_is_heard():
     async def scene():
         low, high = pair_of_brokers()
