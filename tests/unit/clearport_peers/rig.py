@@ -145,7 +145,9 @@ class Broker:
                 await task
 
     def link_to(self, peer: Broker) -> Link | None:
-        return self.hub.connected(peer.address)
+        """Return the link of now, once `on_link` has it."""
+        link = self.hub.connected(peer.address)
+        return link if link in self.links else None
 
     def trouble_with(self, peer: Broker) -> str:
         return {state.record.broker: state.trouble for state in self.hub.peers()}[peer.address]

@@ -318,8 +318,7 @@ def test_run__cancelled__what_is_queued_is_sent_and_the_peer_is_told():
             async with high.running(low):
                 await until(lambda: low.link_to(high) and high.link_to(low))
                 await high.link_to(low).say(CHANNEL, word(7))
-            await until(lambda: low.links[0].ending is not None)
-            assert low.heard == [(CHANNEL, word(7))]
-            assert low.links[0].ending.reason == "the daemon stops"
+            assert (await low.links[0].wait_over()).reason == "the daemon stops"
+            await until(lambda: low.heard == [(CHANNEL, word(7))])
 
     asyncio.run(scene())

@@ -95,8 +95,7 @@ def test_said__goodbye__the_stream_ends_with_its_code_and_reason(code, told):
             goodbye = peer_pb2.Goodbye(code=code, reason="good\nnight" + "!" * 10_000)
             await line.send(peer_pb2.Frame(goodbye=goodbye))
             assert (await line.status())[0] is told
-            await until(lambda: high.link_to(low) is None)
-            assert high.links[0].ending.reason == ("good?night" + "!" * 10_000)[:300]
+            assert (await high.links[0].wait_over()).reason == ("good?night" + "!" * 10_000)[:300]
             assert high.hub.tally.malformed == 0
             assert await is_served(low, high)
 
@@ -245,7 +244,7 @@ def test_said__consumer_that_lags__the_peer_waits_and_nothing_is_lost():
         high.on_link = lagging
         low.config = replace(low.config, limits=replace(QUICK, patience_s=5.0))
         async with low.running(high), high.running(low):
-            await until(lambda: low.link_to(high) and high.link_to(low))
+            await until(lambda: low.link_to(high))
             link, said = low.link_to(high), 0
 
             async def speak():
@@ -293,11 +292,10 @@ def test_close__either_end__the_peer_hears_what_was_queued_and_why(who):
             link, their_link = closing.links[0], other.links[0]
             await link.say(CHANNEL, word(3))
             await link.close("enough for today")
-            await until(lambda: their_link.ending is not None)
 
-            assert other.heard == [(CHANNEL, word(3))]
-            assert their_link.ending.reason == "enough for today"
-            assert link.ending.reason == "enough for today"
+            assert (await their_link.wait_over()).reason == "enough for today"
+            assert (await link.wait_over()).reason == "enough for today"
+            await until(lambda: other.heard == [(CHANNEL, word(3))])
             with pytest.raises(PeerGoneError):
                 await link.say(CHANNEL, word(4))
 

@@ -78,7 +78,7 @@ class Link:
 
     @property
     def ending(self) -> Ending | None:
-        """Why the link is over; None as long as it is not."""
+        """Why the link is over; None as long as it is not. Final when `wait_over` has returned."""
         return self._ending
 
     async def wait_over(self) -> Ending:
