@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import dataclass
 
@@ -35,8 +36,9 @@ class Caller:
 
     async def status(self) -> tuple[grpc.StatusCode, str]:
         """Return how the other end ends the stream; what it says before is passed over."""
-        while await self.hear() is not None:
-            pass
+        async with asyncio.timeout(5):
+            while await self.hear() is not None:
+                pass
         return await self.call.code(), await self.call.details()
 
 

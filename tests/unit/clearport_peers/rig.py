@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import socket
 from dataclasses import dataclass, field, replace
 
@@ -42,15 +43,24 @@ def word(number: int) -> Consent:
     return Consent(number.to_bytes(16, "big"))
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+def free_port() -> int:
+    """Return a free port that no outgoing connection is given in the meantime."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def pair_of(name: str) -> KeyPair:
     """Return the certificate of a role, made once."""
     return PAIRS.setdefault(name, make_pair("127.0.0.1"))
+
+
+def _set() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
 
 
 class Key:
@@ -69,15 +79,13 @@ class Registry:
     """Who signs for which broker."""
 
     signers: dict[Address, Address] = field(default_factory=dict)
+    answers: asyncio.Event = field(default_factory=_set)
+    asked: int = 0
 
     async def signer_of(self, broker: Address) -> Address | None:
+        self.asked += 1
+        await self.answers.wait()
         return self.signers.get(broker)
-
-
-def _set() -> asyncio.Event:
-    event = asyncio.Event()
-    event.set()
-    return event
 
 
 @dataclass
@@ -145,7 +153,9 @@ class Broker:
                 await task
 
     def link_to(self, peer: Broker) -> Link | None:
-        return self.hub.connected(peer.address)
+        """Return the link of now, once `on_link` has it."""
+        link = self.hub.connected(peer.address)
+        return link if link in self.links else None
 
     def trouble_with(self, peer: Broker) -> str:
         return {state.record.broker: state.trouble for state in self.hub.peers()}[peer.address]

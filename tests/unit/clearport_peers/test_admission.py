@@ -79,7 +79,10 @@ def test_accept__wrong_signer__refused_for_signature():
             code, reason = await admitted(low, high, key=Key(99))
             assert (code, reason.partition(":")[0]) == (UNAUTHENTICATED, "signature")
             assert high.links == []
+            assert high.trouble_with(low) == reason
+            assert high.hub.tally.refused == 1
             assert await admitted(low, high) is None
+            assert high.trouble_with(low) == ""
 
     asyncio.run(scene())
 

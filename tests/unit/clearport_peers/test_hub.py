@@ -10,6 +10,7 @@ from clearing.clearport.peers.endpoint import Endpoint
 from tests.unit.clearport_peers.caller import calling, greet, greeting
 from tests.unit.clearport_peers.rig import (
     CHANNEL,
+    NOW,
     Key,
     broker,
     free_port,
@@ -210,6 +211,21 @@ def test_add__same_place_new_name__the_link_stays():
     asyncio.run(scene())
 
 
+def test_add__later_end__dialled_by_the_renewed_record():
+    async def scene():
+        low, high = pair_of_brokers()
+        async with low.running(high) as hub:
+            await hub.add(await high.record(seq=2, valid_until=NOW + 5000))
+            low.now = NOW + 2000
+            async with high.running(low):
+                await until(lambda: low.link_to(high))
+                low.now = NOW + 5001
+                await until(lambda: low.link_to(high) is None)
+                await until(lambda: "validUntil" in low.trouble_with(high))
+
+    asyncio.run(scene())
+
+
 def test_drop__connected_peer__stays_away_until_added_again():
     async def scene():
         low, high = pair_of_brokers()
@@ -258,6 +274,7 @@ def test_on_link__next_link__only_after_the_last_has_returned():
             order.append(("begin", number))
             async for _ in link.said():
                 pass
+            await asyncio.sleep(0.1)  # there is something to put away
             order.append(("end", number))
 
         high.on_link = on_link
@@ -269,6 +286,58 @@ def test_on_link__next_link__only_after_the_last_has_returned():
             await until(lambda: order[-1] == ("end", 2))
 
         assert order == [(what, number) for number in range(3) for what in ("begin", "end")]
+
+    asyncio.run(scene())
+
+
+def test_on_link__does_not_return__cancelled_for_the_next_link():
+    async def scene():
+        low, high = pair_of_brokers()
+        serve, stuck, cancelled = high.on_link, [], []
+
+        async def on_link(link):
+            if stuck:
+                await serve(link)
+                return
+            stuck.append(link)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cancelled.append(link)
+
+        high.on_link = on_link
+        async with high.running(low):
+            async with calling(low, high) as line:
+                assert await greet(line, greeting(low, high), low.key) is not None
+                await until(lambda: stuck)
+            async with calling(low, high) as line:
+                assert await greet(line, greeting(low, high), low.key) is not None
+                await until(lambda: high.link_to(low))
+                assert cancelled == stuck
+
+    asyncio.run(scene())
+
+
+def test_accept__dropped_between_hello_and_proof__no_link():
+    async def scene():
+        low, high = pair_of_brokers()
+        async with high.running(low) as hub:
+            for is_dropped in (True, False):
+                low.registry.answers.clear()
+                low.registry.asked = 0
+                async with calling(low, high) as line:
+                    greeted = asyncio.create_task(greet(line, greeting(low, high), low.key))
+                    await until(lambda: low.registry.asked)
+                    if is_dropped:
+                        hub.drop(low.address)
+                    low.registry.answers.set()
+                    await greeted
+                    if is_dropped:
+                        assert (await line.status())[1] == "the peer is dropped"
+                        assert high.links == []
+                        await hub.add(await low.record())
+                    else:
+                        await until(lambda: high.link_to(low))
 
     asyncio.run(scene())
 
@@ -302,8 +371,7 @@ def test_run__cancelled__what_is_queued_is_sent_and_the_peer_is_told():
             async with high.running(low):
                 await until(lambda: low.link_to(high) and high.link_to(low))
                 await high.link_to(low).say(CHANNEL, word(7))
-            await until(lambda: low.links[0].ending is not None)
-            assert low.heard == [(CHANNEL, word(7))]
-            assert low.links[0].ending.reason == "the daemon stops"
+            assert (await low.links[0].wait_over()).reason == "the daemon stops"
+            await until(lambda: low.heard == [(CHANNEL, word(7))])
 
     asyncio.run(scene())

@@ -80,6 +80,28 @@ def test_said__malformed_frame__the_stream_ends_naming_the_field(frame, field):
     asyncio.run(scene())
 
 
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (10, grpc.StatusCode.ABORTED),
+        (0, grpc.StatusCode.UNKNOWN),
+        (999, grpc.StatusCode.UNKNOWN),
+    ],
+)
+def test_said__goodbye__the_stream_ends_with_its_code_and_reason(code, told):
+    async def scene():
+        low, high = pair_of_brokers()
+        async with proven(low, high) as line:
+            goodbye = peer_pb2.Goodbye(code=code, reason="good\nnight" + "!" * 10_000)
+            await line.send(peer_pb2.Frame(goodbye=goodbye))
+            assert (await line.status())[0] is told
+            assert (await high.links[0].wait_over()).reason == ("good?night" + "!" * 10_000)[:300]
+            assert high.hub.tally.malformed == 0
+            assert await is_served(low, high)
+
+    asyncio.run(scene())
+
+
 def test_said__malformed_after_good__the_good_is_heard():
     async def scene():
         low, high = pair_of_brokers()
@@ -222,7 +244,7 @@ def test_said__consumer_that_lags__the_peer_waits_and_nothing_is_lost():
         high.on_link = lagging
         low.config = replace(low.config, limits=replace(QUICK, patience_s=5.0))
         async with low.running(high), high.running(low):
-            await until(lambda: low.link_to(high) and high.link_to(low))
+            await until(lambda: low.link_to(high))
             link, said = low.link_to(high), 0
 
             async def speak():
@@ -270,11 +292,10 @@ def test_close__either_end__the_peer_hears_what_was_queued_and_why(who):
             link, their_link = closing.links[0], other.links[0]
             await link.say(CHANNEL, word(3))
             await link.close("enough for today")
-            await until(lambda: their_link.ending is not None)
 
-            assert other.heard == [(CHANNEL, word(3))]
-            assert their_link.ending.reason == "enough for today"
-            assert link.ending.reason == "enough for today"
+            assert (await their_link.wait_over()).reason == "enough for today"
+            assert (await link.wait_over()).reason == "enough for today"
+            await until(lambda: other.heard == [(CHANNEL, word(3))])
             with pytest.raises(PeerGoneError):
                 await link.say(CHANNEL, word(4))
 

@@ -4,12 +4,13 @@ import asyncio
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 from eth_account import Account
 from eth_account.messages import encode_typed_data
@@ -21,6 +22,8 @@ from clearing.clearport.peers.tls import pem_of
 from clearing.clearport.peers.typed import Domain
 from tests.unit.clearport_peers.rig import DOMAIN, NOW, Key, pair_of, pair_of_brokers
 
+HONEST = x509.load_der_x509_certificate(pair_of("low").certificate)
+
 
 def signed(**changes):
     low, _ = pair_of_brokers()
@@ -31,29 +34,31 @@ def judge(record, low, *, domain=DOMAIN, now=NOW) -> None:
     asyncio.run(require_record(record, domain, low.registry.signer_of, now=now))
 
 
-def certificate(subject: str | None = None, *, is_authority=False, name="clearport", key=None):
-    """Return a self-signed certificate (DER) with something in it that may be wrong."""
-    own = ec.generate_private_key(ec.SECP256R1())
-    honest = x509.load_der_x509_certificate(pair_of("low").certificate)
-    named = honest.subject if subject is None else _named(subject)
+def certificate(subject: str = "", *, is_authority=False, name="clearport", of=None):
+    """Return a certificate (DER) with something in it that may be wrong.
+
+    With `of`, it has that certificate's subject and public key, and is signed by another key.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    public = key.public_key() if of is None else of.public_key()
+    spki = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    named = x509.Name(
+        [x509.NameAttribute(NameOID.COMMON_NAME, subject or sha256(spki).hexdigest())]
+    )
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(named)
         .issuer_name(named)
-        .public_key(honest.public_key() if key is None else own.public_key())
+        .public_key(public)
         .serial_number(1)
         .not_valid_before(now)
         .not_valid_after(now + timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-        .sign(own, SHA256())
+        .sign(key, SHA256())
         .public_bytes(Encoding.DER)
     )
-
-
-def _named(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
 def test_read_record__what_to_json_wrote__the_same_record():
@@ -192,11 +197,12 @@ def test_read_record__field_nobody_knows__refused_by_its_name():
 @pytest.mark.parametrize(
     ("der", "why"),
     [
-        (certificate(key="own", subject="clearport"), "subject"),
-        (certificate(), "not signed by its own key"),
-        (certificate(is_authority=True), "not signed by its own key"),
+        (certificate("clearport"), "subject"),
+        (certificate(of=HONEST), "not signed by its own key"),
+        (certificate(is_authority=True), "authority"),
+        (certificate(name="broker.example"), "not for 'clearport'"),
     ],
-    ids=["any subject", "another's key and subject", "authority of another's"],
+    ids=["any subject", "another's key and subject", "authority", "another name"],
 )
 def test_read_record__certificate_that_may_hide_another__refused(der, why):
     _, record = signed()
@@ -206,6 +212,9 @@ def test_read_record__certificate_that_may_hide_another__refused(der, why):
         read_record(json.dumps({**fields, "certificate": pem_of(der).decode()}))
 
     assert caught.value.field == "certificate"
+    good = certificate()
+    read = read_record(json.dumps({**fields, "certificate": pem_of(good).decode()}))
+    assert read.record.certificate == good
 
 
 @pytest.mark.parametrize(

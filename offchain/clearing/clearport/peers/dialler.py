@@ -44,13 +44,13 @@ class Backoff:
 
 
 class Dialler:
-    """Dials one peer by its record until cancelled; `report` hears why a try failed."""
+    """Dials one peer by its record of then until cancelled; `report` hears why a try failed."""
 
     def __init__(
         self,
         config: HubConfig,
         pair: KeyPair,
-        record: PeerRecord,
+        record: Callable[[], PeerRecord],
         greet: Greet,
         report: Callable[[ClearportError], None],
         clock: Callable[[], int],
@@ -75,14 +75,15 @@ class Dialler:
 
     async def _dial(self) -> None:
         limits = self._config.limits
-        require_current(self._record, self._clock())
-        async with self._channel() as channel:
+        record = self._record()
+        require_current(record, self._clock())
+        async with self._channel(record) as channel:
             try:
                 async with asyncio.timeout(limits.connect_s):
                     await channel.channel_ready()
             except TimeoutError:
                 raise UnavailableError(
-                    f"no TLS to {self._record.endpoint} within {limits.connect_s} s",
+                    f"no TLS to {record.endpoint} within {limits.connect_s} s",
                     "check that the peer listens, and has our record",
                 ) from None
             call: StreamStreamCall[bytes, bytes] = channel.stream_stream(METHOD)()
@@ -95,8 +96,8 @@ class Dialler:
             finally:
                 call.cancel()
 
-    def _channel(self) -> grpc.aio.Channel:
-        address = str(self._record.endpoint)
+    def _channel(self, record: PeerRecord) -> grpc.aio.Channel:
+        address = str(record.endpoint)
         options = [
             *common_options(self._config.limits),
             ("grpc.enable_http_proxy", 0),
@@ -108,6 +109,6 @@ class Dialler:
             return grpc.aio.insecure_channel(address, options=options)
         return grpc.aio.secure_channel(
             address,
-            channel_credentials(self._pair, self._record.certificate),
+            channel_credentials(self._pair, record.certificate),
             options=[*options, ("grpc.ssl_target_name_override", SERVER_NAME)],
         )

@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, Final
 
 import grpc
 from grpc.aio import ServicerContext
 
-from clearing.clearport.errors import ClearportError, PeerLiedError, UnavailableError
+from clearing.clearport.errors import ClearportError
+from clearing.clearport.peers.admission import Admission
 from clearing.clearport.peers.book import Book, Seat
 from clearing.clearport.peers.codes import ending_of
 from clearing.clearport.peers.config import HubConfig, Identity, Log, Silent
 from clearing.clearport.peers.dialler import Dialler
 from clearing.clearport.peers.endpoint import require_encrypted
-from clearing.clearport.peers.greet import greet_accepting, greet_dialling, read_hello
-from clearing.clearport.peers.hello import Greeting, Side
-from clearing.clearport.peers.limits import FloodError, Tally
+from clearing.clearport.peers.hello import Greeting
+from clearing.clearport.peers.limits import Tally
 from clearing.clearport.peers.link import Link
 from clearing.clearport.peers.records import (
     PeerRecord,
     SignedRecord,
-    require_current,
     require_record,
 )
 from clearing.clearport.peers.server import Server
 from clearing.clearport.peers.stream import AcceptedStream, DialledStream, Ending, Stream
-from clearing.clearport.peers.tls import der_of
 from clearing.clearport.ports import PeerLink
 from clearing.spec.units import Address
 
@@ -73,6 +70,7 @@ class Hub:
         self._on_link = on_link
         self._log: Log = log or Silent()
         self._book = Book(identity.side, config.limits)
+        self._admission = Admission(config, identity, self._book)
         self._server = Server(config, identity.pair, self._accept)
         self._tasks: asyncio.TaskGroup | None = None
 
@@ -171,8 +169,8 @@ class Hub:
             dialler = Dialler(
                 self._config,
                 self._own.pair,
-                seat.record,
-                lambda stream: self._greet_dialled(seat, stream),
+                lambda: seat.record,
+                lambda stream: self._dialled(seat, stream),
                 lambda end: self._report(seat, end),
                 self._own.clock,
             )
@@ -180,84 +178,36 @@ class Hub:
 
     # ------------------------------------------------------------------------- from stream to link
 
-    async def _greet_dialled(self, seat: Seat, stream: DialledStream) -> None:
-        greeting = self._greeting(seat)
-        async with self._in_time():
-            await greet_dialling(stream, greeting, self._own.signer, self._own.signer_of)
+    async def _dialled(self, seat: Seat, stream: DialledStream) -> None:
+        greeting = await self._admission.dialled(seat, stream)
         await self._hold(seat, stream, greeting)
 
     async def _accept(self, context: ServicerContext[Any, Any]) -> None:
         """Serve a stream to its end; whatever is wrong with it ends in a status, nothing else."""
         stream = AcceptedStream(context)
-        seat: Seat | None = None
         try:
-            async with self._in_time():
-                seat, greeting = await self._greet_accepted(context, stream)
+            seat, greeting = await self._admission.accepted(context, stream)
         except ClearportError as error:
-            self._report(seat, error)
+            self._report(None, error)
             await self._part(stream, ending_of(error))
             return
         await self._hold(seat, stream, greeting)
-
-    async def _greet_accepted(
-        self, context: ServicerContext[Any, Any], stream: Stream
-    ) -> tuple[Seat, Greeting]:
-        seat = None if self._config.insecure_loopback else self._shown(context)
-        first = await read_hello(stream)
-        seat = seat or self._book.seat_of(Address(first.broker))
-        if seat is None:
-            raise PeerLiedError("no peer of ours", "exchange records first", field="broker")
-        if not seat.hellos.take():
-            raise FloodError("too many Hellos", "wait a minute")
-        require_current(seat.record, self._own.clock())
-        if seat.record.broker > self._own.broker:
-            raise PeerLiedError(
-                "of the two brokers the lower address dials", "wait to be dialled", field="broker"
-            )
-        greeting = self._greeting(seat)
-        await greet_accepting(stream, first, greeting, self._own.signer, self._own.signer_of)
-        return seat, greeting
-
-    def _shown(self, context: ServicerContext[Any, Any]) -> Seat:
-        """Return whose certificate the connection has shown. Raises PeerLiedError."""
-        shown = [*context.auth_context().get("x509_pem_cert", ())]
-        seat = self._book.holder_of(sha256(der_of(shown[0])).digest()) if shown else None
-        if seat is None:
-            raise PeerLiedError("no peer's", "exchange records first", field="certificate")
-        return seat
-
-    def _greeting(self, seat: Seat) -> Greeting:
-        peer = Side(seat.record.broker, seat.record.certificate_hash)
-        return Greeting(self._own.domain, self._own.side, peer, self._own.versions)
 
     async def _part(self, stream: Stream, ending: Ending) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._config.limits.parting_s):
                 await stream.end(ending)
 
-    @contextlib.asynccontextmanager
-    async def _in_time(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(self._config.limits.greet_s):
-                yield
-        except TimeoutError:
-            raise UnavailableError("the Hellos took too long", "it is tried again") from None
-
     # ------------------------------------------------------------------------- a proven link
 
     async def _hold(self, seat: Seat, stream: Stream, greeting: Greeting) -> None:
         """Seat the link and drive it to its end."""
-        record = seat.record
-        is_current = self._book.seat_of(record.broker) is seat
-        if (
-            self._tasks is None
-            or not is_current
-            or greeting.peer.certificate_hash != (record.certificate_hash)
-        ):
+        if self._tasks is None or not self._admission.is_current(seat, greeting):
             await self._part(stream, DROPPED)
             return
+        broker = seat.record.broker
         link = Link(
-            record.broker,
+            broker,
             stream,
             self._config.limits,
             protocol=greeting.protocol,
@@ -268,7 +218,7 @@ class Hub:
         seat.link = link
         seat.trouble = ""
         self.tally.links += 1
-        self._log.info("peer_connected", broker=record.broker.hex())
+        self._log.info("peer_connected", broker=broker.hex())
         seat.serving = self._tasks.create_task(self._serve(link, seat.serving))
         try:
             await link.run()
@@ -282,6 +232,9 @@ class Hub:
             await asyncio.wait({before})
         try:
             await self._on_link(link)
+        except asyncio.CancelledError:
+            link.end(BROKEN)
+            raise
         except ClearportError as error:
             link.end(ending_of(error))
         except Exception as error:  # noqa: BLE001  # one peer's link may not stop all others

@@ -30,7 +30,7 @@ MALFORMED: Final = (WireError, ValueError, TypeError, LookupError, ArithmeticErr
 GONE: Final = Ending(grpc.StatusCode.UNAVAILABLE, "the peer is gone")
 KIB: Final = 10
 """Bytes are shifted by this to count KiB."""
-STATUS: Final = {code.value[0]: code for code in grpc.StatusCode}
+STATUS: Final = {code.value[0]: code for code in grpc.StatusCode if code.value[0]}
 
 
 class Link:
@@ -78,7 +78,7 @@ class Link:
 
     @property
     def ending(self) -> Ending | None:
-        """Why the link is over; None as long as it is not."""
+        """Why the link is over; None as long as it is not. Final when `wait_over` has returned."""
         return self._ending
 
     async def wait_over(self) -> Ending:
@@ -212,8 +212,8 @@ class Link:
             self.end(Ending(grpc.StatusCode.RESOURCE_EXHAUSTED, reason))
             return None
         if frame.HasField("goodbye"):
-            code = STATUS.get(frame.goodbye.code, grpc.StatusCode.UNKNOWN)
-            self.end(Ending(code, brief(frame.goodbye.reason)))
+            code = STATUS.get(frame.goodbye.code)
+            self.end(Ending(code or grpc.StatusCode.UNKNOWN, brief(frame.goodbye.reason)))
             return None
         if frame.HasField("hello"):
             self._refuse_malformed("hello: said before")
