@@ -9,6 +9,7 @@ import pytest
 
 from clearing.chain.errors import NodeRefusedError, NodeUnreachableError
 from clearing.chain.offer import transaction_of
+from clearing.chain.sender import Sender, SendPolicy
 from clearing.channel import requests
 from clearing.clearport.ports import Record
 from clearing.clearport.store.store import SqlStore
@@ -196,7 +197,7 @@ def test_turn__reorganisation_drops_it__the_same_nonce_is_sent_again(
 def test_turn__nonce_used_by_another__takes_a_new_one_once_that_is_final(stage: Stage) -> None:
     sending = Sending(stage, confirmations=3)
     stage.treasury(stage.low).allow_opening(stage.contracts.address_of("USDT"), 2 * AMOUNT)
-    sending.store.want(sending.deposit("deposit", AMOUNT))
+    sending.store.want(sending.deposit("deposit", AMOUNT), sending.approve("next", 0))
     sending.node.is_deaf = True  # our transaction never reaches anybody
 
     async def play() -> None:
@@ -209,8 +210,13 @@ def test_turn__nonce_used_by_another__takes_a_new_one_once_that_is_final(stage: 
         stage.treasury(stage.low).name_signer()
         assert sending.nonce() == nonce + 1
         sending.node.is_deaf = False
-        await outbox.turn()
-        assert sending.store.status("deposit").nonce == nonce  # the other may still go away
+        n_sent = len(sending.node.sent)
+        for _ in range(3):
+            await outbox.turn()
+            sending.clock.now_s += 21
+        assert sending.store.states() == ["sent", "queued"]  # the other may still go away
+        assert sending.store.status("deposit").nonce == nonce
+        assert len(sending.node.sent) == n_sent
         stage.anvil.mine(3)
         await outbox.turn()
         assert [status.state for status in sending.store.history[-2:]] == ["lost", "queued"]
@@ -233,8 +239,8 @@ def test_turn__nonce_used_by_the_very_same_call__is_not_sent_again(stage: Stage)
         await outbox.load()
         await outbox.turn()
         usdt = stage.contracts.address_of("USDT")
-        stage.low.sender._next_nonce = sending.nonce()
-        stage.low.sender.send(stage.contracts.adjudicator.transact("deposit", usdt, AMOUNT))
+        earlier = Sender(stage.anvil.node, sending.key, policy=SendPolicy(gas_margin=1_300))
+        earlier.send(stage.contracts.adjudicator.transact("deposit", usdt, AMOUNT))
         sending.node.is_deaf = False
         stage.anvil.mine(2)
         await sending.drain(outbox)

@@ -144,6 +144,30 @@ def test_observed__fork_of_any_depth__equals_a_fresh_reading(
     asyncio.run(play())
 
 
+@pytest.mark.parametrize("depth", [1, 6])
+def test_observed__fork_without_the_challenge__takes_it_back(
+    stage: Stage, pair: Pair, depth: int
+) -> None:
+    channel_id = pair.low.channel_id
+    agreed = book(stage, pair)
+    start = stage.anvil.snapshot()
+
+    async def play() -> None:
+        watcher = watcher_of(stage, MemoryFacts(), confirmations=8)
+        async with watching(watcher, line_of(stage, pair)) as eyes:
+            first = await eyes.until(channel_id, lambda _: True)
+            pair.low_hand.challenge(agreed)
+            stage.anvil.mine(depth - 1)
+            seen = await eyes.until(channel_id, lambda each: each.view.is_challenged)
+            assert seen.latest.status is Status.CHALLENGED
+            stage.anvil.revert(start)
+            stage.anvil.mine(depth + 1)
+            seen = await eyes.until(channel_id, lambda each: not each.view.is_challenged)
+            assert seen.latest == first.latest
+
+    asyncio.run(play())
+
+
 def test_observed__node_out_of_reach__says_nothing_and_reads_everything_anew_afterwards(
     stage: Stage, pair: Pair
 ) -> None:
@@ -194,10 +218,12 @@ def test_observed__drop_without_any_block__is_followed_by_a_fresh_reading(
     asyncio.run(play())
 
 
+@pytest.mark.parametrize("headstart", [64, 0], ids=["remembered", "older than remembered"])
 def test_observed__node_lags_behind_what_it_showed__nothing_older_is_said(
-    stage: Stage, pair: Pair
+    stage: Stage, pair: Pair, monkeypatch: pytest.MonkeyPatch, headstart: int
 ) -> None:
     """CLP: a dropped or reordered event never lowers a version."""
+    monkeypatch.setattr(blocks, "HEADSTART", headstart)
     channel_id = pair.low.channel_id
     agreed = book(stage, pair)
     node = CountingNode(stage.anvil.node)
@@ -216,10 +242,9 @@ def test_observed__node_lags_behind_what_it_showed__nothing_older_is_said(
         return twist
 
     async def play() -> None:
+        pair.low_hand.checkpoint(agreed)
         watcher = watcher_of(stage, MemoryFacts(), node=node)
         async with watching(watcher, line_of(stage, pair)) as eyes:
-            await eyes.until(channel_id, lambda _: True)
-            pair.low_hand.checkpoint(agreed)
             await eyes.until(
                 channel_id, lambda each: each.latest.enforced_version == agreed.state.version
             )

@@ -54,7 +54,7 @@ class Post:
             StatesFile(self.states, read_secret_key(self.key), 0.02),
             self._log,
             watch=WatchPolicy(final_at=final_at, poll_s=0.01),
-            outbox=OutboxPolicy(final_at=final_at, poll_s=0.01),
+            outbox=OutboxPolicy(final_at=final_at, poll_s=0.01, repeat_after_s=0.5),
         )
 
     def _log(self, event: str, /, **fields: object) -> None:

@@ -81,8 +81,6 @@ def _walk(
         trail, more = _stride(source, trail)
         touched |= more
         is_there = trail.cursor.next_number > source.latest.number
-    if trail.tip is None or (trail != before and _is_on(before, trail.tip)):
-        return None
     after = _with_final(source, finality, trail, final)
     if after is None:
         return None
