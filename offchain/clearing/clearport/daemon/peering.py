@@ -9,13 +9,11 @@ from typing import Final
 
 from clearing.channel.signatures import Signature
 from clearing.clearport.api.results import completed
-from clearing.clearport.codec import decode_message, encode_message
 from clearing.clearport.daemon.world import Log
 from clearing.clearport.desk import PeerView
 from clearing.clearport.errors import ClearportError, UnavailableError, UnknownError
 from clearing.clearport.peers.config import HubConfig, Identity
 from clearing.clearport.peers.hub import Hub
-from clearing.clearport.peers.link import Codec
 from clearing.clearport.peers.records import PeerRecord, read_record
 from clearing.clearport.ports import PeerLink, Record, Store, StoredPeer, Used
 from clearing.clearport.signer.port import DigestSigner
@@ -51,7 +49,7 @@ class Peering:
         self._store = store
         self._log = log
         self._serve: Callable[[PeerLink], Awaitable[None]] | None = None
-        self._hub = Hub(config, identity, Codec(encode_message, decode_message), self._on_link, log)
+        self._hub = Hub(config, identity, self._on_link, log)
         self._running: asyncio.Task[None] | None = None
         self._later: asyncio.Task[None] | None = None
 
