@@ -28,8 +28,7 @@ from tests.unit.clearport_core.pair import (
 @pytest.fixture
 def pair() -> Pair:
     """An open channel; both have recorded T1, and nothing of it is said yet."""
-    pair = Pair().open()
-    return pair
+    return Pair().open()
 
 
 def _proposal(pair: Pair, move: moves.Move, *ids: str, version: int = 0, ahead_s: int = 0):
@@ -125,7 +124,7 @@ def test_hear_proposal__trade_named_twice__is_refused(pair: Pair) -> None:
 
 @pytest.mark.parametrize(("btc_usd", "is_taken"), [(50_250, True), (50_251, False)])
 def test_hear_proposal__prices_apart__fit_up_to_the_tolerance(
-    pair: Pair, btc_usd: int, is_taken: bool
+    pair: Pair, btc_usd: int, *, is_taken: bool
 ) -> None:
     """50 basis points of our 50,000 are 250."""
     pair.record(pair.high, trade(1))
@@ -139,7 +138,7 @@ def test_hear_proposal__prices_apart__fit_up_to_the_tolerance(
 
 @pytest.mark.parametrize(("apart_s", "is_taken"), [(60, True), (61, False)])
 def test_hear_proposal__prices_of_another_time__fit_up_to_the_age(
-    pair: Pair, apart_s: int, is_taken: bool
+    pair: Pair, apart_s: int, *, is_taken: bool
 ) -> None:
     pair.record(pair.high, trade(1))
     pair.happen(pair.high, Priced(market_at(pair.chain.now)))
@@ -151,7 +150,7 @@ def test_hear_proposal__prices_of_another_time__fit_up_to_the_age(
 
 @pytest.mark.parametrize(("seller", "is_taken"), [(Side.LOW, True), (Side.HIGH, False)])
 def test_hear_proposal__our_prices_are_stale__only_lower_risk_is_booked(
-    pair: Pair, seller: Side, is_taken: bool
+    pair: Pair, seller: Side, *, is_taken: bool
 ) -> None:
     pair.record_both([trade(1, Side.HIGH)])
     pair.record(pair.high, trade(2, seller))
@@ -165,7 +164,7 @@ def test_hear_proposal__our_prices_are_stale__only_lower_risk_is_booked(
 
 @pytest.mark.parametrize(("ahead_s", "is_taken"), [(300, True), (301, False), (-301, False)])
 def test_hear_proposal__dated_otherwise__fits_up_to_the_skew(
-    pair: Pair, ahead_s: int, is_taken: bool
+    pair: Pair, ahead_s: int, *, is_taken: bool
 ) -> None:
     pair.record(pair.high, trade(1))
     move = moves.Book((trade(1).trade,), market_at(pair.chain.now))
