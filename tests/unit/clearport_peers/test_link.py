@@ -218,6 +218,7 @@ def test_say__a_thousand_lanes_at_once__nobody_is_slow():
 
     async def scene():
         low, high = pair_of_brokers()
+        low.config = replace(low.config, limits=replace(QUICK, patience_s=10.0))
         async with low.running(high), high.running(low):
             await until(lambda: low.link_to(high) and high.link_to(low))
             link = low.link_to(high)
