@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from clearing.channel.signatures import Signature, is_signed_by
+from clearing.clearport.core.calls import forget_refused_calls, note_refused_call
 from clearing.clearport.core.channel import Half
 from clearing.clearport.core.duties import do_duties
 from clearing.clearport.core.effects import Booked
@@ -95,6 +96,8 @@ def hear_refusal(turn: Turn, refusal: Refusal) -> None:
         code=code,
         detail=refusal.detail,
     )
+    if isinstance(half.move, moves.CallMargin):
+        note_refused_call(turn, code.value)
     if isinstance(half.move, moves.Book):
         _leave_trade(turn, half, code, refusal.detail)
     elif code not in LATER:
@@ -161,6 +164,8 @@ def _adopt(turn: Turn, half: Half, ours: Signature, theirs: Signature) -> None:
     link = turn.link
     if link.refused or link.retry_at:
         turn.learn(refused=0, retry_at=0)
+    if isinstance(half.move, moves.CallMargin):
+        forget_refused_calls(turn)
     if not isinstance(half.move, moves.Book):
         turn.notify(Kind.AGREED, version=half.version, move=type(half.move).__name__)
         turn.learn(skipped=frozenset(), is_call_due=False)

@@ -9,6 +9,7 @@ from typing import Final
 
 from clearing.channel.errors import CodecError
 from clearing.channel.signatures import is_signed_by
+from clearing.clearport.core.calls import forget_refused_calls
 from clearing.clearport.core.channel import Half, Line
 from clearing.clearport.core.market import doubt_about_market
 from clearing.clearport.core.memory import known_version
@@ -83,6 +84,8 @@ def refuse(turn: Turn, version: int, doubt: Doubt, move: moves.Move) -> None:
     refusal = Refusal(line.position.epoch, version, code.value, detail)
     turn.change(burnt=max(line.burnt, version))
     turn.learn(last_refusal=refusal)
+    if isinstance(move, moves.CallMargin):
+        forget_refused_calls(turn)
     turn.send(refusal)
     turn.notify(
         Kind.REFUSED,

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from clearing.channel.keccak import keccak256
+from clearing.clearport.core.calls import note_refused_call
 from clearing.clearport.core.channel import Wait
 from clearing.clearport.core.events import Wanted
 from clearing.clearport.core.messages import (
@@ -31,6 +32,7 @@ from clearing.spec.types import ConditionKind, Intent, Side
 
 __all__ = [
     "agree_by_policy",
+    "ask_to_settle",
     "consent",
     "derived_id",
     "expire",
@@ -113,16 +115,21 @@ def derived_id(turn: Turn, what: bytes) -> bytes:
 
 def settle_before_closing(turn: Turn) -> None:
     """Ask for a settlement where a close is wanted and something is still owed."""
-    line, link = turn.line, turn.link
+    line = turn.line
     state = line.position.state
     if not line.is_closing or state is None or line.position.liabilities == NO_LIABILITIES:
         return
     if state.condition.kind != ConditionKind.NONE or line.half is not None or line.alarm:
         return
-    if any(isinstance(each.request.wish, SettleWish) for each in line.waits):
-        return
-    wish = SettleWish(max(turn.now, link.chain_now) + turn.policy.offer_s)
-    request(turn, derived_id(turn, b"settle"), wish)
+    ask_to_settle(turn)
+
+
+def ask_to_settle(turn: Turn) -> None:
+    """Ask for a settlement unless one is asked for already."""
+    line = turn.line
+    if not any(isinstance(each.request.wish, SettleWish) for each in line.waits):
+        wish = SettleWish(max(turn.now, turn.link.chain_now) + turn.policy.offer_s)
+        request(turn, derived_id(turn, b"settle"), wish)
 
 
 # THE PEER
@@ -163,6 +170,8 @@ def hear_rejection(turn: Turn, rejection: Rejection) -> None:
         return
     _drop(turn, wait)
     turn.notify(Kind.REJECTED, request_id=wait.request.request_id.hex(), reason=rejection.reason)
+    if isinstance(wait.request.wish, CallMarginWish):
+        note_refused_call(turn, rejection.reason)
     if isinstance(wait.request.wish, moves.Close | SettleWish) and turn.line.is_closing:
         turn.change(is_closing=False)
         for each in turn.line.waits:
