@@ -45,7 +45,10 @@ STATE_TYPE: Final = type_hash(struct_of(ClearingState))
 
 
 class Lane:
-    """One channel. `halted` says why it does not go on, empty while it does."""
+    """One channel. `halted` says why it does not go on, empty while it does.
+
+    `met` is the stream that the lane was told of last, whether it has taken that up yet or not.
+    """
 
     def __init__(self, phase: Phase, world: World) -> None:
         self.phase = phase
@@ -53,6 +56,7 @@ class Lane:
         self.changed = Bell()
         self.halted = ""
         self.inbox = Inbox(INBOX)
+        self.met: PeerLink | None = None
         self._world = world
         self._link: PeerLink | None = None
         self._unsigned: tuple[Permit, Sign] | None = None
