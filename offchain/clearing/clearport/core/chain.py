@@ -14,17 +14,22 @@ from clearing.clearport.core.turn import Turn
 from clearing.client.position import Position
 from clearing.spec.types import Intent, Status
 
-__all__ = ["force", "observe"]
+__all__ = ["force", "look", "observe"]
 
 
-def observe(turn: Turn, event: Observed) -> None:
-    """Take a view of the chain."""
+def look(turn: Turn, event: Observed) -> None:
+    """Take a view of the chain, and conclude nothing from it."""
     turn.learn(
         latest=event.latest,
         chain_now=event.now,
         view=event.view,
         ledgers_raw=event.ledgers_raw,
     )
+
+
+def observe(turn: Turn, event: Observed) -> None:
+    """Take a view of the chain."""
+    look(turn, event)
     latest, view = event.latest, event.view
     if view.channel.epoch > turn.line.position.epoch:
         _begin_epoch(turn, view.channel.epoch)
