@@ -59,7 +59,8 @@ def _begin_epoch(turn: Turn, epoch: int) -> None:
     """Start over for the channel's next life, once the last one's end is final.
 
     Not before: a block that is taken back would leave us without the state to defend ourselves by.
-    Recorded trades stay; what was asked for in the last life is over.
+    Recorded trades stay; what was asked for in the last life is over. A restored side keeps its
+    floor: the new life may have begun, and states of it been signed, after the backup.
     """
     line = turn.line
     was_open = line.position.state is not None
