@@ -223,6 +223,7 @@ class Parts:
     news: Bell = field(default_factory=Bell)
     exported: list[tuple[bytes, CoSigned]] = field(default_factory=list)
     watched: list[Line] = field(default_factory=list)
+    guard: Play = lambda phase, _event: (phase, ())
 
     def __post_init__(self) -> None:
         self.script = Script(self.play)
@@ -238,6 +239,7 @@ class Parts:
             news=self.news,
             agreed=lambda channel_id, agreed: self.exported.append((channel_id, agreed)),
             watch=self.watched.append,
+            guard=Script(self.guard),
             clock=lambda: NOW,
         )
 

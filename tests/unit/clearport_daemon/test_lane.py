@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from clearing.clearport.core.channel import Phase
-from clearing.clearport.core.effects import Effect, Notify, Persist, Send, Sign
+from clearing.clearport.core.effects import Effect, Notify, Persist, Send, Sign, Submit
 from clearing.clearport.core.events import (
     Connected,
     Event,
@@ -292,6 +292,66 @@ def test_run__the_stream_is_lost__sends_are_dropped_until_the_next_one() -> None
         Connected,
         Recorded,
     ]
+
+
+def test_run__a_halted_lane_is_told_of_the_chain__what_is_due_is_still_submitted() -> None:
+    """The key is gone, say; a challenge waits for nobody."""
+    parts = Parts(book)
+    parts.signer.fails = [SignerError("the token is gone")] * 9
+    due = Submit("due", "a request")  # type: ignore[arg-type]
+    parts.guard = lambda phase, _event: (phase.with_link(chain_now=7), (due,))
+
+    async def act(lane: Lane) -> None:
+        await lane.ask(Recorded((trade(1),)))
+        await asyncio.sleep(0.01)
+        assert lane.halted == "SIGNER"
+        lane.observe(Ticked())
+        await asyncio.sleep(0.01)
+
+    lane = run(parts, act)
+
+    assert lane.halted == "SIGNER"
+    assert [intent.key for intent in parts.store.wanted] == ["due"]
+    assert parts.outbox.wakes == 1
+    assert lane.phase.link.chain_now == 7
+    assert lane.phase.line.trades == (trade(1),)
+
+
+def test_run__what_is_due_cannot_be_stored_or_computed__the_lane_stays_halted_and_runs() -> None:
+    parts = Parts(book)
+    parts.signer.fails = [SignerError("the token is gone")] * 9
+
+    def guard(phase: Phase, _event: Event) -> tuple[Phase, tuple[Effect, ...]]:
+        raise RuntimeError("a flaw")
+
+    parts.guard = guard
+
+    async def act(lane: Lane) -> None:
+        await lane.ask(Recorded((trade(1),)))
+        await asyncio.sleep(0.01)
+        for _ in range(2):
+            lane.observe(Ticked())
+            await asyncio.sleep(0.01)
+
+    assert run(parts, act).halted == "SIGNER"
+    assert parts.store.wanted == []
+
+
+def test_run__the_key_fails_in_an_unknown_way_when_asked_again__ends_nothing_else() -> None:
+    parts = Parts(book)
+    parts.signer.fails = [SignerError("the token is gone"), OSError("the library broke")]
+
+    async def act(lane: Lane) -> None:
+        await lane.ask(Recorded((trade(1),)))
+        await asyncio.sleep(0.01)
+        for _ in range(2):
+            lane.observe(Ticked())
+            await asyncio.sleep(0.01)
+
+    lane = run(parts, act)
+
+    assert lane.halted == "OSError"
+    assert parts.log.names("error") == ["channel_halted"]
 
 
 def test_observe__several_before_the_lane_looks__the_newest_is_enough() -> None:

@@ -283,3 +283,18 @@ def test_define__each_wrong_field__is_named() -> None:
         with pytest.raises(ClearportError) as caught:
             HOUSE.define(*wrong)  # type: ignore[arg-type]
         assert caught.value.field == field
+
+
+def test_serve__a_peer_that_speaks_at_once__is_heard_after_its_stream_is_taken_up() -> None:
+    """Where the peer stands is forgotten when a stream is taken up: the other order stalls."""
+    parts, line = Parts(keep), line_of()
+    parts.store.kept[line.channel_id] = line
+
+    async def act(lanes: Lanes) -> None:
+        standing = Reestablish(0, 0, b"", 0, b"")
+        await say(lanes, (line.channel_id, standing), (line.channel_id, standing))
+
+    run(parts, act)
+
+    told = [type(each) for each in parts.script.events if type(each) in (Connected, Heard)]
+    assert told == [Connected, Heard, Heard]

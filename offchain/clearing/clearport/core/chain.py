@@ -14,17 +14,22 @@ from clearing.clearport.core.turn import Turn
 from clearing.client.position import Position
 from clearing.spec.types import Intent, Status
 
-__all__ = ["force", "observe"]
+__all__ = ["force", "look", "observe"]
 
 
-def observe(turn: Turn, event: Observed) -> None:
-    """Take a view of the chain."""
+def look(turn: Turn, event: Observed) -> None:
+    """Take a view of the chain, and conclude nothing from it."""
     turn.learn(
         latest=event.latest,
         chain_now=event.now,
         view=event.view,
         ledgers_raw=event.ledgers_raw,
     )
+
+
+def observe(turn: Turn, event: Observed) -> None:
+    """Take a view of the chain."""
+    look(turn, event)
     latest, view = event.latest, event.view
     if view.channel.epoch > turn.line.position.epoch:
         _begin_epoch(turn, view.channel.epoch)
@@ -54,7 +59,8 @@ def _begin_epoch(turn: Turn, epoch: int) -> None:
     """Start over for the channel's next life, once the last one's end is final.
 
     Not before: a block that is taken back would leave us without the state to defend ourselves by.
-    Recorded trades stay; what was asked for in the last life is over.
+    Recorded trades stay; what was asked for in the last life is over. A restored side keeps its
+    floor: the new life may have begun, and states of it been signed, after the backup.
     """
     line = turn.line
     was_open = line.position.state is not None

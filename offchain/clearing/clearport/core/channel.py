@@ -66,8 +66,8 @@ class Line:
 
     `position` and `full` belong to the latest agreed state; `half` is the one outstanding version;
     `burnt` the highest version that was refused. `trades` are recorded by our operator and not
-    booked; `reported` by the peer. `is_recovering`: restored from a backup, so nothing is signed
-    at or below `floor` and nothing is challenged without the operator's consent. `is_closing`: a
+    booked; `reported` by the peer. Nothing is signed at or below `floor`. `is_recovering`: restored
+    from a backup, so nothing is challenged without the operator's consent. `is_closing`: a
     cooperative close is wanted once nothing is owed. `alarm` names why the channel needs a person.
     `backing`: while `full` is a CLOSE, the state that it closes, to go back to once it has expired.
     """

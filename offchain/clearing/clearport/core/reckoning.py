@@ -45,7 +45,7 @@ def doubt_about(turn: Turn, move: moves.Move, state: ClearingState) -> Doubt | N
         return Code.NOT_READY, "the chain is not observed yet"
     if line.alarm:
         return Code.ALARMED, line.alarm
-    if line.is_recovering and state.version <= line.floor:
+    if state.version <= line.floor:  # also in the life after the one that was restored
         return Code.BELOW_FLOOR, str(line.floor)
     if isinstance(move, moves.Book) and (view.is_challenged or latest.status is Status.CHALLENGED):
         return Code.POLICY, "a challenge stands: no trade is booked"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from clearing.clearport.core import wishes
 from clearing.clearport.core.agreeing import hear_answer, hear_refusal, take_signature
 from clearing.clearport.core.answering import hear_proposal, refuse, try_held
-from clearing.clearport.core.chain import force, observe
+from clearing.clearport.core.chain import force, look, observe
 from clearing.clearport.core.channel import Phase
 from clearing.clearport.core.duties import do_duties
 from clearing.clearport.core.effects import Effect
@@ -46,7 +46,7 @@ from clearing.clearport.core.trades import hear_report, record, report_all
 from clearing.clearport.core.turn import Turn
 from clearing.spec.types import Side
 
-__all__ = ["step"]
+__all__ = ["stand_guard", "step"]
 
 Order = Recorded | Wanted | Consented | Rejected | Forced
 """What comes from the operator."""
@@ -75,6 +75,21 @@ def step(phase: Phase, event: Event, *, now: int) -> tuple[Phase, tuple[Effect, 
         case _:
             _obey(turn, event)
     _go_on(turn)
+    return turn.done()
+
+
+def stand_guard(phase: Phase, event: Event, *, now: int) -> tuple[Phase, tuple[Effect, ...]]:
+    """Do on the chain what the latest agreed state calls for, and nothing else.
+
+    For a channel that can neither sign nor store its line: a challenge waits for nobody. The line
+    stays as it is.
+    """
+    turn = Turn(phase, now)
+    if isinstance(event, Observed):
+        look(turn, event)
+        do_duties(turn)
+    elif isinstance(event, Ticked):
+        do_duties(turn)
     return turn.done()
 
 

@@ -45,7 +45,10 @@ STATE_TYPE: Final = type_hash(struct_of(ClearingState))
 
 
 class Lane:
-    """One channel. `halted` says why it does not go on, empty while it does."""
+    """One channel. `halted` says why it does not go on, empty while it does.
+
+    `met` is the stream that the lane was told of last, whether it has taken that up yet or not.
+    """
 
     def __init__(self, phase: Phase, world: World) -> None:
         self.phase = phase
@@ -53,6 +56,7 @@ class Lane:
         self.changed = Bell()
         self.halted = ""
         self.inbox = Inbox(INBOX)
+        self.met: PeerLink | None = None
         self._world = world
         self._link: PeerLink | None = None
         self._unsigned: tuple[Permit, Sign] | None = None
@@ -112,9 +116,10 @@ class Lane:
         """Let an event happen; whatever goes wrong stays in this lane."""
         if type(event) is Lost:
             self._link = None
-        if self.halted and not (type(event) is Ticked and await self._has_recovered()):
-            return
         try:
+            if self.halted and not (type(event) is Ticked and await self._has_recovered()):
+                await self._stand_guard(event)
+                return
             await self._happen(event, ask)
         except (ReplayedError, RepeatedError, RefusedError) as error:
             if ask is None or ask.consume is None:
@@ -284,6 +289,26 @@ class Lane:
             link, self._link = self._link, None
             await link.close("the channel starts over")
         return True
+
+    async def _stand_guard(self, event: Event) -> None:
+        """Do on the chain what is due, though the channel is halted: a challenge waits for nobody.
+
+        What goes wrong is as it was when the lane halted, and is tried again at the next event.
+        """
+        if type(event) is not Observed and type(event) is not Ticked:
+            return
+        world = self._world
+        now = int(world.clock())
+        try:
+            phase, effects = world.guard(self.phase, event, now=now)
+            wanted = sort_effects(effects, self.channel_id, world.outbox, now)
+            if wanted.intents or wanted.events:
+                await world.store.commit(Record(intents=wanted.intents, events=wanted.events))
+                world.outbox.wake()
+                world.news.ring()
+        except Exception:  # noqa: BLE001 - the lane is halted, which is said
+            return
+        self.phase = phase
 
     def _unavailable(self) -> UnavailableError:
         if self.halted:

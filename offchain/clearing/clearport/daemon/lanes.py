@@ -103,7 +103,7 @@ class Lanes:
             self.world.agreed(line.channel_id, line.full)
         link = self._links.get(lane.peer)
         if link is not None:
-            lane.inbox.post(connected(link))
+            _introduce(lane, link)
         self.changed.ring()
         return lane
 
@@ -149,6 +149,7 @@ class Lanes:
             async for channel_id, message in link.said():
                 lane = self._lanes.get(channel_id)
                 if lane is not None and lane.peer == peer:
+                    _introduce(lane, link)
                     await lane.inbox.put(Heard(message))
                 else:
                     await self._meet(peer, channel_id, message)
@@ -162,7 +163,7 @@ class Lanes:
     async def _greet(self, link: PeerLink) -> None:
         """Let the peer's channels take the new stream up, some at a time."""
         for number, lane in enumerate(self._lanes_of(link.broker), start=1):
-            await lane.inbox.put(connected(link))
+            _introduce(lane, link)
             if number % GREETED_AT_ONCE == 0:
                 await asyncio.sleep(GREET_PAUSE_S)
 
@@ -210,3 +211,13 @@ class Lanes:
             raise PeerLiedError("the peer is not registered", field="broker")
         self.house.require_offer(message.definition, message.terms, peer, signer)
         return self._lanes.get(channel_id) or self.begin(line)
+
+
+def _introduce(lane: Lane, link: PeerLink) -> None:
+    """Tell a lane of its peer's new stream, once, before it hears anything that was said on it.
+
+    A lane that heard first would forget where the peer stands when it is told, and wait for ever.
+    """
+    if lane.met is not link:
+        lane.met = link
+        lane.inbox.post(connected(link))

@@ -64,6 +64,9 @@ async def price(prices: Prices, lanes: Lanes, poll_s: float) -> None:
             market = await prices.market()
         except UnavailableError as error:
             market, problem = None, str(error)
+        except Exception:  # what comes of it is said by whoever supervises this loop
+            lanes.price(None)
+            raise
         lanes.price(market)
         is_fresh = market is not None
         if is_fresh is not told:

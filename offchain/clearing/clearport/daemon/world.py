@@ -10,6 +10,7 @@ from typing import Protocol
 from clearing.clearport.core.channel import Line, Phase
 from clearing.clearport.core.effects import Effect
 from clearing.clearport.core.events import Event
+from clearing.clearport.core.step import stand_guard
 from clearing.clearport.daemon.bell import Bell
 from clearing.clearport.daemon.meters import Meters
 from clearing.clearport.ports import Outbox, StateSigner, Store
@@ -42,7 +43,8 @@ class Log(Protocol):
 class World:
     """`news` rings when an operator's event is stored.
 
-    `agreed` is told each co-signed state, `watch` each line whose order has changed.
+    `guard` is the step of a channel that is halted: it leaves the line alone. `agreed` is told each
+    co-signed state, `watch` each line whose order has changed.
     """
 
     step: Step
@@ -54,4 +56,5 @@ class World:
     news: Bell
     agreed: Callable[[bytes, CoSigned], None]
     watch: Callable[[Line], None]
+    guard: Step = stand_guard
     clock: Callable[[], float] = time.time

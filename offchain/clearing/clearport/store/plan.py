@@ -131,8 +131,7 @@ class Group:
         if line is None:
             kept = self.memory.kept.get(wanted.channel_id)
             line = None if kept is None else kept.line
-        is_low = line is not None and line.is_recovering and wanted.version <= line.floor
-        if line is not None and is_low and wanted.role == "state":
+        if line is not None and wanted.version <= line.floor and wanted.role == "state":
             raise StoreError(
                 f"version {wanted.version} is not above the restored channel's {line.floor}",
                 "propose a version above it",
