@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -182,7 +183,8 @@ def restore(
 
     known = read_config(config)
     manifest = fill(known.store_url, file, owner_of(known))
-    typer.echo(f"Restored what was kept at {manifest.created_at}. What was signed later is not")
+    kept_at = datetime.fromtimestamp(manifest.created_at, UTC).isoformat(" ")
+    typer.echo(f"Restored what was kept at {kept_at}. What was signed later is not")
     typer.echo("known: channels wait for their peers, and nothing is challenged by itself.")
 
 
