@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 from clearing.chain.errors import ChainError
 from clearing.clearport.api.commands import channel
 from clearing.clearport.daemon.commands import clearport
+from clearing.clearport.devnet.commands import devnet
 from clearing.clearport.errors import ClearportError
 from clearing.clearport.signer.cli import key
 from clearing.clearport.watchtower.commands import watchtower
@@ -153,6 +154,7 @@ app.add_typer(channel, name="channel")
 app.add_typer(clearport, name="clearport")
 app.add_typer(key, name="key")
 app.add_typer(watchtower, name="watchtower")
+app.command("devnet")(devnet)
 
 
 @oracle.command("replay")

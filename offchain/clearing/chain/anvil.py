@@ -68,15 +68,15 @@ class Anvil:
 
 
 @contextmanager
-def run_anvil(*, chain_id: int = 31_337) -> Iterator[Anvil]:
-    """Start anvil, yield it, and stop it whatever happens.
+def run_anvil(*, chain_id: int = 31_337, port: int = 0) -> Iterator[Anvil]:
+    """Start anvil on a port (0: a free one), yield it, and stop it whatever happens.
 
     It has a process group of its own, so that Ctrl-C reaches it only through us, after our own
     clean-up; on Linux the kernel also ends it if we are killed outright.
     Raises AnvilUnavailableError.
     """
     process = subprocess.Popen(  # noqa: S603 -- our own pinned binary
-        [_binary(), "--host", "127.0.0.1", "--port", "0", "--chain-id", str(chain_id)],
+        [_binary(), "--host", "127.0.0.1", "--port", str(port), "--chain-id", str(chain_id)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -115,7 +115,8 @@ def _listening_on(process: subprocess.Popen[str]) -> str:
         ) from None
     if address is None:
         raise AnvilUnavailableError(
-            f"anvil ended at once (exit code {process.wait()})", "run `make setup` again"
+            f"anvil ended at once (exit code {process.wait()})",
+            "free its port, or run `make setup` again",
         )
     return address
 

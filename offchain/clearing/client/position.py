@@ -61,7 +61,9 @@ def risk_at(position: Position, terms: Terms, market: Market) -> RiskReport:
 
     Raises SpecError `PriceMissing` or `FactorMissing`.
     """
-    moved_wad = terms.value_of(position.variation, market.prices)
+    # Before the opening nothing is agreed: there is no asset yet in which margin could have moved.
+    is_open = position.state is not None
+    moved_wad = terms.value_of(position.variation, market.prices) if is_open else 0
     return risk_of(position.liabilities, market.prices, market.factors, moved_wad)
 
 

@@ -24,6 +24,7 @@ from clearing.spec.units import Address
 __all__ = ["Answers", "Made", "make_folder", "render"]
 
 CONFIG: Final = "clearport.toml"
+OPERATOR: Final = "operator.toml"
 PASSPHRASE_BYTES: Final = 24
 OWNER_ONLY: Final = 0o600
 
@@ -45,12 +46,13 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The addresses of the keys that were made, and the configuration's path."""
+    """The addresses of the keys that were made, and what was written for daemon and operator."""
 
     account: Address
     signer: Address
     operator: Address
     config: Path
+    operator_file: Path
 
 
 def make_folder(folder: Path, answers: Answers, passphrase: SecretSource) -> Made:
@@ -76,7 +78,10 @@ def make_folder(folder: Path, answers: Answers, passphrase: SecretSource) -> Mad
     named = os.path.relpath(passphrase.file or "", folder) if is_beside else ""
     text = render(answers, account, operator, f'passphrase_file = "{named}"' if is_beside else "")
     _write(config, text)
-    return Made(account, signer, operator, config)
+    calling = f'endpoint = "{answers.operator_listen}"\nkey = "operator.json"\n'
+    calling += f'passphrase_file = "{named}"\n' if is_beside else ""
+    _write(folder / OPERATOR, calling)
+    return Made(account, signer, operator, config, folder / OPERATOR)
 
 
 def render(answers: Answers, account: Address, operator: Address, passphrase: str) -> str:
