@@ -20,7 +20,7 @@ from clearing.chain.errors import AnvilUnavailableError
 from clearing.chain.node import HttpNode, as_int
 from clearing.chain.project import project_root
 
-__all__ = ["Anvil", "run_anvil"]
+__all__ = ["Anvil", "die_with_parent", "run_anvil"]
 
 START_TIMEOUT_S = 20
 STOP_TIMEOUT_S = 5
@@ -82,7 +82,7 @@ def run_anvil(*, chain_id: int = 31_337) -> Iterator[Anvil]:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        preexec_fn=_die_with_parent(),  # noqa: PLW1509 -- one system call, no lock can be held
+        preexec_fn=die_with_parent(),  # noqa: PLW1509 -- one system call, no lock can be held
     )
     try:
         yield Anvil(HttpNode(f"http://{_listening_on(process)}"), process.pid)
@@ -142,8 +142,11 @@ def _stop(process: subprocess.Popen[str]) -> None:
         process.wait()
 
 
-def _die_with_parent() -> Callable[[], None] | None:
-    """Return what the child runs before anvil: ask the kernel to end it when its parent ends."""
+def die_with_parent() -> Callable[[], None] | None:
+    """Return what a child runs first: it asks the kernel to end it when its parent ends.
+
+    The parent is the thread that makes the process. None where no kernel can be asked.
+    """
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None)
