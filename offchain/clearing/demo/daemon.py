@@ -11,9 +11,10 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import randbelow
 
 from clearing.chain.anvil import die_with_parent
 from clearing.channel.signatures import LocalSigner
@@ -33,6 +34,8 @@ KEYSTORE_WORK = 2**12
 """scrypt's n: these keys guard nothing, and need not take a second each to unlock."""
 START_S = 60
 STOP_S = 20
+LOWEST_PORT = 20_000
+PORTS = 12_000
 LOG_TAIL = 2_000
 
 
@@ -77,6 +80,11 @@ class BrokerDaemon:
         """The file of the daemon's store."""
         return self.folder / "clearport.db"
 
+    @property
+    def pid(self) -> int:
+        """The process that runs, or has run last. Raises AssertionError before the first."""
+        return self._started().pid
+
     # THE PROCESS
 
     def start(self) -> None:
@@ -100,7 +108,7 @@ class BrokerDaemon:
 
     def wait_ready(self) -> None:
         """Wait until the daemon says that it is ready. Raises AssertionError if it does not."""
-        output = None if self.process is None else self.process.stdout
+        output = self._started().stdout
         line = ""
         if output is not None and select.select([output], [], [], START_S)[0]:
             line = output.readline()
@@ -113,32 +121,25 @@ class BrokerDaemon:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
-            self.forget_output()
+            self._forget_output(self.process)
 
     def stop(self) -> int:
         """Have the daemon stop, and return its exit code."""
-        if self.process is None:
-            raise AssertionError(f"{self.name} does not run")
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(STOP_S)
-        self.forget_output()
+        process = self._started()
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(STOP_S)
+        self._forget_output(process)
         return code
 
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Have the daemon stand still (SIGSTOP) meanwhile, as a machine that hangs."""
-        if self.process is None:
-            raise AssertionError(f"{self.name} does not run")
-        self.process.send_signal(signal.SIGSTOP)
+        process = self._started()
+        process.send_signal(signal.SIGSTOP)
         try:
             yield
         finally:
-            self.process.send_signal(signal.SIGCONT)  # nothing if it was killed meanwhile
-
-    def forget_output(self) -> None:
-        """Close our end of a process's output that has ended."""
-        if self.process is not None and self.process.stdout is not None:
-            self.process.stdout.close()
+            process.send_signal(signal.SIGCONT)  # nothing if it was killed meanwhile
 
     def log(self) -> str:
         """Return what the daemon has logged."""
@@ -161,6 +162,17 @@ class BrokerDaemon:
         """Yield the operator's session with the daemon."""
         async with connect(parse_endpoint(self.endpoint), self.operator) as client:
             yield client
+
+    def _started(self) -> subprocess.Popen[str]:
+        if self.process is None:
+            raise AssertionError(f"{self.name} was never started")
+        return self.process
+
+    @staticmethod
+    def _forget_output(process: subprocess.Popen[str]) -> None:
+        """Close our end of what a process that has ended said."""
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 @contextmanager
@@ -216,9 +228,10 @@ def make_daemon(
 
 
 def _free_ports(count: int) -> tuple[int, ...]:
-    """Return ports that nobody listens on now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = tuple(each.getsockname()[1] for each in sockets)
-    for each in sockets:
-        each.close()
-    return ports
+    """Return ports on which nobody listens, below those that outgoing connections are given."""
+    ports: list[int] = []
+    while len(ports) < count:
+        port = LOWEST_PORT + randbelow(PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            ports.append(port)
+    return tuple(ports)

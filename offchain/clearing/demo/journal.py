@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from clearing.chain.contract import as_address
+from clearing.chain.contract import Contract, as_address
 from clearing.chain.node import Node, as_bytes, as_int
 from clearing.chain.offer import unsigned_size
 from clearing.chain.sender import Receipt
@@ -17,11 +17,17 @@ __all__ = ["Journal", "Mined"]
 
 @dataclass(frozen=True, slots=True)
 class Mined:
-    """A transaction on the chain: who sent it where, and its receipt."""
+    """A transaction on the chain: who sent it, what it calls, and its receipt."""
 
     sender: Address
     to: Address
+    data: bytes
     receipt: Receipt
+
+    def is_call(self, contract: Contract, method: str) -> bool:
+        """Say whether it calls this method of a contract."""
+        selector = contract.interface.method(method).selector
+        return self.to == contract.address and self.data.startswith(selector)
 
 
 class Journal:
@@ -53,17 +59,18 @@ class Journal:
     def _mined(self, transaction: Mapping[str, Any]) -> Mined:
         receipt = self._node.request("eth_getTransactionReceipt", [transaction["hash"]])
         names = ("chainId", "nonce", "maxPriorityFeePerGas", "maxFeePerGas", "gas", "value")
-        fields: dict[str, Any] = {name: as_int(transaction[name]) for name in names}
-        fields |= {"to": transaction["to"], "data": as_bytes(transaction["input"])}
+        fields = {name: as_int(transaction[name]) for name in names}
+        data = as_bytes(transaction["input"])
         return Mined(
             as_address(transaction["from"]),
             as_address(transaction["to"]),
+            data,
             Receipt(
                 what="sent by a daemon",
                 hash=as_bytes(transaction["hash"]),
                 block_number=as_int(receipt["blockNumber"]),
                 gas_used=as_int(receipt["gasUsed"]),
-                unsigned_size=unsigned_size(fields),
+                unsigned_size=unsigned_size({**fields, "to": transaction["to"], "data": data}),
                 created=None,
                 logs=(),
             ),
