@@ -145,7 +145,7 @@ def demo(
     ] = None,
 ) -> None:
     """Play channels and swaps on an embedded chain, good days, bad days and attacks."""
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it would tell of each process it sees begun
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # it would warn of each process begun
     from clearing.demo.command import run  # noqa: PLC0415 - only this command needs a chain
 
     run(as_json=as_json, keep=keep)

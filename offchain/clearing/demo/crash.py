@@ -13,7 +13,6 @@ from clearing.demo.desk import Desk, eventually
 from clearing.demo.facts import Crash
 from clearing.demo.floor import Floor
 from clearing.demo.kept import agreed_states, signed_version
-from clearing.demo.market import PRICES_BEFORE
 from clearing.operator.v1 import operator_pb2 as pb
 from clearing.spec.liabilities import Trade
 
@@ -34,7 +33,6 @@ async def book_through_a_crash(floor: Floor, number: int, trade: Trade) -> Crash
     if signed_version(daemon.store, floor.channel) >= signed:
         raise AssertionError(f"{daemon.name} had answered before it was killed")
 
-    daemon.observe(**PRICES_BEFORE)
     daemon.start()
     session = await floor.sessions.enter_async_context(daemon.client())
     floor.high = Desk(daemon, session)

@@ -125,8 +125,16 @@ class BrokerDaemon:
 
     def stop(self) -> int:
         """Have the daemon stop, and return its exit code."""
+        self.ask_to_stop()
+        return self.wait_stopped()
+
+    def ask_to_stop(self) -> None:
+        """Have the daemon begin to stop (SIGTERM)."""
+        self._started().send_signal(signal.SIGTERM)
+
+    def wait_stopped(self) -> int:
+        """Return the exit code of a daemon that was asked to stop."""
         process = self._started()
-        process.send_signal(signal.SIGTERM)
         code = process.wait(STOP_S)
         self._forget_output(process)
         return code

@@ -23,8 +23,13 @@ from clearing.spec.types import Side
 
 __all__ = ["Floor", "daemons_of"]
 
-SETTINGS = {"CLEARPORT__POLICY__CALL_SHARE_PERMILLE": "400"}
-"""Margin is called once risk uses a fifth of the collateral, half of this; else it would be two."""
+SETTINGS = {
+    "CLEARPORT__POLICY__CALL_SHARE_PERMILLE": "400",
+    "CLEARPORT__POLICY__PRICE_AGE_S": "600",
+    "CLEARPORT__PRICES__MAX_AGE_S": "600",
+}
+"""Margin is called once risk uses half of this share, a fifth of the collateral; by default it is
+two fifths. Prices stay good for as long as the slowest machine takes."""
 POLLED_S = 0.3
 """Longer than a daemon goes without looking at its prices."""
 

@@ -40,7 +40,9 @@ def play_good_day(stage: Stage, teller: Teller, folder: Path) -> tuple[CoSigned,
             )
         channel_id = asyncio.run(_live(stage, teller, low, high))
         for daemon in (low, high):
-            if daemon.stop():
+            daemon.ask_to_stop()
+        for daemon in (low, high):
+            if daemon.wait_stopped():
                 raise AssertionError(f"{daemon.name} did not stop well: {daemon.log()}")
     states = same_states(low, high, channel_id)
     if teller.facts.crash is not None:
