@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -145,7 +144,6 @@ def demo(
     ] = None,
 ) -> None:
     """Play channels and swaps on an embedded chain, good days, bad days and attacks."""
-    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # it would warn of each process begun
     from clearing.demo.command import run  # noqa: PLC0415 - only this command needs a chain
 
     run(as_json=as_json, keep=keep)

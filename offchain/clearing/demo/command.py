@@ -27,12 +27,13 @@ __all__ = ["run"]
 
 
 def run(*, as_json: bool, keep: Path | None = None) -> None:
-    """Play the demo; `keep` is where the daemons' folders go that are to stay.
+    """Play the demo; for programs only the chapters are told, on stderr, line by line.
 
+    `keep` is where the daemons' folders go that are to stay.
     Raises ChainError if the chain cannot be set up, ConfigError if a folder is there already.
     """
     console = Console(quiet=as_json, width=max(WIDTH, Console().width), highlight=False)
-    teller = Teller(console)
+    teller = Teller(console, sys.stderr if as_json else None)
     with _stopped_by_terminate(), run_anvil() as anvil, _folder(keep) as folder:
         console.print(
             Panel("First act: two brokers clear their trades on an embedded chain", expand=False)

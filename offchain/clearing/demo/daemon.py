@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import randbelow
 
-from clearing.chain.anvil import die_with_parent
 from clearing.channel.signatures import LocalSigner
 from clearing.clearport.api.client import OperatorClient, connect, parse_endpoint
 from clearing.clearport.daemon.feed import FeedDomain, sign_prices, write_signed
@@ -29,6 +28,9 @@ from clearing.spec.units import WAD, Address
 __all__ = ["CLI", "BrokerDaemon", "Keys", "make_daemon", "running"]
 
 CLI = (sys.executable, "-c", "from clearing.cli import app; app()")
+CHILD = "from clearing.chain.anvil import end_with; end_with({parent}); " + CLI[-1]
+"""The same, but the kernel ends it if we are killed outright. No `preexec_fn`: that would fork, and
+gRPC minds."""
 QUICK = {"CLEARPORT__CHAIN__POLL_S": "0.2", "CLEARPORT__PRICES__POLL_S": "0.2"}
 KEYSTORE_WORK = 2**12
 """scrypt's n: these keys guard nothing, and need not take a second each to unlock."""
@@ -93,17 +95,17 @@ class BrokerDaemon:
         self.wait_ready()
 
     def launch(self) -> None:
-        """Run the daemon. It ends with the thread that calls this, at the latest."""
+        """Run the daemon. On Linux it ends with the thread that calls this, at the latest."""
+        command = [sys.executable, "-c", CHILD.format(parent=os.getpid())]
         with (self.folder / "log").open("a", encoding="utf-8") as log:
             self.process = subprocess.Popen(  # noqa: S603 - our own command
-                [*CLI, "clearport", "run", "--config", str(self.config)],
+                [*command, "clearport", "run", "--config", str(self.config)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
                 env={**os.environ, **QUICK, **self.settings},
                 start_new_session=True,
-                preexec_fn=die_with_parent(),  # noqa: PLW1509 - one system call, no lock is held
             )
 
     def wait_ready(self) -> None:
