@@ -35,10 +35,19 @@ def _run(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def runs() -> tuple[subprocess.CompletedProcess[str], subprocess.CompletedProcess[str]]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the demo for people leaves what its daemons wrote."""
+    return tmp_path_factory.mktemp("demo") / "kept"
+
+
+@pytest.fixture(scope="module")
+def runs(
+    folder: Path,
+) -> tuple[subprocess.CompletedProcess[str], subprocess.CompletedProcess[str]]:
     """The demo for programs and for people, side by side, as each waits now and then."""
+    options = (["--json"], ["--keep", str(folder)])
     with ThreadPoolExecutor(2) as pool:
-        for_programs, for_people = pool.map(lambda options: _run(*options), (["--json"], []))
+        for_programs, for_people = pool.map(lambda each: _run(*each), options)
     return for_programs, for_people
 
 
@@ -200,6 +209,18 @@ def test_demo__told__is_the_same_story_without_keys(
         assert number in run.stdout, f"README.md says {number}, the demo does not"
     assert "was 2 transactions: open and closeCooperative" in run.stdout
     assert not re.search(r"[0-9a-fA-F]{64}", run.stdout), "a key or hash was printed"
+
+
+@pytest.mark.usefixtures("runs")
+@pytest.mark.parametrize("name", ["A", "B"])
+def test_demo__keep__leaves_each_daemon_s_store_and_a_log_without_errors(
+    folder: Path, name: str
+) -> None:
+    log = (folder / name / "log").read_text("utf-8")
+
+    assert (folder / name / "clearport.db").stat().st_size > 0
+    assert '"event": "stopped"' in log
+    assert '"level": "error"' not in log
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
