@@ -33,7 +33,8 @@ async def book_through_a_crash(floor: Floor, number: int, trade: Trade) -> Crash
     if signed_version(daemon.store, floor.channel) >= signed:
         raise AssertionError(f"{daemon.name} had answered before it was killed")
 
-    daemon.start()
+    daemon.launch()
+    await _is_up(daemon)
     session = await floor.sessions.enter_async_context(daemon.client())
     floor.high = Desk(daemon, session)
     await floor.reach("open", signed)
@@ -46,6 +47,16 @@ def same_states(low: BrokerDaemon, high: BrokerDaemon, channel_id: bytes) -> tup
     if held != agreed_states(high.store, channel_id):
         raise AssertionError("the brokers' stores differ")
     return held
+
+
+async def _is_up(daemon: BrokerDaemon) -> None:
+    """Wait until a daemon is ready, so that Ctrl-C is heard meanwhile."""
+
+    async def look() -> bool:
+        return daemon.has_spoken()
+
+    await eventually(f"{daemon.name} is up", look)
+    daemon.wait_ready()
 
 
 async def _hears_of_trade(desk: Desk, channel_id: str) -> None:

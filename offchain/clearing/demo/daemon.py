@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import randbelow
+from typing import IO
 
 from clearing.channel.signatures import LocalSigner
 from clearing.clearport.api.client import OperatorClient, connect, parse_endpoint
@@ -110,20 +111,21 @@ class BrokerDaemon:
 
     def wait_ready(self) -> None:
         """Wait until the daemon says that it is ready. Raises AssertionError if it does not."""
-        output = self._started().stdout
-        line = ""
-        if output is not None and select.select([output], [], [], START_S)[0]:
-            line = output.readline()
+        line = self._output().readline() if self.has_spoken(START_S) else ""
         if not line:
             raise AssertionError(f"{self.name} does not start: {self.log()[-LOG_TAIL:]}")
         self.ready = json.loads(line)
+
+    def has_spoken(self, within_s: float = 0.0) -> bool:
+        """Say whether the daemon is ready, or has ended, within a time."""
+        return bool(select.select([self._output()], [], [], within_s)[0])
 
     def kill(self) -> None:
         """End the daemon without warning (SIGKILL), also if it is paused."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
-            self._forget_output(self.process)
+            self._output().close()
 
     def stop(self) -> int:
         """Have the daemon stop, and return its exit code."""
@@ -138,7 +140,7 @@ class BrokerDaemon:
         """Return the exit code of a daemon that was asked to stop."""
         process = self._started()
         code = process.wait(STOP_S)
-        self._forget_output(process)
+        self._output().close()
         return code
 
     @contextmanager
@@ -173,16 +175,16 @@ class BrokerDaemon:
         async with connect(parse_endpoint(self.endpoint), self.operator) as client:
             yield client
 
+    def _output(self) -> IO[str]:
+        output = self._started().stdout
+        if output is None:
+            raise AssertionError(f"{self.name} was started without a pipe")
+        return output
+
     def _started(self) -> subprocess.Popen[str]:
         if self.process is None:
             raise AssertionError(f"{self.name} was never started")
         return self.process
-
-    @staticmethod
-    def _forget_output(process: subprocess.Popen[str]) -> None:
-        """Close our end of what a process that has ended said."""
-        if process.stdout is not None:
-            process.stdout.close()
 
 
 @contextmanager
