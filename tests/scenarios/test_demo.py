@@ -28,7 +28,7 @@ def _run(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
         [CLEARING, "demo", *args],
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=400,
         check=False,
         env={**os.environ, **environment},
     )
