@@ -140,11 +140,14 @@ def risk(
 @app.command("demo")
 def demo(
     as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
+    keep: Annotated[
+        Path | None, typer.Option(help="A new folder for what the daemons leave: logs, stores.")
+    ] = None,
 ) -> None:
     """Play channels and swaps on an embedded chain, good days, bad days and attacks."""
     from clearing.demo.command import run  # noqa: PLC0415 - only this command needs a chain
 
-    run(as_json=as_json)
+    run(as_json=as_json, keep=keep)
 
 
 oracle = typer.Typer(help="Look into the price oracle.")

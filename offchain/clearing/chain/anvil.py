@@ -20,7 +20,7 @@ from clearing.chain.errors import AnvilUnavailableError
 from clearing.chain.node import HttpNode, as_int
 from clearing.chain.project import project_root
 
-__all__ = ["Anvil", "run_anvil"]
+__all__ = ["Anvil", "end_with", "run_anvil"]
 
 START_TIMEOUT_S = 20
 STOP_TIMEOUT_S = 5
@@ -82,7 +82,7 @@ def run_anvil(*, chain_id: int = 31_337, port: int = 0) -> Iterator[Anvil]:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        preexec_fn=_die_with_parent(),  # noqa: PLW1509 -- one system call, no lock can be held
+        preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 -- one system call, no lock can be held
     )
     try:
         yield Anvil(HttpNode(f"http://{_listening_on(process)}"), process.pid)
@@ -143,12 +143,21 @@ def _stop(process: subprocess.Popen[str]) -> None:
         process.wait()
 
 
-def _die_with_parent() -> Callable[[], None] | None:
-    """Return what the child runs before anvil: ask the kernel to end it when its parent ends."""
+def end_with(parent: int) -> None:
+    """Have the kernel end this process when its parent, of this id, ends; on Linux alone.
+
+    What counts is the parent's thread that has started this process.
+    """
+    ask = _die_with(parent)
+    if ask is not None:
+        ask()
+
+
+def _die_with(parent: int) -> Callable[[], None] | None:
+    """Return what a child of ours calls first: ask the kernel to end it when its parent ends."""
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None)
-    parent = os.getpid()
 
     def ask() -> None:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -9,7 +9,7 @@ from clearing.clearport.core.events import Observed
 from clearing.clearport.watch import blocks, source, trail
 from clearing.clearport.watch.finality import Finality
 from clearing.client import moves
-from clearing.demo.good_day import provide_legs
+from clearing.demo.legs import provide_legs
 from clearing.demo.market import market_at
 from clearing.demo.pair import Pair
 from clearing.demo.stage import Stage

@@ -111,12 +111,18 @@ def _judge(turn: Turn, proposal: Proposal) -> None:
         turn.change(half=half)
         turn.sign(proposal.version, proposal.digest)
         return
-    code, _ = found
-    is_held = code in LATER and code is not Code.BELOW_FLOOR and isinstance(proposal.move, Held)
-    if is_held and turn.now < proposal.signed_at + HOLD_S:
+    if _is_held(turn, proposal, found[0]):
         turn.learn(held=proposal)
     else:
         refuse(turn, proposal.version, found, proposal.move)
+
+
+def _is_held(turn: Turn, proposal: Proposal, code: Code) -> bool:
+    """Say whether to wait: a refusal would cost low dearly, or we have only just been started."""
+    if code not in LATER or code is Code.BELOW_FLOOR or turn.now >= proposal.signed_at + HOLD_S:
+        return False
+    has_just_begun = turn.link.view is None or turn.link.last_market is None
+    return has_just_begun or isinstance(proposal.move, Held)
 
 
 def _accepted(turn: Turn, proposal: Proposal) -> Position | Doubt:

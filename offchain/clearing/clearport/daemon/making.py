@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -27,6 +28,8 @@ CONFIG: Final = "clearport.toml"
 OPERATOR: Final = "operator.toml"
 PASSPHRASE_BYTES: Final = 24
 OWNER_ONLY: Final = 0o600
+MakeKey = Callable[[Path, SecretSource], Address]
+"""Writes a new keystore, locked by a passphrase, and returns the key's address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,14 @@ class Made:
     operator_file: Path
 
 
-def make_folder(folder: Path, answers: Answers, passphrase: SecretSource) -> Made:
+def make_folder(
+    folder: Path, answers: Answers, passphrase: SecretSource, make_key: MakeKey = made
+) -> Made:
     """Write keystores, certificate, factors and configuration into a folder.
 
-    With a passphrase file that is not there yet, a random passphrase is written into it. Raises
-    ConfigError if a file is there already; what was made before stays.
+    The keys are random unless `make_key` knows better. With a passphrase file that is not there
+    yet, a random passphrase is written into it. Raises ConfigError if a file is there already; what
+    was made before stays.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     config = folder / CONFIG
@@ -68,7 +74,7 @@ def make_folder(folder: Path, answers: Answers, passphrase: SecretSource) -> Mad
     if passphrase.file is not None and not passphrase.file.exists():
         _write(passphrase.file, secrets.token_urlsafe(PASSPHRASE_BYTES) + "\n")
     account, signer, operator = (
-        made(folder / f"{name}.json", passphrase) for name in ("account", "state", "operator")
+        make_key(folder / f"{name}.json", passphrase) for name in ("account", "state", "operator")
     )
     host = answers.peer_endpoint.rpartition(":")[0].strip("[]")
     save_pair(make_pair(host), folder / "peer.crt", folder / "peer.key")
