@@ -69,9 +69,11 @@ class Pair:
 
     async def until_agreed(self, count: int) -> Figures:
         """Wait until low has agreed on so many versions since it began; return its figures."""
-        while (seen := figures(self.low.broker)).agreed < count:
+        while True:
+            seen = figures(self.low.broker)
+            if seen.agreed >= count:
+                return seen
             await asyncio.sleep(LOOK_S)
-        return seen
 
 
 def trade(name: str, is_low: bool) -> pb.Trade:  # noqa: FBT001 - which of the two sides

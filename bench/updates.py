@@ -127,7 +127,9 @@ async def _rate(pair: Pair) -> Rate:
 
 
 async def _until_booked(pair: Pair, booked: int) -> None:
-    while figures(pair.low.broker).booked < booked:
+    while True:
+        if figures(pair.low.broker).booked >= booked:
+            return
         await asyncio.sleep(PAUSE_S)
 
 

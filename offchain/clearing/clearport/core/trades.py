@@ -97,8 +97,9 @@ def without(
 
 
 class Finder:
-    """Finds trades by id: where they stand if both brokers record in the same order, else by an
-    index, which is made when it is first needed.
+    """Finds trades by id: where they stand, if both brokers record in the same order.
+
+    Else by an index, which is made when it is first needed.
     """
 
     __slots__ = ("_by_id", "_trades")
