@@ -22,7 +22,17 @@ from clearing.operator.v1 import operator_pb2 as pb
 from tests.harness.clearport import Broker, make_broker
 from tests.harness.clearport_desk import Desk, join, meet, open_channel
 
-__all__ = ["COLLATERAL", "Figures", "Pair", "figures", "open_pair", "run_brokers", "trade"]
+__all__ = [
+    "COLLATERAL",
+    "Figures",
+    "Pair",
+    "figures",
+    "open_channels",
+    "run_brokers",
+    "run_pair",
+    "running",
+    "trade",
+]
 
 PRICES = {"BTC": 50_000, "ETH": 3_000, "USDC": 1, "USDT": 1}
 COLLATERAL = 100_000
@@ -31,7 +41,8 @@ CHANNELS_FOR_A_LOT = 4
 LOT = 250_000
 TICKS_S = os.sysconf("SC_CLK_TCK")
 LOOK_S = 0.1
-MEET_S = 30.0
+PATIENT = {"CLEARPORT__PRICES__MAX_AGE_S": "3600"}
+DEFAULT_POLLS = {"CLEARPORT__CHAIN__POLL_S": "2", "CLEARPORT__PRICES__POLL_S": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,20 @@ class Pair:
         for desk in (self.high, self.low):
             await desk.record(channel_id, *(trade(each, desk is self.low) for each in names))
 
+    async def until_ready(self) -> None:
+        """Wait until the two have met and both see the chain and prices: a trade is booked."""
+        for channel_id in self.channels:
+            await self.record(channel_id, [f"ready-{time.time_ns()}-0"])
+        for desk in self.desks:
+            await self.until_booked(len(self.channels), desk)
+
+    async def until_booked(self, count: int, desk: Desk | None = None) -> None:
+        """Wait until one, by itself low, has booked so many trades since it began."""
+        while True:
+            if figures((desk or self.low).broker).booked >= count:
+                return
+            await asyncio.sleep(LOOK_S)
+
     async def until_agreed(self, count: int) -> Figures:
         """Wait until low has agreed on so many versions since it began; return its figures."""
         while True:
@@ -89,17 +114,9 @@ def trade(name: str, is_low: bool) -> pb.Trade:  # noqa: FBT001 - which of the t
 
 
 @contextmanager
-def run_brokers(channels: int, **policy: str) -> Iterator[tuple[Stage, Broker, Broker]]:
-    """Yield a chain and two brokers, low first, with stake and collateral for so many channels.
-
-    `policy` are fields of the daemons' [policy].
-    """
-    wanted = {f"CLEARPORT__POLICY__{name.upper()}": value for name, value in policy.items()}
-    with (
-        _environment(wanted | {"CLEARPORT__PRICES__MAX_AGE_S": "3600"}),
-        run_anvil() as anvil,
-        TemporaryDirectory() as folder,
-    ):
+def run_brokers(channels: int) -> Iterator[tuple[Stage, Broker, Broker]]:
+    """Yield a chain and two brokers, low first, who have the tokens for so many channels."""
+    with run_anvil() as anvil, TemporaryDirectory() as folder:
         stage = set_up(anvil)
         made = [make_broker(stage, name, Path(folder) / name) for name in ("one", "two")]
         low, high = sorted(made, key=lambda broker: broker.account)
@@ -107,33 +124,44 @@ def run_brokers(channels: int, **policy: str) -> Iterator[tuple[Stage, Broker, B
             stage.give("YELLOW", broker.account, _lots(channels) * STAKE_RAW)
             stage.give("USDT", broker.account, channels * COLLATERAL * 10**6)
             broker.observe(**PRICES)
-        try:
-            for broker in (low, high):
-                broker.start()
+        with _environment(PATIENT):
             yield stage, low, high
-        finally:
-            for broker in (low, high):
-                broker.stop()
 
 
-@asynccontextmanager
-async def open_pair(low: Broker, high: Broker, channels: int) -> AsyncIterator[Pair]:
-    """Yield the operators of two fresh brokers once all channels between them are open."""
-    async with sessions(low, high) as desks:
-        await asyncio.gather(*(join(each, str(LOT * _lots(channels))) for each in desks))
+async def open_channels(low: Broker, high: Broker, channels: int, stakes_for: int) -> list[str]:
+    """Have two fresh brokers stake for so many channels, meet and open some; return their ids."""
+    async with running(low, high) as desks:
+        await asyncio.gather(*(join(each, str(LOT * _lots(stakes_for))) for each in desks))
         await meet(*desks)
-        opened = [await open_channel(*desks, n, str(COLLATERAL)) for n in range(1, channels + 1)]
-        yield Pair(*desks, tuple(opened))
+        return [await open_channel(*desks, n, str(COLLATERAL)) for n in range(1, channels + 1)]
 
 
 @asynccontextmanager
-async def sessions(low: Broker, high: Broker) -> AsyncIterator[tuple[Desk, Desk]]:
-    """Yield both operators, each with a session."""
+async def run_pair(
+    low: Broker, high: Broker, channels: list[str], **policy: str
+) -> AsyncIterator[Pair]:
+    """Yield the operators of two daemons that run as they do by default, once they have met.
+
+    `policy` are fields of the daemons' [policy] that are otherwise.
+    """
+    wanted = {f"CLEARPORT__POLICY__{name.upper()}": value for name, value in policy.items()}
+    with _environment(DEFAULT_POLLS | wanted):
+        async with running(low, high) as desks:
+            pair = Pair(*desks, tuple(channels))
+            await pair.until_ready()
+            yield pair
+
+
+@asynccontextmanager
+async def running(*brokers: Broker) -> AsyncIterator[tuple[Desk, ...]]:
+    """Yield brokers' operators, each with a session, while their daemons run."""
     async with AsyncExitStack() as stack:
-        first, second = [
-            Desk(each, await stack.enter_async_context(each.client())) for each in (low, high)
-        ]
-        yield first, second
+        desks = []
+        for broker in brokers:
+            broker.start()
+            stack.callback(broker.stop)
+            desks.append(Desk(broker, await stack.enter_async_context(broker.client())))
+        yield tuple(desks)
 
 
 def figures(broker: Broker) -> Figures:

@@ -13,15 +13,18 @@ import time
 from dataclasses import dataclass
 from itertools import count
 
-from bench.pair import Figures, Pair, figures, open_pair, run_brokers, trade
+from bench.clearport_plots import draw_lone, draw_updates
+from bench.operators import calls_per_s
+from bench.pair import Figures, Pair, figures, open_channels, run_brokers, run_pair, trade
 from bench.results import put
 
-__all__ = ["Lone", "Rate", "main"]
+__all__ = ["Lone", "Measured", "Rate", "main", "measure", "percentile"]
 
 CHANNELS = (1, 2, 4, 8)
 CHUNK = 100
 """Trades in one call; the next call is made when half of them are booked."""
 RUN_S = float(os.environ.get("BENCH_RUN_S", "8"))
+BATCHED_CHUNK = 1_000
 LONE = 200
 PAUSE_S = 0.05
 """Before and after a lone update nothing is looked at."""
@@ -51,12 +54,21 @@ class Lone:
     called_ms: tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All of it: one trade in an update by number of channels; with batches; alone; calls."""
+
+    single: tuple[Rate, ...]
+    batched: Rate
+    lone: Lone
+    calls: dict[str, int]
+
+
 def main() -> None:
     """Measure, print, and write the keys of updates into bench/results/clearport.json."""
-    rates, lone = asyncio.run(_measure_single())
-    batched = asyncio.run(_measure_batched())
-    best = rates[-1]
-    for each in (*rates, batched):
+    measured = asyncio.run(measure())
+    best, batched, lone = measured.single[-1], measured.batched, measured.lone
+    for each in (*measured.single, batched):
         print(
             f"{each.channels} channels: {each.updates_per_s:,} updates and {each.trades_per_s:,} "
             f"trades a second; CPU for an update {each.cpu_ms_low:.2f} ms (low), "
@@ -69,14 +81,34 @@ def main() -> None:
         "lone_call_p99_ms": percentile(lone.called_ms, 99),
     }
     print(", ".join(f"{name} {value}" for name, value in lone_keys.items()))
+    print("calls a second: " + ", ".join(f"{k} {v:,}" for k, v in measured.calls.items()))
     put(
         "clearport",
         updates_per_s=best.updates_per_s,
-        updates_per_s_by_channels={str(each.channels): each.updates_per_s for each in rates},
+        updates_per_s_by_channels={
+            str(each.channels): each.updates_per_s for each in measured.single
+        },
         cpu_ms_per_update={"low": best.cpu_ms_low, "high": best.cpu_ms_high},
         trades_per_s=batched.trades_per_s,
         **lone_keys,
+        operator_calls_per_s=measured.calls,
     )
+    draw_updates(CHANNELS, [each.updates_per_s for each in measured.single])
+    draw_lone(lone.agreed_ms, lone.called_ms)
+
+
+async def measure() -> Measured:
+    """Return all of it, of two daemons on an embedded chain."""
+    most = max(CHANNELS)
+    with run_brokers(most) as (_, low, high):
+        channels = await open_channels(low, high, most, most)
+        async with run_pair(low, high, channels, batch="1") as pair:
+            lone = await _lone(pair)
+            single = [await _rate(Pair(pair.low, pair.high, pair.channels[:n])) for n in CHANNELS]
+        async with run_pair(low, high, channels) as pair:
+            batched = await _rate(pair, BATCHED_CHUNK)
+            calls = await calls_per_s(pair.low, channels)
+    return Measured(tuple(single), batched, lone, calls)
 
 
 def percentile(ordered: tuple[float, ...], percent: int) -> float:
@@ -84,53 +116,29 @@ def percentile(ordered: tuple[float, ...], percent: int) -> float:
     return round(ordered[min(len(ordered) - 1, len(ordered) * percent // PERCENT)], 2)
 
 
-async def _measure_single() -> tuple[list[Rate], Lone]:
-    """Return the rates by number of channels with one trade in an update, and lone updates."""
-    channels = max(CHANNELS)
-    with run_brokers(channels, batch="1") as (_, low, high):
-        async with open_pair(low, high, channels) as pair:
-            lone = await _lone(pair)
-            rates = [await _rate(Pair(*pair.desks, pair.channels[:n])) for n in CHANNELS]
-    return rates, lone
-
-
-async def _measure_batched() -> Rate:
-    channels = max(CHANNELS)
-    with run_brokers(channels) as (_, low, high):
-        async with open_pair(low, high, channels) as pair:
-            return await _rate(pair)
-
-
-async def _rate(pair: Pair) -> Rate:
+async def _rate(pair: Pair, trades: int = CHUNK) -> Rate:
     """Return what the channels do in a second while trades never run out."""
     number = count()
-    name = f"run{len(pair.channels)}"
+    name = f"{trades}-{len(pair.channels)}"
 
     async def record_more() -> int:
         chunk = next(number)
-        names = [f"{name}-{chunk}-{each}" for each in range(CHUNK)]
+        names = [f"{name}-{chunk}-{each}" for each in range(trades)]
         await asyncio.gather(*(pair.record(each, names) for each in pair.channels))
-        return CHUNK * len(pair.channels)
+        return trades * len(pair.channels)
 
     before = figures(pair.low.broker).booked
     recorded = await record_more()
     recorded += await record_more()
-    await _until_booked(pair, before + recorded // 4)
+    await pair.until_booked(before + recorded // 4)
     begun = [figures(desk.broker) for desk in pair.desks]
     give_up_s = begun[0].at_s + RUN_S
     while time.perf_counter() < give_up_s:
         recorded += await record_more()
-        await _until_booked(pair, before + recorded - CHUNK * len(pair.channels))
+        await pair.until_booked(before + recorded - trades * len(pair.channels))
     ended = [figures(desk.broker) for desk in pair.desks]
-    await _until_booked(pair, before + recorded)
+    await pair.until_booked(before + recorded)
     return _rate_of(len(pair.channels), begun, ended)
-
-
-async def _until_booked(pair: Pair, booked: int) -> None:
-    while True:
-        if figures(pair.low.broker).booked >= booked:
-            return
-        await asyncio.sleep(PAUSE_S)
 
 
 def _rate_of(channels: int, begun: list[Figures], ended: list[Figures]) -> Rate:

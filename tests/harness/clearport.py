@@ -64,8 +64,7 @@ class Broker:
             stdout=subprocess.PIPE,
             stderr=(self.folder / "log").open("a"),
             text=True,
-            env=os.environ
-            | {"CLEARPORT__CHAIN__POLL_S": "0.2", "CLEARPORT__PRICES__POLL_S": "0.2"},
+            env=QUICK | os.environ,
             start_new_session=True,
         )
         assert self.process.stdout is not None
