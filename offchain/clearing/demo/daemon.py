@@ -105,7 +105,7 @@ class BrokerDaemon:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env={**os.environ, **QUICK, **self.settings},
+                env={**QUICK, **os.environ, **self.settings},
                 start_new_session=True,
             )
 

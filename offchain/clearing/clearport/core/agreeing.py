@@ -15,6 +15,7 @@ from clearing.clearport.core.messages import Answer, Refusal
 from clearing.clearport.core.notices import Kind
 from clearing.clearport.core.reestablish import proposal_of
 from clearing.clearport.core.refusals import LATER, Code
+from clearing.clearport.core.trades import without
 from clearing.clearport.core.turn import Turn
 from clearing.clearport.core.wishes import is_wish_of, send_rejection
 from clearing.client import moves
@@ -142,9 +143,8 @@ def _adopt(turn: Turn, half: Half, ours: Signature, theirs: Signature) -> None:
     full = CoSigned(state, signatures, half.after.order)
     changes: dict[str, object] = {}
     if half.trade_ids:
-        done = frozenset(half.trade_ids)
-        changes["trades"] = tuple(each for each in line.trades if each.trade_id not in done)
-        changes["reported"] = tuple(each for each in line.reported if each.trade_id not in done)
+        changes["trades"] = without(line.trades, half.trade_ids)
+        changes["reported"] = without(line.reported, half.trade_ids)
     if line.waits:
         changes["waits"] = tuple(
             each for each in line.waits if not is_wish_of(each.request.wish, half.move)

@@ -18,6 +18,7 @@ from clearing.clearport.core.notices import Kind
 from clearing.clearport.core.reckoning import digest_of, doubt_about, reckon
 from clearing.clearport.core.refusals import LATER, Code, Doubt
 from clearing.clearport.core.restore import diverge
+from clearing.clearport.core.trades import Finder
 from clearing.clearport.core.turn import Turn
 from clearing.clearport.core.wishes import is_authorised
 from clearing.client import moves
@@ -162,12 +163,12 @@ def _unknown_trade(line: Line, proposal: Proposal, move: moves.Book) -> Doubt | 
     ids = proposal.trade_ids
     if not 0 < len(ids) == len(move.trades) <= MAX_TRADES or len(set(ids)) != len(ids):
         return Code.MOVE, "a booking names each of its trades once"
-    known = {each.trade_id: each.trade for each in line.trades}
-    for trade_id, trade in zip(ids, move.trades, strict=True):
-        ours = known.get(trade_id)
+    known = Finder(line.trades)
+    for place, (trade_id, trade) in enumerate(zip(ids, move.trades, strict=True)):
+        ours = known.find(trade_id, place)
         if ours is None:
             return Code.TRADE_UNKNOWN, trade_id
-        if ours != trade:
+        if ours.trade != trade:
             return Code.TRADE_DIFFERS, trade_id
     return None
 
