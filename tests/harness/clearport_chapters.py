@@ -52,8 +52,8 @@ from tests.unit.clearport_core.pair import (
 __all__ = ["CHAPTERS", "Kept", "Two", "begin", "resume"]
 
 USUAL_USD, RISEN_USD = 50_000, 58_000
-STEP_S = 61
-PATIENCE = 120
+STEP_S = 40
+PATIENCE = 60
 SPINS = 20_000
 DEPTH = 1
 DEPOSIT_RAW = 5_000 * UNIT
@@ -74,7 +74,7 @@ class Kept:
 
 @dataclass
 class Two:
-    """Both sides. `fuses` are for the next life of each."""
+    """Both sides. `next_fuse` is for the next life of whoever has died."""
 
     processes: tuple[Process, Process]
     node: SpecNode
@@ -83,6 +83,7 @@ class Two:
     kills: Counter[Side] = field(default_factory=Counter)
     calls: int = 0
     ends: tuple[Stream, Stream] | None = None
+    next_fuse: Callable[[], Fuse] = Fuse
 
     # OPERATORS
 
@@ -127,7 +128,7 @@ class Two:
     # THE WORLD
 
     async def step(self, act: Callable[[Two], Awaitable[None]]) -> None:
-        """Let a minute pass: what is dead starts again, what is apart connects, a block comes."""
+        """Let a block's time pass: what is dead starts again, what is apart connects, a block comes."""
         await self.revive()
         self.look()
         await self.settle()
@@ -146,8 +147,8 @@ class Two:
         for process, btc_usd in zip(self.processes, self.btc_usd, strict=True):
             if process.is_up:
                 lane = process.lane
-                process.lanes.observe(lane.channel_id, self.node.chain.observed(process.line))
                 process.lanes.price(market_at(now, btc_usd))
+                process.lanes.observe(lane.channel_id, self.node.chain.observed(process.line))
                 lane.observe(Ticked())
 
     async def send(self, process: Process) -> None:
@@ -168,8 +169,8 @@ class Two:
             if not process.is_up:
                 self.kills[process.side] += process.main is not None
                 await process.ended()
-                await process.start()
-                process.lane  # noqa: B018 - the operators agreed on the channel by telephone
+                await process.start(self.next_fuse())
+                process.begin()
         self.look()
         await self.settle()
         if self.ends is None or not self.ends[0].is_open:
@@ -201,7 +202,7 @@ class Two:
         ends = self.ends or ()
         return any(
             process.busy.count or any(len(lane.inbox) for lane in process.lanes) for process in up
-        ) or any(end.process.is_up and not end.queue.empty() for end in ends)
+        ) or any(end.is_waited_for for end in ends)
 
     async def live(self, chapter: Chapter) -> None:
         """Live through a chapter."""
@@ -296,13 +297,10 @@ async def _trade(two: Two) -> None:
 
 async def _refuse(two: Two) -> None:
     """High's prices are apart until it has refused what low proposes."""
-    is_apart = two.btc_usd[0] != two.btc_usd[1]
-    if _both(two, lambda p: p.line.burnt > 0):
-        two.btc_usd = (USUAL_USD, USUAL_USD)
-    elif not is_apart:
-        two.btc_usd = (USUAL_USD, USUAL_USD + 1_000)
-    else:
+    is_refused = _both(two, lambda p: p.line.burnt > 0)
+    if is_refused or two.btc_usd != (USUAL_USD, USUAL_USD):
         await two.record("more", MORE)
+    two.btc_usd = (USUAL_USD, USUAL_USD if is_refused else USUAL_USD + 1_000)
 
 
 async def _deposit(two: Two) -> None:
@@ -415,6 +413,5 @@ async def resume(
         processes.append(process)
     two = Two((processes[0], processes[1]), node, calls=kept.ids)
     for process in processes:
-        if process.is_up:
-            process.lane  # noqa: B018 - begins the channel
+        process.begin()
     return two

@@ -123,9 +123,7 @@ class SpecNode:
         """Return the same chain with the same transactions, to go on from here another way."""
         chain = SpecChain.__new__(SpecChain)
         chain.__dict__ = {name: _copied(value) for name, value in self.chain.__dict__.items()}
-        return SpecNode(
-            chain, self.accounts, self.requests, dict(self.waiting), list(self.mined)
-        )
+        return SpecNode(chain, self.accounts, self.requests, dict(self.waiting), list(self.mined))
 
 
 def _copied(value: Any) -> Any:

@@ -191,19 +191,24 @@ class Stream:
 
     def __init__(self, broker: Address, process: Process) -> None:
         self.broker = broker
-        self.process = process
+        self.path, self.fuse, self.busy = process.path, process.fuse, process.busy
         self.other: Stream
         self.queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         self.is_open = True
 
     async def say(self, channel_id: bytes, message: Message) -> None:
-        with self.process.busy.work():
+        with self.busy.work():
             if not self.is_open:
                 raise PeerGoneError("the stream is gone", "wait for the next one")
-            self.process.fuse("before send")
+            self.fuse("before send")
             self._require_durable(message)
             self.other.queue.put_nowait(encode_message(channel_id, message).SerializeToString())
-            self.process.fuse("after send")
+            self.fuse("after send")
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether something was said that the process has not heard, and lives to hear."""
+        return not self.fuse.is_blown and not self.queue.empty()
 
     async def said(self) -> AsyncIterator[tuple[bytes, Message]]:
         while (frame := await self.queue.get()) is not None:
@@ -223,7 +228,7 @@ class Stream:
         if not isinstance(message, Proposal | Answer | Refusal):
             return
         place = (message.epoch, message.version)
-        on_disk = history_of(self.process.path).get(place)
+        on_disk = history_of(self.path).get(place)
         if isinstance(message, Refusal):
             if on_disk is not None and on_disk[1] is not None:
                 raise Promise(f"CLP-01: {place} is signed and refused")
@@ -277,6 +282,7 @@ class Process:
         self.outbox: ChainOutbox
         self.tasks: asyncio.TaskGroup
         self.main: asyncio.Task[None] | None = None
+        self.end: asyncio.Future[None]
 
     @property
     def is_up(self) -> bool:
@@ -284,10 +290,7 @@ class Process:
 
     @property
     def lane(self) -> Lane:
-        """The channel's lane; it is begun if there is none yet, as both operators know it."""
-        if not len(self.lanes):
-            line = house_of(self.side).line(DEFINITION, TERMS, is_initiator=self.side is Side.LOW)
-            return self.lanes.begin(line)
+        """The channel's lane."""
         return next(iter(self.lanes))
 
     @property
@@ -298,27 +301,29 @@ class Process:
         """Open the store and take up what is in it."""
         self.fuse = fuse or Fuse()
         self.busy = Busy()
+        self.end = asyncio.get_running_loop().create_future()
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.main = asyncio.create_task(self._run(ready), name=f"process {self.side.name}")
         await asyncio.wait({self.main, ready}, return_when=asyncio.FIRST_COMPLETED)
         if self.main.done():
             self.main.result()
 
+    def begin(self) -> None:
+        """Begin the channel, if it is not in the store."""
+        if self.is_up and not len(self.lanes):
+            line = house_of(self.side).line(DEFINITION, TERMS, is_initiator=self.side is Side.LOW)
+            self.lanes.begin(line)
+
     async def stop(self) -> None:
         """End the process; whatever it was about to do is not done."""
         self.fuse.is_blown = True
-        if self.main is not None:
-            self.main.cancel()
-            await asyncio.wait({self.main})
+        await self.ended()
 
     async def ended(self) -> None:
         """Wait until a process that was killed is gone, and its file is free."""
         if self.main is not None:
-            if self.fuse.is_blown:
-                self.main.cancel()
-            await asyncio.wait({self.main})
-            if not self.main.cancelled() and self.main.exception() is not None:
-                self.main.result()
+            self._die()
+            await self.main
 
     async def ask(self, job: Coroutine[Any, Any, T]) -> T:
         """Return what the process answers. Raises Gone if it dies before."""
@@ -331,7 +336,7 @@ class Process:
         try:
             return task.result()
         except Killed:
-            self.main.cancel()
+            self._die()
             raise Gone from None
         except Exception:
             if self.is_up:
@@ -341,6 +346,11 @@ class Process:
     def serve(self, stream: Stream) -> None:
         """Take a new stream to the peer up."""
         self.tasks.create_task(self.lanes.serve(stream))
+
+    def _die(self) -> None:
+        """Have the process end, if it has not noticed by itself that it is dead."""
+        if not self.end.done():
+            self.end.set_result(None)
 
     async def _run(self, ready: asyncio.Future[None]) -> None:
         store = await SqlStore.open(f"sqlite:///{self.path}")
@@ -352,7 +362,8 @@ class Process:
                 self.tasks = tasks
                 await self.lanes.start(tasks)
                 ready.set_result(None)
-                await asyncio.get_running_loop().create_future()
+                await self.end
+                raise Killed  # noqa: TRY301 - the lanes have to go, too
         except* Killed:
             pass
         finally:
@@ -407,6 +418,3 @@ def addresses() -> tuple[Address, Address]:
     """Return the accounts that pay for gas."""
     low, high = (as_address(each.address) for each in ACCOUNTS)
     return low, high
-
-
-Act = Callable[[], Coroutine[Any, Any, None]]
