@@ -128,7 +128,7 @@ class Two:
     # THE WORLD
 
     async def step(self, act: Callable[[Two], Awaitable[None]]) -> None:
-        """Let a block's time pass: what is dead starts again, what is apart connects, a block comes."""
+        """Let a block's time pass: what is dead starts, what is apart connects, a block comes."""
         await self.revive()
         self.look()
         await self.settle()
@@ -209,6 +209,7 @@ class Two:
         self.btc_usd = (chapter.btc_usd, chapter.btc_usd)
         for _ in range(PATIENCE):
             await self.step(chapter.act)
+            self.require_calm()
             if all(process.is_up for process in self.processes) and chapter.is_over(self):
                 return
         where = [(p.line.position.state, p.line.half, p.line.waits) for p in self.processes]
@@ -236,11 +237,16 @@ class Two:
             known = {digest for digest, _ in history.values()}
             if set(process.key.signed) - known:
                 raise Promise("CLP-01: a key has signed what its history does not name")
-            if any(name != "peer_refused" for name in process.log.names("error")):
-                raise Promise(f"an error is logged: {process.log.lines}")
+        self.require_calm()
         twice = [call for call, count in self.node.effects().items() if count > 1]
         if twice:
             raise Promise(f"CLP-10: {twice} has had its effect more than once")
+
+    def require_calm(self) -> None:
+        """Refuse errors: no channel has halted, no promise was broken within a port."""
+        for process in self.processes:
+            if process.log.names("error"):
+                raise Promise(f"{process.side.name} logs {process.log.lines}")
 
     def require_agreed(self) -> None:
         """Hold both sides' latest states against each other."""

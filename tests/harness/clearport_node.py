@@ -176,7 +176,7 @@ class View:
     def _eth_estimateGas(self, call: dict[str, str]) -> str:  # noqa: N802
         return self._eth_call(call, hex(self.node.head))
 
-    def _eth_call(self, call: dict[str, str], block: str) -> str:  # noqa: N802
+    def _eth_call(self, call: dict[str, str], block: str) -> str:
         side = self.node.side_of(call["from"])
         refusal = self.node.try_call(side, as_bytes(call["data"]), int(block, 16))
         if refusal:
