@@ -390,7 +390,6 @@ def _require_right(scene: Scene, lie: Proto) -> None:
     (permit,) = scene.signer.permits
     if isinstance(message, Proposal):
         move, version, signed_at = message.move, message.version, message.signed_at
-        assert permit.reservation.digest == message.digest
         position = after.position
     else:
         half = after.half
@@ -400,6 +399,7 @@ def _require_right(scene: Scene, lie: Proto) -> None:
         assert tuple(recorded[name] for name in half.trade_ids) == getattr(move, "trades", ())
         position = half.after
     assert position == advance(before.position, move, before.terms, version, signed_at)
+    assert permit.reservation.digest == digest_of(before, position.live)
 
 
 async def _tell_all(case: Case) -> Counter[str]:
@@ -415,7 +415,7 @@ async def _tell_all(case: Case) -> Counter[str]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_hear__each_field_altered__is_refused_by_name_and_moves_nothing(case: Case) -> None:
-    """CLP-08: no signature of ours, no other state, no transaction; and the lane goes on."""
+    """CLP-05, CLP-08: no signature of ours, no other state, no transaction; the lane goes on."""
     taken = asyncio.run(_tell_all(case))
 
     assert taken["wire"] > 0, taken

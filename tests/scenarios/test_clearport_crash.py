@@ -108,7 +108,7 @@ async def _die_everywhere(lived: Lived, chapter: Chapter, side: Side, folder: Pa
 def test_lanes__killed_at_every_boundary__both_agree_and_nothing_is_done_twice(
     life: dict[str, Lived], chapter: Chapter, side: Side, tmp_path: Path
 ) -> None:
-    """CLP-01, CLP-02, CLP-03, CLP-05, CLP-06, CLP-10: the outcome is the undisturbed one."""
+    """CLP-01, CLP-02, CLP-03, CLP-06, CLP-07, CLP-10: the outcome is the undisturbed one."""
     lived = life[chapter.name]
     tried = len(tuple(_worth_killing_at(lived.passed[side])))
 
