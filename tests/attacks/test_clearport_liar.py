@@ -208,6 +208,7 @@ def _has_heard(scene: Scene) -> bool:
 
 
 MARKET = ("prices[", "oldest_at=", "newest_at=")
+AMOUNTS = ("wish.open.nets[0].low='1", "wish.open.nets[0].high='1")
 BOOKING = Case(
     "booking",
     Side.HIGH,
@@ -268,7 +269,11 @@ CASES = (
         _new,
         _opening,
         _is_waiting,
-        free=("request_id=", "wish.open.nets[0].", "wish.open.valid_until="),
+        free=(
+            "request_id=",
+            *(f"wish.open.{each}" for each in AMOUNTS),
+            "wish.open.valid_until=17",
+        ),
     ),
     Case(
         "settle wish",
@@ -276,7 +281,7 @@ CASES = (
         _owing,
         _asks_to_settle,
         _is_waiting,
-        free=("request_id=", "wish.settle_fund_by="),
+        free=("request_id=", "wish.settle_fund_by=17"),
     ),
     Case(
         "standing to high",
