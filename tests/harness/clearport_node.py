@@ -16,7 +16,7 @@ from typing import Any
 from eth_account import Account
 
 from clearing.chain.contract import as_address
-from clearing.chain.errors import NodeRefusedError
+from clearing.chain.errors import NodeRefusedError, NodeUnreachableError
 from clearing.chain.node import as_bytes
 from clearing.chain.offer import transaction_of
 from clearing.channel import requests
@@ -39,6 +39,7 @@ INVALID = -32_000
 class Mined:
     """A transaction in a block."""
 
+    raw: bytes
     hash: bytes
     side: Side
     nonce: int
@@ -59,6 +60,7 @@ class SpecNode:
     requests: dict[bytes, requests.Request] = field(default_factory=dict)
     waiting: dict[tuple[Side, int], bytes] = field(default_factory=dict)
     mined: list[Mined] = field(default_factory=list)
+    is_down: bool = False
     lock: Any = field(default_factory=threading.RLock, repr=False)
 
     @property
@@ -103,8 +105,20 @@ class SpecNode:
                     world, _ = requests.validate(world, env, self.requests[data])
                 except SpecError as error:
                     refusal = str(error)
-                self.mined.append(Mined(keccak256(raw), side, nonce, data, block, refusal))
+                name = keccak256(raw)
+                self.mined.append(Mined(raw, name, side, nonce, data, block, refusal))
             self.chain.blocks.append((world, now))
+
+    def fork(self, depth: int) -> int:
+        """Take the newest blocks back; return how many transactions wait again."""
+        with self.lock:
+            first = self.head - depth + 1
+            taken = [each for each in self.mined if each.block >= first]
+            self.mined = [each for each in self.mined if each.block < first]
+            del self.chain.blocks[first:]
+            for each in taken:
+                self.waiting[each.side, each.nonce] = each.raw
+            return len(taken)
 
     def try_call(self, side: Side, data: bytes, block: int) -> str:
         """Say why the contract would refuse a call after a block, empty if it would not."""
@@ -143,6 +157,8 @@ class View:
 
     def request(self, method: str, params: Sequence[Any]) -> Any:
         """Answer a request of JSON-RPC."""
+        if self.node.is_down:
+            raise NodeUnreachableError(f"no answer to {method}", "check that the node runs")
         with self.node.lock:
             return getattr(self, "_" + method)(*params)
 

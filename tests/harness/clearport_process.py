@@ -278,6 +278,8 @@ class Process:
         self.fuse = Fuse()
         self.busy = Busy()
         self.log = ListLog()
+        self.skew_s = 0
+        self.store: SqlStore
         self.lanes: Lanes
         self.outbox: ChainOutbox
         self.tasks: asyncio.TaskGroup
@@ -353,7 +355,7 @@ class Process:
             self.end.set_result(None)
 
     async def _run(self, ready: asyncio.Future[None]) -> None:
-        store = await SqlStore.open(f"sqlite:///{self.path}")
+        self.store = store = await SqlStore.open(f"sqlite:///{self.path}")
         try:
             fused = FusedStore(store, self.fuse, self.busy)
             self._build(fused)
@@ -390,7 +392,7 @@ class Process:
             news=Bell(),
             agreed=lambda _channel_id, _agreed: None,
             watch=lambda _line: None,
-            clock=lambda: self.node.chain.now,
+            clock=lambda: self.node.chain.now + self.skew_s,
         )
         self.lanes = Lanes(world, house_of(self.side), self.policy, Unwatched(), _signer_of, 8)
 
