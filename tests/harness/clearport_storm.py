@@ -20,7 +20,7 @@ __all__ = ["KILLS", "SEED", "Storm", "require_one_digest_each"]
 IS_NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 SEED = random.randrange(2**32) if IS_NIGHTLY else 7
 KILLS = 40 if IS_NIGHTLY else 3
-TRADES_PER_KILL = 12
+TRADES_PER_KILL, MOST_AHEAD = 12, 20
 PAUSE_S = 0.8
 RETRY_S, PATIENCE_S = 0.05, 120
 
@@ -52,6 +52,7 @@ class Storm:
         self.life, self.stack, self.prices = life, stack, prices
         self.draw = random.Random(SEED)
         self.is_over = False
+        self.recorded = {True: 0, False: 0}
 
     async def blow(self) -> None:
         """Have it happen; afterwards both have recorded the same trades, an even number."""
@@ -77,7 +78,14 @@ class Storm:
                 channel_id=self.life.channel_id, trades=[trade(number, is_low=is_low)]
             )
             await self._insist(request, f"record {number}", is_low=is_low)
+            self.recorded[is_low] = number
+            await self._wait_for_other(is_low=is_low)
         return number
+
+    async def _wait_for_other(self, *, is_low: bool) -> None:
+        """Stay within what a daemon lets wait for the other side's records."""
+        while not self.is_over and self.recorded[is_low] > self.recorded[not is_low] + MOST_AHEAD:
+            await asyncio.sleep(RETRY_S)
 
     async def _insist(self, request: pb.RecordTradesRequest, name: str, *, is_low: bool) -> None:
         """Repeat a call until it is acknowledged; whoever answers may be a new process."""

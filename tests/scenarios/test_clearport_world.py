@@ -117,6 +117,12 @@ async def _fill(two: Two, side: Side, *, is_full: bool) -> None:
     )
 
 
+async def _call_for_long(two: Two, side: Side) -> None:
+    """Let the operator make calls, each of which is remembered."""
+    for _ in range(CALLS):
+        await two.act(side, f"call {two.calls}", Ticked())
+
+
 @pytest.mark.parametrize("side", Side)
 def test_lanes__disk_full__signs_nothing_says_why_and_goes_on_with_room(
     tmp_path: Path, side: Side
@@ -129,8 +135,7 @@ def test_lanes__disk_full__signs_nothing_says_why_and_goes_on_with_room(
         two.is_trouble_expected = True
         await _fill(two, side, is_full=True)
         with pytest.raises(UnavailableError, match="halted: STORE"):
-            for _ in range(CALLS):
-                await two.act(side, f"call {two.calls}", Ticked())
+            await _call_for_long(two, side)
         assert process.lane.halted == "STORE"
         assert process.log.names("error") == ["channel_halted"]
         signed = list(process.key.signed)
