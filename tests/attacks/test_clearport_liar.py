@@ -79,7 +79,7 @@ class Case:
 # SITUATIONS
 
 
-def _recorded() -> Pair:
+def recorded() -> Pair:
     """Both have recorded the trades, and neither has said so."""
     pair = Pair().open()
     pair.cut()
@@ -140,7 +140,7 @@ def _proposal(scene: Scene, move: moves.Move, *ids: str) -> Proposal:
     return Proposal(0, version, signed_at, move, ids, digest, KEYS[Side.LOW].sign(digest))
 
 
-def _booking(scene: Scene) -> Message:
+def booking(scene: Scene) -> Message:
     market = market_at(scene.pair.chain.now)
     move = moves.Book(tuple(each.trade for each in TRADES), market)
     return _proposal(scene, move, *(each.trade_id for each in TRADES))
@@ -212,8 +212,8 @@ AMOUNTS = ("wish.open.nets[0].low='1", "wish.open.nets[0].high='1")
 BOOKING = Case(
     "booking",
     Side.HIGH,
-    _recorded,
-    _booking,
+    recorded,
+    booking,
     _has_signed,
     free=("version=", "signed_at=", *(f"move.book.market.{each}" for each in MARKET)),
     late=("epoch=", "version="),
@@ -238,7 +238,7 @@ CASES = (
     Case(
         "report",
         Side.LOW,
-        _recorded,
+        recorded,
         lambda _: TradeReport(TRADES),
         _has_signed,
         free=("trades",),

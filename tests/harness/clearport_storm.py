@@ -84,7 +84,10 @@ class Storm:
 
     async def _wait_for_other(self, *, is_low: bool) -> None:
         """Stay within what a daemon lets wait for the other side's records."""
-        while not self.is_over and self.recorded[is_low] > self.recorded[not is_low] + MOST_AHEAD:
+        for _ in range(int(PATIENCE_S / RETRY_S)):
+            ahead = self.recorded[is_low] - self.recorded[not is_low]
+            if self.is_over or ahead <= MOST_AHEAD:
+                return
             await asyncio.sleep(RETRY_S)
 
     async def _insist(self, request: pb.RecordTradesRequest, name: str, *, is_low: bool) -> None:

@@ -231,3 +231,15 @@ def test_two_daemons__a_whole_life_with_crashes__both_agree_and_are_paid_out(
     for broker in brokers:
         assert broker.stop() == 0
         assert '"level": "error"' not in broker.log(), f"seed {SEED}"
+    _require_says_why(brokers[0])
+
+
+def _require_says_why(broker: Broker) -> None:
+    """A daemon whose store is damaged does not start, and says so."""
+    (broker.folder / "clearport.db").write_bytes(b"this is no database" * 1_000)
+
+    with pytest.raises(AssertionError, match="is damaged"):
+        broker.start()
+
+    assert broker.process is not None
+    assert broker.process.wait(10) != 0
