@@ -39,7 +39,6 @@ INVALID = -32_000
 class Mined:
     """A transaction in a block."""
 
-    raw: bytes
     hash: bytes
     side: Side
     nonce: int
@@ -106,18 +105,16 @@ class SpecNode:
                 except SpecError as error:
                     refusal = str(error)
                 name = keccak256(raw)
-                self.mined.append(Mined(raw, name, side, nonce, data, block, refusal))
+                self.mined.append(Mined(name, side, nonce, data, block, refusal))
             self.chain.blocks.append((world, now))
 
     def fork(self, depth: int) -> int:
-        """Take the newest blocks back; return how many transactions wait again."""
+        """Take the newest blocks back and forget them; return how many transactions are gone."""
         with self.lock:
             first = self.head - depth + 1
             taken = [each for each in self.mined if each.block >= first]
             self.mined = [each for each in self.mined if each.block < first]
             del self.chain.blocks[first:]
-            for each in taken:
-                self.waiting[each.side, each.nonce] = each.raw
             return len(taken)
 
     def try_call(self, side: Side, data: bytes, block: int) -> str:

@@ -17,6 +17,7 @@ from tests.harness.clearport_chapters import CHAPTERS, STEP_S, TRADES, Two, begi
 BY_NAME = {chapter.name: chapter for chapter in CHAPTERS}
 MINUTES = 10
 CALLS = 500
+CALLS_IN_A_LIFE = 4
 
 
 async def _opened(folder: Path, depth: int = 1) -> Two:
@@ -71,7 +72,7 @@ def test_lanes__node_out_of_reach_for_minutes__trade_on_and_send_what_waits(tmp_
 def test_lanes__chain_forks_under_every_transaction__each_has_its_effect_once(
     tmp_path: Path, depth: int
 ) -> None:
-    """CLP-10, CLP-11: every block with a transaction is taken back once, a fork deep."""
+    """CLP-10, CLP-11: each transaction is taken back once, by a fork that forgets it."""
 
     async def act() -> None:
         forks = set()
@@ -82,7 +83,7 @@ def test_lanes__chain_forks_under_every_transaction__each_has_its_effect_once(
             for each in two.node.mined:
                 if each.block == first and each.hash not in forks:
                     forks.add(each.hash)
-                    assert two.node.fork(depth) == 1
+                    assert two.node.fork(depth) > 0
                     two.node.mine(STEP_S)
                     return
 
@@ -91,7 +92,8 @@ def test_lanes__chain_forks_under_every_transaction__each_has_its_effect_once(
             two.after_block = fork
             await two.live(BY_NAME[name])
         done = two.node.effects()
-        assert len(forks) == len(done) == sum(done.values()) >= 4
+        assert list(done.values()) == [1] * CALLS_IN_A_LIFE
+        assert len(forks) >= CALLS_IN_A_LIFE
         await two.close(tmp_path)
 
     _play(act)
