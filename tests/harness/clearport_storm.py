@@ -13,7 +13,7 @@ from clearing.clearport.api.client import CallError
 from clearing.operator.v1 import operator_pb2 as pb
 from tests.harness.clearport import Broker
 from tests.harness.clearport_desk import Desk
-from tests.harness.clearport_process import history_of
+from tests.harness.clearport_ports import history_of
 
 __all__ = ["KILLS", "SEED", "Storm", "require_one_digest_each"]
 

@@ -19,8 +19,9 @@ from pathlib import Path
 import pytest
 
 from clearing.spec.types import Side
-from tests.harness.clearport_chapters import CHAPTERS, Chapter, Kept, Two, begin, resume
-from tests.harness.clearport_process import Fuse
+from tests.harness.clearport_chapters import CHAPTERS, Chapter
+from tests.harness.clearport_ports import Fuse
+from tests.harness.clearport_two import Kept, Two, begin, resume
 
 IS_NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 LIVES = 40 if IS_NIGHTLY else 3

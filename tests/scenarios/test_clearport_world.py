@@ -12,7 +12,8 @@ import pytest
 from clearing.clearport.core.events import Recorded, Ticked
 from clearing.clearport.errors import UnavailableError
 from clearing.spec.types import Side
-from tests.harness.clearport_chapters import CHAPTERS, STEP_S, TRADES, Two, begin, resume
+from tests.harness.clearport_chapters import CHAPTERS, TRADES
+from tests.harness.clearport_two import STEP_S, Two, begin, resume
 
 BY_NAME = {chapter.name: chapter for chapter in CHAPTERS}
 MINUTES = 10
