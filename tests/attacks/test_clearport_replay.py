@@ -24,7 +24,7 @@ from clearing.clearport.daemon.inbox import connected
 from clearing.clearport.peers.link import Link
 from clearing.peer.v1 import peer_pb2
 from clearing.spec.types import Side
-from tests.attacks.test_clearport_liar import TRADES, booking, recorded
+from tests.attacks.liar_cases import TRADES, booking, recorded
 from tests.harness.clearport_liar import Scene
 from tests.unit.clearport_core.chain import BROKERS
 from tests.unit.clearport_peers.caller import Caller, calling, greet, greeting
