@@ -11,7 +11,6 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from google.protobuf.message import Message as Proto
 
 from clearing.clearport.codec import decode_message, parse
 from clearing.clearport.core.messages import (
@@ -45,7 +44,7 @@ def _is_answered(scene: Scene) -> bool:
     )
 
 
-async def _control(case: Case, pair: Pair) -> list[tuple[str, Proto]]:
+async def _control(case: Case, pair: Pair) -> list[tuple[str, peer_pb2.Message]]:
     """Show that the honest message has its effect; return the lies about it."""
     scene = await scene_of(pair, case.hears, is_greeted=case.is_greeted)
     honest = scene.frame(case.honest(scene))
@@ -56,7 +55,9 @@ async def _control(case: Case, pair: Pair) -> list[tuple[str, Proto]]:
     return list(lies_about(honest))
 
 
-async def _lie(case: Case, pair: Pair, what: str, lie: Proto, *, is_signed_anew: bool) -> str:
+async def _lie(
+    case: Case, pair: Pair, what: str, lie: peer_pb2.Message, *, is_signed_anew: bool
+) -> str:
     """Tell one lie; return how it was taken."""
     scene = await scene_of(pair, case.hears, is_greeted=case.is_greeted)
     if is_signed_anew:
@@ -115,7 +116,7 @@ async def _require_still_serves(case: Case, scene: Scene, what: str) -> None:
     assert case.has_effect(scene), f"{case.name}: deaf after {what}"
 
 
-def _require_right(scene: Scene, lie: Proto) -> None:
+def _require_right(scene: Scene, lie: peer_pb2.Message) -> None:
     """What was signed although it was altered is what we compute of a move that we know of."""
     _, message = decode_message(parse(peer_pb2.Message, lie.SerializeToString()))
     before, after = scene.before, scene.lane.phase.line

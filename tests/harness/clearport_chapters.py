@@ -44,6 +44,8 @@ class Chapter:
     act: Callable[[Two], Awaitable[None]]
     has_come: Callable[[Two], bool]
     btc_usd: int = USUAL_USD
+    patience: int = 60
+    """Blocks that it may take."""
 
     def is_over(self, two: Two) -> bool:
         """Say whether it has come about for both, and nothing is left to do."""
@@ -99,7 +101,22 @@ async def _watch(_two: Two) -> None:
 
 
 async def _settle(two: Two) -> None:
-    await two.want(Side.LOW, "settle", SettleWish(two.node.chain.now + HOUR))
+    """Low's operator asks, and asks again once the wish has expired.
+
+    A settlement that low has signed and high refused, since low was away for longer than prices
+    are good for, can still be run by high: the next one waits until its order's grace is over.
+    """
+    low = two.processes[Side.LOW]
+    is_asked = any(name.startswith("settle") for name in two.acknowledged)
+    if low.is_up and is_asked and (low.line.waits or low.line.half or _is_settling(low)):
+        return
+    hours = two.node.chain.now // HOUR  # floor: one name for each hour
+    await two.want(Side.LOW, f"settle {hours}", SettleWish(two.node.chain.now + HOUR))
+
+
+def _is_settling(process: Process) -> bool:
+    state = process.line.position.state
+    return state is not None and state.condition.kind != ConditionKind.NONE
 
 
 async def _end(two: Two) -> None:
@@ -146,7 +163,8 @@ def _is_settled(two: Two) -> bool:
         is_clear = position.state is not None and not position.liabilities.rows
         return is_clear and position.live.condition.kind == ConditionKind.NONE
 
-    return "settle" in two.acknowledged and _both(two, look)
+    is_asked = any(name.startswith("settle") for name in two.acknowledged)
+    return is_asked and _both(two, look)
 
 
 def _is_closed(two: Two) -> bool:
@@ -159,6 +177,6 @@ CHAPTERS = (
     Chapter("refuse", _refuse, _is_refused_first),
     Chapter("deposit", _deposit, _is_deposited),
     Chapter("call", _watch, _is_called, RISEN_USD),
-    Chapter("settle", _settle, _is_settled, RISEN_USD),
+    Chapter("settle", _settle, _is_settled, RISEN_USD, 400),
     Chapter("close", _end, _is_closed, RISEN_USD),
 )

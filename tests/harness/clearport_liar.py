@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message as Proto
@@ -27,7 +27,7 @@ from clearing.clearport.daemon.lane import Lane
 from clearing.clearport.daemon.meters import Meters
 from clearing.clearport.daemon.world import World
 from clearing.clearport.errors import WireError
-from clearing.clearport.ports import Permit
+from clearing.clearport.ports import Permit, Store
 from clearing.clearport.signer.port import key_id_of
 from clearing.client.errors import MoveRefusedError
 from clearing.client.position import advance
@@ -51,11 +51,14 @@ PART = FieldDescriptor.TYPE_MESSAGE
 # LIES
 
 
-def lies_about(honest: Proto) -> Iterator[tuple[str, Proto]]:
+def lies_about(honest: peer_pb2.Message) -> Iterator[tuple[str, peer_pb2.Message]]:
     """Yield the message with one thing in it altered, and what it is."""
     body = honest.WhichOneof("body")
+    assert body is not None
     for path, altered in _altered(getattr(honest, body)):
-        yield path, _with(honest, body, altered)
+        lie = peer_pb2.Message(channel_id=honest.channel_id)
+        getattr(lie, body).CopyFrom(altered)
+        yield path, lie
 
 
 def _altered(whole: Proto) -> Iterator[tuple[str, Proto]]:
@@ -72,7 +75,7 @@ def _altered(whole: Proto) -> Iterator[tuple[str, Proto]]:
                 yield f"{name}={_shown(value)}", _with(whole, name, value)
 
 
-def _altered_list(whole: Proto, known: FieldDescriptor) -> Iterator[tuple[str, Proto]]:
+def _altered_list(whole: Proto, known: Any) -> Iterator[tuple[str, Proto]]:
     name = known.name
     values = list(getattr(whole, name))
     for place, value in enumerate(values):
@@ -86,12 +89,12 @@ def _altered_list(whole: Proto, known: FieldDescriptor) -> Iterator[tuple[str, P
         yield f"{name} the other way round", _with_list(whole, name, values[::-1])
 
 
-def _named(known: FieldDescriptor, value: Any) -> Iterator[tuple[str, Any]]:
+def _named(known: Any, value: Any) -> Iterator[tuple[str, Any]]:
     for other in _other(known, value):
         yield f"={_shown(other)}", other
 
 
-def _other(known: FieldDescriptor, value: Any) -> Sequence[Any]:
+def _other(known: Any, value: Any) -> Sequence[Any]:
     """Return values in place of one: of its kind, and such as are none."""
     if known.type == BYTES:
         flipped = value[:-1] + bytes([value[-1] ^ 1]) if value else b"\x01"
@@ -128,7 +131,7 @@ def _shown(value: Any) -> str:
     return repr(value)[:16]
 
 
-def resigned(scene: Scene, lie: Proto) -> Proto:
+def resigned(scene: Scene, lie: peer_pb2.Message) -> peer_pb2.Message:
     """Return an altered proposal with the digest of what it says, signed by low, if it has one."""
     try:
         channel_id, message = decode_message(lie)
@@ -177,7 +180,7 @@ class Scene:
         self.link = MemoryLink(BROKERS[side.other])
         world = World(
             step=step,
-            store=self.store,
+            store=cast("Store", self.store),
             signer=self.signer,
             outbox=MemoryOutbox(),
             log=self.log,
@@ -212,7 +215,7 @@ class Scene:
         for _ in range(2):
             await self.lane.ask(Ticked())
 
-    async def hear(self, frame: Proto) -> str:
+    async def hear(self, frame: peer_pb2.Message) -> str:
         """Bring a frame to the lane; return the name of the field that is no value, or nothing."""
         try:
             _, message = decode_message(parse(peer_pb2.Message, frame.SerializeToString()))
@@ -227,7 +230,7 @@ class Scene:
         self.later_s += seconds
         await self.calm()
 
-    def frame(self, message: Message) -> Proto:
+    def frame(self, message: Message) -> peer_pb2.Message:
         """Return what the peer sends of a message."""
         return encode_message(self.before.channel_id, message)
 

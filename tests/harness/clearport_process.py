@@ -32,7 +32,7 @@ from clearing.clearport.watch.bench import OutboxPolicy
 from clearing.clearport.watch.finality import Finality
 from clearing.clearport.watch.outbox import ChainOutbox
 from clearing.spec.types import Side
-from clearing.spec.units import Address
+from clearing.spec.units import Address, Bytes32
 from tests.harness.clearport_node import SpecNode, View
 from tests.harness.clearport_ports import Busy, Fuse, FusedSigner, FusedStore, Key, Killed, Stream
 from tests.unit.clearport_core.chain import ADJUDICATOR, BROKERS, HOUR, PARAMS
@@ -209,7 +209,7 @@ def house_of(side: Side) -> House:
         signer=KEYS[side].address,
         chain_id=PARAMS.chain_id,
         adjudicator=ADJUDICATOR,
-        separator=SEPARATOR,
+        separator=Bytes32(SEPARATOR),
         collateral=TERMS.collateral,
         deliverable=TERMS.deliverable,
         min_challenge_s=HOUR,

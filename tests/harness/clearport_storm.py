@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from typing import Protocol
 
-from clearing.clearport.api.client import CallError
+from clearing.clearport.api.errors import CallError
 from clearing.operator.v1 import operator_pb2 as pb
 from tests.harness.clearport import Broker
 from tests.harness.clearport_desk import Desk

@@ -38,7 +38,6 @@ __all__ = ["DEPTH", "STEP_S", "USUAL_USD", "Kept", "Purpose", "Two", "begin", "r
 
 USUAL_USD = 50_000
 STEP_S = 40
-PATIENCE = 60
 SPINS = 20_000
 DEPTH = 1
 BUSY_POLICY = replace(POLICY, call_share_permille=100)
@@ -64,6 +63,10 @@ class Purpose(Protocol):
     @property
     def btc_usd(self) -> int:
         """What both see of the market."""
+
+    @property
+    def patience(self) -> int:
+        """How many blocks it may take."""
 
     async def act(self, two: Two) -> None:
         """Have the operators do what they can."""
@@ -212,7 +215,7 @@ class Two:
     async def live(self, chapter: Purpose) -> None:
         """Live through a chapter."""
         self.btc_usd = (chapter.btc_usd, chapter.btc_usd)
-        for _ in range(PATIENCE):
+        for _ in range(chapter.patience):
             await self.step(chapter.act)
             self.require_calm()
             if all(process.is_up for process in self.processes) and chapter.is_over(self):
