@@ -355,6 +355,39 @@ INVARIANTS = (
     Invariant("PERP-35", "An absorbed account is left with nothing, and owes nothing."),
     Invariant("PERP-36", "Deleveraging turns nobody around and loads nobody."),
     Invariant("PERP-37", "The pot holds what was claimed, and no more than that."),
+    # Clearport
+    Invariant(
+        "CLP-01",
+        "No key signs two digests for one version of a channel, or a version that was refused.",
+    ),
+    Invariant(
+        "CLP-02", "A digest is durable before the key signs it, and a signature before it is sent."
+    ),
+    Invariant("CLP-03", "After any crash and reconnect both sides agree on the latest full state."),
+    Invariant(
+        "CLP-04",
+        "No drop, repeat or reordering lowers the latest version; a CLOSE that has expired does.",
+    ),
+    Invariant("CLP-05", "Nothing counts as agreed without both signatures."),
+    Invariant(
+        "CLP-06", "A trade is booked once, and only with the numbers that both sides have recorded."
+    ),
+    Invariant("CLP-07", "Two daemons that are left alone come to rest."),
+    Invariant(
+        "CLP-08", "No message of a peer, however malformed, stops the daemon or moves money."
+    ),
+    Invariant("CLP-09", "A stale challenge ends no channel whose daemon runs."),
+    Invariant("CLP-10", "No transaction has its effect twice, and none that is wanted is lost."),
+    Invariant(
+        "CLP-11", "Rewinding blocks and replaying another fork gives the state of a fresh sync."
+    ),
+    Invariant("CLP-12", "An unauthorised, expired or replayed call changes nothing."),
+    Invariant("CLP-13", "A channel restored from a backup signs nothing at or below its floor."),
+    Invariant("CLP-14", "The watchtower only moves channels forward."),
+    Invariant(
+        "CLP-15", "What a commit has returned for survives kill -9, all of a record or nothing."
+    ),
+    Invariant("CLP-16", "What fails stops itself alone: other channels and other peers go on."),
 )
 
 

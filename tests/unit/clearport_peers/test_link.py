@@ -134,6 +134,8 @@ def test_said__two_mebibytes__refused_and_one_is_taken():
 
 
 def test_said__flood__the_stream_ends_and_another_peer_is_served():
+    """CLP-16: one peer's flood is no other's business."""
+
     async def scene():
         low, high = pair_of_brokers()
         other = broker("other", 3, low.registry)

@@ -196,11 +196,11 @@ def agree_by_policy(turn: Turn) -> None:
 
 
 def expire(turn: Turn) -> None:
-    """Drop the wishes whose time is over. A close is dated anew when it is proposed."""
+    """Drop the wishes whose time is over."""
     now = max(turn.now, turn.link.chain_now)
     for wait in turn.line.waits:
         wish = wait.request.wish
-        if not isinstance(wish, moves.Close) and 0 < _until(wish) <= now:
+        if _is_over(wish, now):
             _drop(turn, wait)
             turn.notify(Kind.EXPIRED, request_id=wait.request.request_id.hex())
 
@@ -297,29 +297,32 @@ def _impossible(turn: Turn, wish: Wish) -> str:
     line = turn.line
     state = line.position.state
     now = max(turn.now, turn.link.chain_now)
-    if not isinstance(wish, moves.Close) and 0 < _until(wish) <= now:
+    if _is_over(wish, now):
         return "its time is over"
     if isinstance(wish, moves.Open):
         if state is not None and state.intent != Intent.OPEN:
             return "the channel is open"
         if len(wish.nets) != len(line.definition.assets):
             return "one pair of amounts for each asset"
+        if any(amount < 0 for pair in wish.nets for amount in pair):
+            return "an amount is negative"
         return ""
     if state is None:
         return "the channel is not open"
     return "the channel is closing" if state.intent == Intent.CLOSE else ""
 
 
-def _until(wish: Wish) -> int:
+def _is_over(wish: Wish, now: int) -> bool:
+    """Say whether a wish can come true no more. A close is dated anew when it is proposed."""
     match wish:
-        case moves.Open() | ResizeWish() | moves.Close():
-            return wish.valid_until
+        case moves.Open() | ResizeWish():
+            return wish.valid_until <= now
         case SettleWish():
-            return wish.fund_by
+            return wish.fund_by <= now
         case moves.LockHash():
-            return wish.expiry
+            return wish.expiry <= now
         case _:
-            return 0
+            return False
 
 
 def _is_for_policy(turn: Turn, wish: Wish) -> bool:
