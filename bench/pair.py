@@ -132,8 +132,9 @@ async def open_channels(low: Broker, high: Broker, channels: int, stakes_for: in
     """Have two fresh brokers stake for so many channels, meet and open some; return their ids."""
     async with running(low, high) as desks:
         await asyncio.gather(*(join(each, str(LOT * _lots(stakes_for))) for each in desks))
-        await meet(*desks)
-        return [await open_channel(*desks, n, str(COLLATERAL)) for n in range(1, channels + 1)]
+        one, other = desks
+        await meet(one, other)
+        return [await open_channel(one, other, n, str(COLLATERAL)) for n in range(1, channels + 1)]
 
 
 @asynccontextmanager
@@ -147,7 +148,8 @@ async def run_pair(
     wanted = {f"CLEARPORT__POLICY__{name.upper()}": value for name, value in policy.items()}
     with _environment(DEFAULT_POLLS | wanted):
         async with running(low, high) as desks:
-            pair = Pair(*desks, tuple(channels))
+            one, other = desks
+            pair = Pair(one, other, tuple(channels))
             await pair.until_ready()
             yield pair
 
