@@ -108,7 +108,8 @@ class Storm:
             broker.kill()
             for each in (self.life.low, self.life.high):
                 each.broker.observe(**self.prices)
-            await asyncio.to_thread(broker.start)
+            broker.launch()  # here: it would end with another thread
+            await asyncio.to_thread(broker.wait_ready)
             client = await self.stack.enter_async_context(broker.client())
             if is_low:
                 self.life.low = Desk(broker, client)
