@@ -252,6 +252,7 @@ contract ProtocolGovernor is
         uint256 proposalId,
         address caller
     ) internal view override(Governor, GovernorProposalGuardian) returns (bool) {
+        if (!isLive(proposalId)) return false; // OpenZeppelin's would turn Defeated into Canceled
         if (caller == proposalGuardian() && !_termsOf[proposalId].isGuardianOnly) return true;
 
         ProposalState current = state(proposalId);

@@ -241,9 +241,7 @@ def test_propose_with_metadata__a_digest__is_told(rig):
     digest = keccak256(b"any 32 bytes")
     arguments = (*rig.parameter.lists, rig.parameter.description, digest)
 
-    receipt = rig.governor.send(
-        "proposeWithMetadata", *arguments, sender=rig.voter("proposer")
-    )
+    receipt = rig.governor.send("proposeWithMetadata", *arguments, sender=rig.voter("proposer"))
 
     assert receipt.output == rig.id_of(rig.parameter)
     typed = (rig.id_of(rig.parameter), Kind.PARAMETER, 400, 5_000, 0, digest)
