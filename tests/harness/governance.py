@@ -237,9 +237,7 @@ def deploy_governance(chain: Revm | None = None, setup: Setup = SETUP) -> Govern
         for name, n, kind in LISTED
     ]
     predicted = predict(chain, made, 1)
-    types = chain.deploy(
-        "ProposalTypes", timelock.address, predicted, terms, rows, sender=made
-    )
+    types = chain.deploy("ProposalTypes", timelock.address, predicted, terms, rows, sender=made)
     governor = chain.deploy(
         "ProtocolGovernor",
         yellow.address,

@@ -330,13 +330,12 @@ def can_be_cancelled_by(
     threshold: int,
     now: int,
 ) -> bool:
-    """Return whether the caller has the right; that it has not ended is another question.
-
-    `guardian` is none from its expiry on.
-    """
+    """Return whether the caller may cancel now. `guardian` is none from its expiry on."""
+    state = state_of(proposal, now)
+    if state not in LIVE:
+        return False
     if caller == guardian and not proposal.is_guardian_only:
         return True
-    state = state_of(proposal, now)
     if state is State.PENDING and caller == proposal.proposer:
         return True
     return state in {State.PENDING, State.ACTIVE} and proposer_votes < threshold
