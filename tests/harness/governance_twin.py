@@ -219,6 +219,6 @@ class GovernanceTwin:
                 act()
                 verdicts.append(ACCEPTED)
             except refusals as refused:
-                verdicts.append(refused.name)  # type: ignore[attr-defined]
+                verdicts.append(refused.name)
         assert verdicts[0] == verdicts[1], f"contract {verdicts[0]}, model {verdicts[1]}"
         return verdicts[0]

@@ -81,7 +81,9 @@ def deploy_pauses() -> PauseRig:
         *(target.address for target in targets),
         sender=gov.deployer,
     )
-    chain.set_code(at, chain.evm.get_code(text_of(made.address)))
+    code = chain.evm.get_code(text_of(made.address))
+    assert code is not None, "it has just been deployed"
+    chain.set_code(at, code)
     guardian = chain.at(at, abi_of("PauseGuardian"))
     return PauseRig(gov, guardian, wallet, *targets, channels.roles.timelock)
 

@@ -355,6 +355,54 @@ INVARIANTS = (
     Invariant("PERP-35", "An absorbed account is left with nothing, and owes nothing."),
     Invariant("PERP-36", "Deleveraging turns nobody around and loads nobody."),
     Invariant("PERP-37", "The pot holds what was claimed, and no more than that."),
+    # Governance
+    Invariant(
+        "GOV-01",
+        "A proposal moves only along the edges drawn; what has ended has ended for ever.",
+    ),
+    Invariant(
+        "GOV-02",
+        "Votes sum to at most the supply, a voter's to what it had at the snapshot.",
+    ),
+    Invariant("GOV-03", "Tokens got after the snapshot add no vote."),
+    Invariant(
+        "GOV-04", "What a proposal must reach is fixed when it is made, whatever is decided later."
+    ),
+    Invariant(
+        "GOV-05",
+        "A proposal is of the highest kind of its actions; the unlisted and the hidden are upgrades.",
+    ),
+    Invariant(
+        "GOV-06",
+        "Only with its quorum, and with strictly more than its approval, does a proposal pass.",
+    ),
+    Invariant(
+        "GOV-07",
+        "Execution is in the 14 days from the eta on, which includes the extra delay.",
+    ),
+    Invariant(
+        "GOV-08",
+        "From the second in which quorum is reached at least the extension is left to vote.",
+    ),
+    Invariant("GOV-09", "What is executed is the code that was there when the proposal was made."),
+    Invariant(
+        "GOV-10",
+        "Governed functions obey the timelock alone, and the timelock obeys proposals alone.",
+    ),
+    Invariant(
+        "GOV-11",
+        "The guardian can do nothing after its expiry, and never keep its own replacement away.",
+    ),
+    Invariant("GOV-12", "A proposer has one live proposal."),
+    Invariant("GOV-13", "No vote can set what is out of its bounds."),
+    Invariant(
+        "GOV-14", "A pause has at most 72 hours left, always, and lapses without a transaction."
+    ),
+    Invariant("GOV-15", "A scope is not paused anew within 7 days of the end of its last pause."),
+    Invariant(
+        "GOV-16",
+        "Only while a live upgrade acts on its scope does a pause go on, and never beyond 19 days.",
+    ),
 )
 
 
