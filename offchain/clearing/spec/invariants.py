@@ -370,7 +370,7 @@ INVARIANTS = (
     ),
     Invariant(
         "GOV-05",
-        "A proposal is of the highest kind of its actions; the unlisted and the hidden are upgrades.",
+        "A proposal is of the highest kind of its actions; the unlisted or hidden is an upgrade.",
     ),
     Invariant(
         "GOV-06",
