@@ -144,8 +144,8 @@ def extend(scope: bytes32, proposal: Bytes[ENCODED_MAX], action: uint256):
 # VIEWS
 
 
-@view
 @external
+@view
 def can_pause_at(scope: bytes32) -> uint256:
     """
     @notice The first second at which a scope can be paused anew; 0: always.
@@ -157,15 +157,15 @@ def can_pause_at(scope: bytes32) -> uint256:
 # INTERNALS
 
 
-@view
 @internal
+@view
 def _can_pause_at(scope: bytes32) -> uint256:
     ends: uint256 = self.ends_at[scope]
     return 0 if ends == 0 else ends + PAUSE_GAP
 
 
-@pure
 @internal
+@pure
 def _is_scope(scope: bytes32) -> bool:
     """
     @dev A feed's id is never zero, so a feed is never scope 1 or 2.
@@ -175,8 +175,8 @@ def _is_scope(scope: bytes32) -> bool:
     return scope != empty(bytes32) and convert(scope, uint256) & FEED_REST == 0
 
 
-@view
 @internal
+@view
 def _is_live_upgrade(proposal_id: uint256) -> bool:
     """
     @dev A governor that knows no such proposal reverts in isLive: so its kind
@@ -186,14 +186,15 @@ def _is_live_upgrade(proposal_id: uint256) -> bool:
     return terms.kind == UPGRADE and staticcall Governor(governor).isLive(proposal_id)
 
 
-@view
 @internal
+@view
 def _acts_on(scope: bytes32, proposal: Bytes[ENCODED_MAX], action: uint256) -> bool:
     """
     @dev `proposal` hashes to an id that the governor has made by abi.encode, so
          its first list is where abi.encode puts it.
     """
-    assert action < convert(extract32(proposal, TARGETS_AT), uint256), "pause: acts on something else"
+    count: uint256 = convert(extract32(proposal, TARGETS_AT), uint256)
+    assert action < count, "pause: acts on something else"
 
     at: uint256 = TARGETS_AT + 32 * (1 + action)
     target: address = extract32(proposal, at, output_type=address)
