@@ -56,7 +56,7 @@ UPGRADE: constant(uint8) = 4
 # Where abi.encode(address[], uint256[], bytes[], bytes32) has the length of its
 # first list: behind the four words of its head.
 TARGETS_AT: constant(uint256) = 4 * 32
-ENCODED_MAX: constant(uint256) = 32_768
+ENCODED_MAX: constant(uint256) = 16_384
 
 owner: public(immutable(address))
 governor: public(immutable(address))
@@ -130,7 +130,12 @@ def extend(scope: bytes32, proposal: Bytes[ENCODED_MAX], action: uint256):
     assert block.timestamp < self.ends_at[scope], "pause: not running"
     proposal_id: uint256 = convert(keccak256(proposal), uint256)
     assert self._is_live_upgrade(proposal_id), "pause: no live upgrade"
-    assert self._acts_on(scope, proposal, action), "pause: acts on something else"
+    # `proposal` hashes to an id that the governor has made by abi.encode, so its
+    # first list is where abi.encode puts it.
+    count: uint256 = convert(extract32(proposal, TARGETS_AT), uint256)
+    assert action < count, "pause: acts on something else"
+    target: address = extract32(proposal, TARGETS_AT + 32 * (1 + action), output_type=address)
+    assert self._mends(scope, target), "pause: acts on something else"
     last: uint256 = self.began_at[scope] + TOTAL_MAX
     until: uint256 = min(block.timestamp + PAUSE_MAX, last)
     assert until > self.ends_at[scope], "pause: no later end"
@@ -188,16 +193,10 @@ def _is_live_upgrade(proposal_id: uint256) -> bool:
 
 @internal
 @view
-def _acts_on(scope: bytes32, proposal: Bytes[ENCODED_MAX], action: uint256) -> bool:
+def _mends(scope: bytes32, target: address) -> bool:
     """
-    @dev `proposal` hashes to an id that the governor has made by abi.encode, so
-         its first list is where abi.encode puts it.
+    @dev The engine can name another oracle, so it mends feeds as well.
     """
-    count: uint256 = convert(extract32(proposal, TARGETS_AT), uint256)
-    assert action < count, "pause: acts on something else"
-
-    at: uint256 = TARGETS_AT + 32 * (1 + action)
-    target: address = extract32(proposal, at, output_type=address)
     return target == engine or (scope != TRADING and target == oracle)
 
 
