@@ -26,7 +26,7 @@ help: ## list the targets
 # ---------------------------------------------------------------- environment
 
 .PHONY: setup
-setup: $(VENV) $(TOOLS) $(NODE) ## install the pinned Python, node and compilers into this folder
+setup: $(VENV) $(TOOLS) $(NODE) $(STUBS) ## install the pinned Python, node and compilers into this folder
 	@:
 
 # Two stamps, so that a change of pyproject.toml does not install everything again.

@@ -1,6 +1,7 @@
 """`make bench`: run every benchmark and write its results."""
 
-from bench import channels
+from bench import channels, signers
 
 if __name__ == "__main__":
     channels.main()
+    signers.main()

@@ -1,4 +1,4 @@
-"""Channels: gas beside bar, floor and best peer; speed of the property engine and of the codec."""
+"""Gas beside bar, floor and best peer; speed of the property engine and of the codec."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ BENCH = Path(__file__).resolve().parent
 PEERS = BENCH / "peers.json"
 RESULTS = BENCH / "results" / "channels.json"
 GAS = BENCH.parent / "snapshots" / "gas.json"
+DATA = BENCH.parent / "snapshots" / "data.json"
+DATA_BARS = {"match.packed.pairs50": 165, "match.packed.makers50": 90}
+"""Most FastLZ bytes that a fill may take."""
 MACHINE = "tests.invariants.runner"
 """Has `run(steps, seed)`: the state machine on contract and specification."""
 MACHINE_STEPS = 500
@@ -48,7 +51,8 @@ class Speed:
 def main() -> None:
     """Measure, print, and write bench/results/channels.json."""
     console = Console(width=max(Console().width, MIN_WIDTH))
-    console.print(gas_table(json.loads(PEERS.read_text("utf-8")), _snapshot()))
+    console.print(gas_table(json.loads(PEERS.read_text("utf-8")), _snapshot(GAS)))
+    console.print(data_table(_snapshot(DATA)))
     results: dict[str, Any] = {}
     table = Table(title="Speed, each on one core", title_justify="left")
     table.add_column("what")
@@ -87,8 +91,20 @@ def gas_table(peers: Mapping[str, Any], snapshot: Mapping[str, int]) -> Table:
     return table
 
 
-def _snapshot() -> Mapping[str, int]:
-    snapshot: Mapping[str, int] = json.loads(GAS.read_text("utf-8")) if GAS.exists() else {}
+def data_table(data: Mapping[str, int]) -> Table:
+    """Return what a signed fill's data costs in each encoding; no peer publishes such figures."""
+    table = Table(title="Data of a signed fill, batches of 50, bytes", title_justify="left")
+    table.add_column("batch")
+    for column in ("raw", "FastLZ", "Fjord's estimate", "bar"):
+        table.add_column(column, justify="right")
+    for key in sorted(key for key in data if f"{key}.raw" in data):
+        sizes = (data[f"{key}.raw"], data[key], data[f"{key}.fjord"], DATA_BARS.get(key))
+        table.add_row(key, *map(_number, sizes))
+    return table
+
+
+def _snapshot(path: Path) -> Mapping[str, int]:
+    snapshot: Mapping[str, int] = json.loads(path.read_text("utf-8")) if path.exists() else {}
     return snapshot
 
 

@@ -12,6 +12,9 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from clearing.chain.errors import ChainError
+from clearing.clearport.api.commands import channel
+from clearing.clearport.errors import ClearportError
+from clearing.clearport.signer.cli import key
 from clearing.perp.commands import perp
 from clearing.risk import daily_closes, factors, terms, views
 from clearing.risk.errors import InputError, TermsError
@@ -46,7 +49,7 @@ class OneLineErrors(TyperGroup):
                 windows_expand_args=windows_expand_args,
                 **extra,
             )
-        except (TyperException, InputError, ChainError) as error:
+        except (TyperException, InputError, ChainError, ClearportError) as error:
             if not standalone_mode:
                 raise
             typer.echo(f"clearing: {_one_line(error)}", err=True)
@@ -56,9 +59,9 @@ class OneLineErrors(TyperGroup):
         sys.exit(code if isinstance(code, int) else 0)
 
 
-def _one_line(error: TyperException | InputError | ChainError) -> str:
+def _one_line(error: TyperException | InputError | ChainError | ClearportError) -> str:
     """Return the error's text; what typer words itself gets the fix that it lacks."""
-    if isinstance(error, InputError | ChainError):
+    if isinstance(error, InputError | ChainError | ClearportError):
         return str(error)
     return f"{' '.join(error.format_message().split()).rstrip('.')}; see clearing --help"
 
@@ -144,6 +147,8 @@ def demo(
 oracle = typer.Typer(help="Look into the price oracle.")
 app.add_typer(oracle, name="oracle")
 app.add_typer(perp, name="perp")
+app.add_typer(channel, name="channel")
+app.add_typer(key, name="key")
 
 
 @oracle.command("replay")

@@ -77,8 +77,9 @@ class RequestView:
 
 @dataclass(frozen=True, slots=True)
 class ChannelView:
-    """A channel at a glance. `phase` is one of requested, opening, open, settling, closing,
-    challenged, closed, recovering. `balances_raw`: (token, own, theirs) by collateral asset.
+    """A channel at a glance; `balances_raw`: (token, own, theirs) by collateral asset.
+
+    `phase` is requested, opening, open, settling, closing, challenged, closed or recovering.
     """
 
     channel_id: bytes

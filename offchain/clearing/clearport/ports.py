@@ -32,6 +32,7 @@ __all__ = [
     "Reservation",
     "StateSigner",
     "Store",
+    "StoredPeer",
     "Used",
     "Watcher",
 ]
@@ -111,8 +112,9 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """A reservation that is durable: only a store makes one, and no key signs without it.
+    """A reservation that is durable: a store's `commit` returns it, and the signer asks for one.
 
+    Nothing but `commit` may make one outside tests; the type alone does not prevent it.
     `signature` is what was signed under it before, if that was stored.
     """
 
@@ -121,10 +123,20 @@ class Permit:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredPeer:
+    """What is kept of a peer: its signed record as it came, and whether it is to be dialled."""
+
+    broker: Address
+    record: bytes
+    is_dialled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """What one transition wants durable: all of it or none. Several records may share a commit.
 
-    `reserve` comes before the key signs, `signed` (with its signature) before it is sent.
+    `reserve` comes before the key signs, `signed` (with its signature) before it is sent. `facts`
+    are small values by name, such as where the chain was last read; the last one stands.
     """
 
     line: Line | None = None
@@ -135,6 +147,9 @@ class Record:
     intents: tuple[Intent, ...] = ()
     events: tuple[OperatorEvent, ...] = ()
     used: Used | None = None
+    statuses: tuple[IntentStatus, ...] = ()
+    peers: tuple[StoredPeer, ...] = ()
+    facts: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +160,7 @@ class BookedTrade:
     version: int
     is_settled: bool
     text: bytes = field(default=b"", repr=False)
+    """The trade as `codec.encode_trade` writes it, serialized."""
 
 
 class Store(Protocol):
@@ -170,6 +186,33 @@ class Store(Protocol):
 
     async def intents(self, states: Sequence[str]) -> tuple[tuple[Intent, IntentStatus], ...]:
         """Return the outbox's intents in these states, in the order they were wanted."""
+
+    async def intent(self, key: str) -> tuple[Intent, IntentStatus] | None:
+        """Return one intent and how far it is, None if it was never wanted."""
+
+    async def set_intent_status(self, status: IntentStatus) -> None:
+        """Note how far an intent is. Raises StoreError, also if it was never wanted."""
+
+    async def trades(self, channel_id: bytes) -> tuple[BookedTrade, ...]:
+        """Return the booked trades of a channel that are not settled, oldest first."""
+
+    async def booked_among(self, channel_id: bytes, trade_ids: Sequence[str]) -> frozenset[str]:
+        """Return which of these trades were ever booked in the channel, settled or not."""
+
+    async def peers(self) -> tuple[StoredPeer, ...]:
+        """Return every peer, by broker."""
+
+    async def put_peer(self, peer: StoredPeer) -> None:
+        """Keep a peer, or what is new of it."""
+
+    async def fact(self, name: str) -> bytes | None:
+        """Return a fact, None if it was never put."""
+
+    async def put_fact(self, name: str, value: bytes) -> None:
+        """Keep a fact in place of what it was."""
+
+    async def forget_expired(self, now: int) -> int:
+        """Forget the nonces that have expired at `now` and old results; return how many nonces."""
 
 
 class StateSigner(Protocol):
