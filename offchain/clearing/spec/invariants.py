@@ -266,7 +266,9 @@ INVARIANTS = (
     ),
     Invariant("ORA-21", "Contract and specification agree on every answer, verdict and event."),
     Invariant(
-        "ORA-22", "A pause ends within 72 hours; the next one starts a week after its end or later."
+        "ORA-22",
+        "A pause has at most 72 hours left, ends within 19 days of its start, and the next one "
+        "starts a week after its end or later.",
     ),
     Invariant("ORA-23", "No limit can be set out of its bounds in code."),
     Invariant(

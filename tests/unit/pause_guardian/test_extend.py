@@ -28,6 +28,16 @@ def mending(rig, target="engine"):
     return Proposed((*rig.gov.parameter.actions, Action(address, 0, CALL)))
 
 
+def stop(rig, scope):
+    """Pause a target as a bare account in the guardian's place would, without its rules."""
+    rig.gov.chain.set_code(rig.guardian.address, b"")
+    if scope == TRADING:
+        target, method, what = rig.engine, "pauseAll", 17
+    else:
+        target, method, what = rig.oracle, "pause", FEEDS[0]
+    target.send(method, what, 2**40 - 1, sender=rig.guardian.address)
+
+
 @pytest.fixture
 def paused(rig):
     """Trading and a feed are paused for a day; an upgrade of the engine is proposed."""
@@ -226,13 +236,37 @@ def test_extend__by_anybody_else__is_refused(paused):
     )
 
 
-def test_extend__target_keeps_its_gap_while_paused__is_refused_by_the_target(real):
-    """A target that rests 7 days after each pause, counted while it lasts, has the last word."""
+@pytest.mark.parametrize("scope", [TRADING, FEED])
+def test_extend__the_real_target__goes_on_for_19_days_and_rests(real, scope):
+    """[GOV-16] The targets bound a guardian that would not."""
+    proposed = mending(real)
+    real.gov.propose(proposed)
+    real.pause(scope, PAUSE_MAX_S)
+    began, _ = real.window(scope)
+    for day in range(1, 17):
+        real.gov.wait(DAY_S)
+        if day == 3:
+            real.gov.vote(proposed, "whale")
+        real.extend(scope, proposed, 1)
+    assert real.window(scope) == (began, began + PAUSE_TOTAL_S), "GOV-16"
+
+    real.gov.chain.warp(began + PAUSE_TOTAL_S - 1)
+    call = partial(stop, real, scope)
+    not_before = began + PAUSE_TOTAL_S + PAUSE_GAP_S
+    assert refusal_of(call) == ("PauseTooSoon", (not_before,)), "GOV-16"
+    real.gov.chain.warp(not_before)
+    call()
+
+
+def test_extend__pause_was_lifted__stays_lifted(real):
+    """The timelock has the last word."""
     real.gov.propose(mending(real))
     real.pause(TRADING, DAY_S)
-    window = real.window(TRADING)
+    real.gov.wait(60)
+    with real.gov.chain.isolated():
+        real.extend(TRADING, mending(real), 1)
+    real.engine.send("liftGuardianPause", sender=real.timelock)
 
     refusal = refusal_of(partial(real.extend, TRADING, mending(real), 1))
 
-    assert refusal == ("PauseTooSoon", (window[1] + PAUSE_GAP_S,))
-    assert real.window(TRADING) == window
+    assert refusal == ("PauseTooSoon", (real.gov.chain.now + PAUSE_GAP_S,))
