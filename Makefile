@@ -104,15 +104,17 @@ bench: setup compile ## measure gas, the property engine, the codec and signatur
 
 # These two folders run once, under the line tracer; the rest runs on every core.
 VYPER_UNITS := tests/unit/broker_registry tests/unit/hash_time_lock
+# Gas is measured once, by `make check`, which holds it against snapshots/.
+ELSEWHERE := $(VYPER_UNITS) tests/gas
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 
 .PHONY: test
-test: test-rest coverage ## run all tests
+test: test-rest coverage ## run all tests but those of gas, which are a part of check
 
 .PHONY: test-rest
 test-rest: setup compile
 	@echo "test: everything but the Vyper units, $(CORES) workers"
-	@HYPOTHESIS_PROFILE=ci $(RUN) pytest -q -n $(CORES) --dist loadfile --junitxml .reports/rest.xml $(VYPER_UNITS:%=--ignore %) tests
+	@HYPOTHESIS_PROFILE=ci $(RUN) pytest -q -n $(CORES) --dist loadfile --junitxml .reports/rest.xml $(ELSEWHERE:%=--ignore %) tests
 
 .PHONY: coverage
 coverage: setup compile ## run the Vyper units and hold their line coverage at 95 %
@@ -128,7 +130,7 @@ audit: setup compile ## run the property, invariant and attack tests long, with 
 # ---------------------------------------------------------------- checks
 
 .PHONY: check
-check: lint-python lint-solidity lint-vyper slither facts snapshots ## every gate that needs no test run
+check: lint-python lint-solidity lint-vyper slither facts snapshots ## every other gate, gas among them
 	@echo "check: all gates passed"
 
 .PHONY: lint-python
@@ -167,7 +169,7 @@ facts: $(VENV)
 snapshots: setup compile
 	@echo "check: gas, size and storage layout against snapshots/"
 	@$(RUN) python tools/snapshot.py
-	@$(RUN) pytest -q tests/gas
+	@$(RUN) pytest -q --junitxml .reports/gas.xml tests/gas
 
 .PHONY: snapshot
 snapshot: setup compile ## rewrite snapshots/ after a change that is meant

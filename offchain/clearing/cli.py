@@ -13,8 +13,10 @@ from typer.exceptions import TyperException
 
 from clearing.chain.errors import ChainError
 from clearing.clearport.api.commands import channel
+from clearing.clearport.daemon.commands import clearport
 from clearing.clearport.errors import ClearportError
 from clearing.clearport.signer.cli import key
+from clearing.clearport.watchtower.commands import watchtower
 from clearing.perp.commands import perp
 from clearing.risk import daily_closes, factors, terms, views
 from clearing.risk.errors import InputError, TermsError
@@ -148,7 +150,9 @@ oracle = typer.Typer(help="Look into the price oracle.")
 app.add_typer(oracle, name="oracle")
 app.add_typer(perp, name="perp")
 app.add_typer(channel, name="channel")
+app.add_typer(clearport, name="clearport")
 app.add_typer(key, name="key")
+app.add_typer(watchtower, name="watchtower")
 
 
 @oracle.command("replay")

@@ -6,51 +6,28 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
-import rlp
-
-from clearing.chain.contract import Call, as_address, as_text, explain
+from clearing.chain.contract import Call, as_address
 from clearing.chain.cursor import Log
-from clearing.chain.errors import (
-    CallRefusedError,
-    NodeRefusedError,
-    NonceLostError,
-    ReceiptTimeoutError,
-)
+from clearing.chain.errors import NodeRefusedError, NonceLostError, ReceiptTimeoutError
 from clearing.chain.log_source import log_of
 from clearing.chain.node import Node, as_bytes, as_int
-from clearing.spec.units import Address, mul_div_up
+from clearing.chain.offer import (
+    REPLACEABLE,
+    Key,
+    SignedTransaction,
+    bumped,
+    estimate_gas,
+    fees_now,
+    nonce_at,
+    offered,
+    unsigned_size,
+    why_failed,
+)
+from clearing.spec.units import Address
 
 __all__ = ["Clock", "Key", "Receipt", "SendPolicy", "Sender", "SignedTransaction", "SystemClock"]
-
-BUMP: Final = (1_125, 1_000)
-"""Nodes replace a pending transaction from 10 % more on; 12.5 % is what they all accept."""
-REPLACEABLE: Final = ("nonce too low", "already known", "underpriced")
-"""A node's words for a replacement that came too late or offered too little: go on waiting."""
-
-
-class SignedTransaction(Protocol):
-    """What a key makes of a transaction: its bytes, and the hash it will be known by."""
-
-    @property
-    def raw_transaction(self) -> bytes:
-        """The signed transaction as it is sent."""
-
-    @property
-    def hash(self) -> bytes:
-        """keccak256 of these bytes."""
-
-
-class Key(Protocol):
-    """Whoever signs transactions for an account: eth_account's LocalAccount is one."""
-
-    @property
-    def address(self) -> str:
-        """The account's address, checksummed."""
-
-    def sign_transaction(self, transaction: dict[str, Any], /) -> SignedTransaction:
-        """Sign a transaction given by its JSON-RPC fields."""
 
 
 class Clock(Protocol):
@@ -132,7 +109,7 @@ class Sender:
 
     def next_nonce(self) -> int:
         """Return the nonce that the next transaction will have."""
-        return max(self._next_nonce, self._nonce_at("pending"))
+        return max(self._next_nonce, nonce_at(self._node, self.address, "pending"))
 
     def send(self, call: Call) -> Receipt:
         """Send a call and return its receipt once it is mined.
@@ -147,41 +124,17 @@ class Sender:
             self._next_nonce = transaction["nonce"] + 1
             receipt = self._wait(call, transaction, hashes)
             if as_int(receipt["status"]) != 1:
-                raise self._why_failed(call, receipt)
-            return _receipt(call, receipt, _unsigned_size(transaction))
+                mined_in = as_int(receipt["blockNumber"])
+                raise why_failed(self._node, self.address, call, mined_in)
+            return _receipt(call, receipt, unsigned_size(transaction))
 
     def _prepare(self, call: Call) -> dict[str, Any]:
         """Return the transaction with gas, fees and nonce."""
-        request = self._request(call)
-        try:
-            estimate = as_int(self._node.request("eth_estimateGas", [request]))
-        except NodeRefusedError as refusal:
-            raise explain(refusal, call.what) from refusal
-        base_fee = as_int(
-            self._node.request("eth_getBlockByNumber", ["latest", False])["baseFeePerGas"]
-        )
-        tip = as_int(self._node.request("eth_maxPriorityFeePerGas", []))
+        gas = estimate_gas(self._node, self.address, call, self._policy.gas_margin)
+        fees = fees_now(self._node)
         if self._chain_id is None:
             self._chain_id = as_int(self._node.request("eth_chainId", []))
-        return {
-            "type": 2,
-            "chainId": self._chain_id,
-            "nonce": self.next_nonce(),
-            "gas": mul_div_up(estimate, self._policy.gas_margin, 1_000),
-            "maxFeePerGas": 2 * base_fee + tip,
-            "maxPriorityFeePerGas": tip,
-            "to": as_text(call.to) if call.to is not None else b"",
-            "value": call.value_wei,
-            "data": call.data,
-        }
-
-    def _request(self, call: Call) -> dict[str, Any]:
-        request = {
-            "from": as_text(self.address),
-            "data": "0x" + call.data.hex(),
-            "value": hex(call.value_wei),
-        }
-        return request if call.to is None else request | {"to": as_text(call.to)}
+        return offered(call, chain_id=self._chain_id, nonce=self.next_nonce(), gas=gas, fees=fees)
 
     def _broadcast(self, transaction: Mapping[str, Any]) -> bytes:
         """Sign and send; return the hash, which is known before the node answers."""
@@ -206,14 +159,14 @@ class Sender:
         used_since_s: float | None = None
         while (receipt := self._find(hashes)) is None:
             now_s = self._clock.monotonic_s()
-            is_used = self._nonce_at("latest") > transaction["nonce"]
+            is_used = nonce_at(self._node, self.address, "latest") > transaction["nonce"]
             first_s = now_s if used_since_s is None else used_since_s
             used_since_s = first_s if is_used else None
             self._require_ours(transaction["nonce"], used_since_s, now_s)
             if now_s - start_s >= self._policy.timeout_s:
                 raise ReceiptTimeoutError(call.what, tuple(hashes), self._policy.timeout_s)
             if not is_used and now_s - offered_s >= self._policy.replace_after_s:
-                transaction = _bumped(transaction)
+                transaction = bumped(transaction)
                 self._replace(transaction, hashes)
                 offered_s = now_s
             self._clock.sleep(self._policy.poll_s)
@@ -248,43 +201,6 @@ class Sender:
                 f"nonce {nonce} of {self._key.address} was used by another transaction",
                 "let nothing else send from this account",
             )
-
-    def _nonce_at(self, block: str) -> int:
-        return as_int(self._node.request("eth_getTransactionCount", [self._key.address, block]))
-
-    def _why_failed(self, call: Call, receipt: Mapping[str, Any]) -> Exception:
-        """Ask again, on the state that the transaction met, why it failed."""
-        before = hex(as_int(receipt["blockNumber"]) - 1)
-        try:
-            self._node.request("eth_call", [self._request(call), before])
-        except NodeRefusedError as refusal:
-            return explain(refusal, call.what)
-        return CallRefusedError("failed when mined, succeeds when asked again", what=call.what)
-
-
-def _bumped(transaction: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the transaction with both fees raised by an eighth, rounded up."""
-    raised = {
-        fee: mul_div_up(transaction[fee], *BUMP) for fee in ("maxFeePerGas", "maxPriorityFeePerGas")
-    }
-    return {**transaction, **raised}
-
-
-def _unsigned_size(transaction: Mapping[str, Any]) -> int:
-    """Return the size of the transaction's EIP-1559 envelope before it is signed, bytes."""
-    to = transaction["to"]
-    fields = [
-        transaction["chainId"],
-        transaction["nonce"],
-        transaction["maxPriorityFeePerGas"],
-        transaction["maxFeePerGas"],
-        transaction["gas"],
-        as_address(to) if to else b"",
-        transaction["value"],
-        transaction["data"],
-        [],
-    ]
-    return 1 + len(rlp.encode(fields))
 
 
 def _receipt(call: Call, receipt: Mapping[str, Any], unsigned_size: int) -> Receipt:

@@ -13,6 +13,7 @@ to keep a register of names. Assets ascend; required margins are WAD USD.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from clearing.channel.keccak import keccak256
 from clearing.channel.words import list_encoder, row_encoder, word_encoder
@@ -66,11 +67,13 @@ def risk_hash(dated: DatedPrices, factors: FactorTable, report: RiskReport) -> B
     return Bytes32(keccak256(keccak256(RISK_BASIS_TYPE.encode()) + encoded))
 
 
+@lru_cache(maxsize=64)
 def price_set_id(prices: PriceSet) -> Bytes32:
     """Return hashStruct(PriceSet)."""
     return _hash_table(PRICE_SET_TYPE, prices)
 
 
+@lru_cache(maxsize=64)
 def factor_table_id(factors: FactorTable) -> Bytes32:
     """Return hashStruct(FactorTable): the version of the table."""
     return _hash_table(FACTOR_TABLE_TYPE, factors)

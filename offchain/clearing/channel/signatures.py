@@ -7,6 +7,7 @@ What a contract at that address would say is never asked.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Protocol
 
 from coincurve import PrivateKey, PublicKey
@@ -25,6 +26,8 @@ ORDER: Final = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_
 """Number of points of secp256k1; a signature with s and one with ORDER - s say the same."""
 HIGHEST_LOW_S: Final = ORDER // 2  # floor: of the two equal s, the low one is at most this
 LEGACY_V: Final = 27
+RECOVERED: Final = 1_024
+"""How many answers are remembered: a signature is judged again where it is used again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ class LocalSigner:
         return Signature(rsv[:WORD], s.to_bytes(WORD, "big"))
 
 
+@lru_cache(maxsize=RECOVERED)
 def recover(digest: bytes, signature: Signature) -> Address | None:
     """Return the address that signed the 32-byte digest; None where the contract would see none.
 

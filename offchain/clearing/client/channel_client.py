@@ -9,8 +9,9 @@ from clearing.chain.sender import Receipt
 from clearing.channel import requests
 from clearing.client.broker import Broker
 from clearing.client.contracts import Contracts
+from clearing.client.response import response_by_party
 from clearing.client.session import CoSigned
-from clearing.spec.types import ChannelDef, ConditionKind, Intent, SettlementOrder, Side
+from clearing.spec.types import ChannelDef, SettlementOrder, Side
 from clearing.spec.units import Address
 
 __all__ = ["ChannelClient"]
@@ -45,18 +46,18 @@ class ChannelClient:
     ) -> Receipt:
         """Answer a challenge with the latest state, by the call that also advances its condition.
 
-        A checkpoint clears the challenge and no more; the secret or the legs would then need a
-        second transaction, for which the time may be gone (docs/adr/0002). `preimage`: that of the
-        state's hash lock, if known. `is_funding`: lock this broker's legs of the state's order.
+        `preimage`: that of the state's hash lock, if known. `is_funding`: lock this broker's legs
+        of the state's order.
         """
-        state = latest.state
-        if state.condition.kind == ConditionKind.HASHLOCK and preimage is not None:
-            return self.reveal(latest, preimage)
-        if state.condition.kind == ConditionKind.ORDER and is_funding:
-            return self.fund_order(latest, self._side)
-        if state.intent == Intent.RESIZE and self.contracts.now() < state.valid_until:
-            return self.challenge(latest)  # what can still run cannot be checkpointed
-        return self.checkpoint(latest)
+        return self._send(
+            response_by_party(
+                self.definition,
+                latest,
+                self.contracts.now(),
+                preimage=preimage,
+                funding=self._side if is_funding else None,
+            )
+        )
 
     def resize(self, agreed: CoSigned) -> Receipt:
         """Take the agreed collateral out to the ledgers."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 from clearing.chain.contract import Contract, as_text
 from clearing.chain.deployment import Deployment
@@ -10,11 +12,27 @@ from clearing.chain.log_source import log_of
 from clearing.chain.node import Node, as_int
 from clearing.channel.codec import domain_separator
 from clearing.channel.policy import ChainView
-from clearing.spec.types import Params, Status
+from clearing.spec.types import Net, Params, Status
 from clearing.spec.units import Address, Bytes32
 from clearing.spec.world import NO_NETS, Channel
 
-__all__ = ["Contracts"]
+__all__ = ["Contracts", "channel_of"]
+
+
+def channel_of(stored: Sequence[Any], nets: Sequence[Net]) -> Channel:
+    """Return a channel from the answers to `channelOf` and, per asset, to `netOf`."""
+    status, epoch, enforced, deadline, order_version, flags, digest, order = stored
+    return Channel(
+        status=Status(status),
+        epoch=epoch,
+        enforced_version=enforced,
+        deadline=deadline,
+        order_version=order_version,
+        order_flags=flags,
+        digest=digest,
+        order=order,
+        nets=(*nets, *NO_NETS[len(nets) :]),
+    )
 
 
 class Contracts:
@@ -55,24 +73,12 @@ class Contracts:
 
     def channel(self, channel_id: bytes, n_assets: int, block: str = "latest") -> Channel:
         """Return what the chain stores of a channel; the nets of its `n_assets` assets."""
-        status, epoch, enforced, deadline, order_version, flags, digest, order = (
-            self.adjudicator.call("channelOf", channel_id, block=block)
-        )
+        stored = self.adjudicator.call("channelOf", channel_id, block=block)
         nets = tuple(
             self.adjudicator.call("netOf", channel_id, asset, block=block)
             for asset in range(n_assets)
         )
-        return Channel(
-            status=Status(status),
-            epoch=epoch,
-            enforced_version=enforced,
-            deadline=deadline,
-            order_version=order_version,
-            order_flags=flags,
-            digest=digest,
-            order=order,
-            nets=nets + NO_NETS[n_assets:],
-        )
+        return channel_of(stored, nets)
 
     def final_view(self, channel_id: bytes, n_assets: int) -> ChainView:
         """Return a channel as the last final block has it, and whether it was challenged since."""

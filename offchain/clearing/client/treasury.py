@@ -5,12 +5,25 @@ Every function sends transactions and returns their receipts; they raise what `S
 
 from __future__ import annotations
 
+from clearing.chain.contract import Call
 from clearing.chain.sender import Receipt
 from clearing.client.broker import Broker
 from clearing.client.contracts import Contracts
 from clearing.spec.units import Address
 
-__all__ = ["Treasury"]
+__all__ = ["Treasury", "allowance_calls"]
+
+
+def allowance_calls(
+    contracts: Contracts, owner: Address, token: Address, spender: Address, amount_raw: int
+) -> tuple[Call, ...]:
+    """Return what sets an allowance, through 0 where the token may insist on that."""
+    contract = contracts.token(token)
+    have = contract.call("allowance", owner, spender)
+    if have == amount_raw:
+        return ()
+    steps = (0, amount_raw) if have and amount_raw else (amount_raw,)
+    return tuple(contract.transact("approve", spender, step) for step in steps)
 
 
 class Treasury:
@@ -38,14 +51,8 @@ class Treasury:
 
     def allow(self, token: Address, spender: Address, amount_raw: int) -> tuple[Receipt, ...]:
         """Set an allowance, through 0 where the token may insist on that."""
-        contract = self.contracts.token(token)
-        have = contract.call("allowance", self.broker.address, spender)
-        if have == amount_raw:
-            return ()
-        steps = (0, amount_raw) if have and amount_raw else (amount_raw,)
-        return tuple(
-            self.broker.sender.send(contract.transact("approve", spender, step)) for step in steps
-        )
+        calls = allowance_calls(self.contracts, self.broker.address, token, spender, amount_raw)
+        return tuple(map(self.broker.sender.send, calls))
 
     def deposit(self, token: Address, amount_raw: int) -> tuple[Receipt, ...]:
         """Pay raw units from the broker's account into its ledger."""

@@ -148,7 +148,7 @@ def test_answer__request_of_another_scope__is_refused(method, other):
 
 
 def test_answer__no_such_request__is_not_found():
-    request = pb.RequestRef(channel_id=ID, request_id="0x" + "ee" * 32)
+    request = pb.RequestRef(channel_id=ID, request_id="0x" + "ee" * 16)
 
     assert refusal_of("AcceptSettlement", request)[0] is grpc.StatusCode.NOT_FOUND
 

@@ -204,4 +204,5 @@ lines = st.builds(
     is_recovering=st.booleans(),
     floor=VERSIONS,
     alarm=TEXTS,
+    backing=st.none() | cosigned,
 )

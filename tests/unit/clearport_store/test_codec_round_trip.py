@@ -81,6 +81,7 @@ CHANGES = {
     "terms": draw.terms,
     "alarm": draw.TEXTS,
     "floor": draw.VERSIONS,
+    "backing": draw.cosigned,
 }
 
 

@@ -11,7 +11,13 @@ from clearing.clearport.api.auth import Gate, Session
 from clearing.clearport.api.envelope import open_envelope
 from clearing.clearport.api.interceptor import current_session
 from clearing.clearport.api.replies import peer_reply
-from clearing.clearport.api.text import hex_text, parse_address, parse_id, parse_token
+from clearing.clearport.api.text import (
+    hex_text,
+    parse_address,
+    parse_id,
+    parse_request_id,
+    parse_token,
+)
 from clearing.clearport.desk import Desk, PeerView, Started
 from clearing.clearport.errors import RefusedError, RepeatedError, UnknownError
 from clearing.clearport.ports import Used
@@ -206,7 +212,7 @@ class Calls(rpc.OperatorServicer):
         session, used = self._open(envelope, method)
         body = requests.body_of(pb.RequestRef, envelope.body)
         channel_id = _channel_of(body.channel_id, session)
-        request_id = parse_id(body.request_id, "request_id")
+        request_id = parse_request_id(body.request_id, "request_id")
         await self._require_kind(channel_id, request_id, used, is_settlement=is_settlement)
         act = self._desk.accept(channel_id, request_id, used)
         await self._act(used, act, type(None))
@@ -216,7 +222,7 @@ class Calls(rpc.OperatorServicer):
         session, used = self._open(envelope, method)
         body = requests.body_of(pb.RejectRequest, envelope.body)
         channel_id = _channel_of(body.channel_id, session)
-        request_id = parse_id(body.request_id, "request_id")
+        request_id = parse_request_id(body.request_id, "request_id")
         reason = requests.reason_of(body.reason)
         await self._require_kind(channel_id, request_id, used, is_settlement=is_settlement)
         act = self._desk.reject(channel_id, request_id, reason, used)

@@ -24,6 +24,7 @@ __all__ = [
     "parse_address",
     "parse_id",
     "parse_raw",
+    "parse_request_id",
     "parse_token",
     "parse_wad",
     "raw_text",
@@ -38,6 +39,7 @@ MOST_BITS: Final = 128
 _AMOUNT = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _ID = re.compile(r"(?:0x)?([0-9a-fA-F]{64})")
+_REQUEST_ID = re.compile(r"(?:0x)?([0-9a-fA-F]{32})")
 
 
 def parse_raw(text: str, token: Token, field: str) -> int:
@@ -98,6 +100,15 @@ def parse_id(text: str, field: str) -> bytes:
     if match is None:
         fix = "write 0x and 64 hex digits"
         raise RefusedError(f"{quote(text)} is not an id", fix, field=field)
+    return bytes.fromhex(match[1])
+
+
+def parse_request_id(text: str, field: str) -> bytes:
+    """Return the 16 bytes of a request's id. Raises RefusedError."""
+    match = _REQUEST_ID.fullmatch(text)
+    if match is None:
+        fix = "write 0x and 32 hex digits"
+        raise RefusedError(f"{quote(text)} is not a request's id", fix, field=field)
     return bytes.fromhex(match[1])
 
 

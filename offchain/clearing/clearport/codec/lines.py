@@ -31,7 +31,9 @@ from clearing.clearport.codec.primitives import (
     parse,
     part,
     signature,
+    within,
     word,
+    wrong,
 )
 from clearing.clearport.codec.states import (
     decode_cosigned,
@@ -45,6 +47,8 @@ from clearing.clearport.codec.states import (
 )
 from clearing.clearport.codec.values import decode_terms, encode_terms
 from clearing.clearport.core.channel import Half, Line, Wait
+from clearing.clearport.core.messages import ReportedTrade
+from clearing.clearport.errors import WireError
 from clearing.client.session import CoSigned
 from clearing.peer.v1 import peer_pb2 as pb
 from clearing.spec.types import Side
@@ -56,6 +60,10 @@ MAX_BACKLOG: Final = 1 << 20
 """Trades that wait for the peer: more than that is a fault, not a day's work."""
 MAX_SIGNED: Final = 4_096
 MAX_WAITS: Final = 4_096
+
+
+Kept = dict[int, tuple[object, bytes]]
+"""Bytes by the id of the object that they are of, which is kept so that its id stays its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +78,15 @@ class LinePieces:
 class LineWriter:
     """Writes the successive lines of one channel."""
 
-    __slots__ = ("_kept", "_line", "_pieces", "_used")
+    __slots__ = ("_kept", "_line", "_ours", "_pieces", "_theirs", "_used")
 
     def __init__(self) -> None:
         self._line: Line | None = None
         self._pieces = LinePieces(b"", b"", b"")
-        self._kept: dict[int, tuple[object, bytes]] = {}
-        self._used: dict[int, tuple[object, bytes]] = {}
+        self._kept: Kept = {}
+        self._used: Kept = {}
+        self._ours: Kept = {}
+        self._theirs: Kept = {}
 
     def write(self, line: Line) -> LinePieces:
         """Return a line's pieces; those that are the same as last time are the same objects.
@@ -91,12 +101,15 @@ class LineWriter:
         is_backlog_kept = before is not None and (
             line.trades is before.trades and line.reported is before.reported
         )
-        written = LinePieces(
-            pieces.fixed if is_fixed_kept else self._fixed(line),
-            self._kept_backlog(line) if is_backlog_kept else self._backlog(line),
-            self._state(line),
-        )
+        fixed = pieces.fixed if is_fixed_kept else self._fixed(line)
+        backlog, ours, theirs = pieces.backlog, self._ours, self._theirs
+        if not is_backlog_kept:
+            ours = _framed("trades", ours, line.trades)
+            theirs = _framed("reported", theirs, line.reported)
+            backlog = _joined(ours, line.trades) + _joined(theirs, line.reported)
+        written = LinePieces(fixed, backlog, self._state(line))
         self._line, self._pieces, self._kept = line, written, self._used
+        self._ours, self._theirs = ours, theirs
         return written
 
     def cosigned(self, full: CoSigned) -> bytes:
@@ -113,24 +126,11 @@ class LineWriter:
             terms=encode_terms(line.terms).SerializeToString(),
         ).SerializeToString()
 
-    def _kept_backlog(self, line: Line) -> bytes:
-        """Return the backlog as it was, and keep its trades for the next one."""
-        for trades in (line.trades, line.reported):
-            for trade in trades:
-                self._used[id(trade)] = self._kept[id(trade)]
-        return self._pieces.backlog
-
-    def _backlog(self, line: Line) -> bytes:
-        return pb.LineParts(
-            trades=each("trades", self._trade, line.trades, MAX_BACKLOG),
-            reported=each("reported", self._trade, line.reported, MAX_BACKLOG),
-        ).SerializeToString()
-
     def _state(self, line: Line) -> bytes:
         return pb.LineParts(
             position=self._part(line.position, encode_position),
             full=b"" if line.full is None else self._part(line.full, encode_cosigned),
-            half=b"" if line.half is None else self._part(line.half, _encode_half),
+            half=b"" if line.half is None else self._half(line.half),
             signed=each("signed", self._signed, line.signed, MAX_SIGNED),
             burnt=natural("burnt", line.burnt),
             waits=each("waits", self._wait, line.waits, MAX_WAITS),
@@ -140,10 +140,19 @@ class LineWriter:
             is_recovering=line.is_recovering,
             floor=natural("floor", line.floor),
             alarm=cleaned(line.alarm),
+            backing=b"" if line.backing is None else self._part(line.backing, encode_cosigned),
         ).SerializeToString()
 
-    def _trade(self, trade: object) -> bytes:
-        return self._part(trade, encode_trade)
+    def _half(self, half: Half) -> bytes:
+        """Return the bytes of a half: its move and position stay while signatures come."""
+        return pb.HalfParts(
+            move=self._part(half.move, encode_move),
+            trade_ids=encode_trade_ids(half.trade_ids),
+            after=self._part(half.after, encode_position),
+            digest=word("digest", half.digest),
+            ours=b"" if half.ours is None else half.ours.to_bytes(),
+            theirs=b"" if half.theirs is None else half.theirs.to_bytes(),
+        ).SerializeToString()
 
     def _signed(self, state: object) -> bytes:
         return self._part(state, encode_state)
@@ -159,6 +168,30 @@ class LineWriter:
             kept = (value, encode(value).SerializeToString())
         self._used[id(value)] = kept
         return kept[1]
+
+
+def _framed(field: str, kept: Kept, trades: tuple[ReportedTrade, ...]) -> Kept:
+    """Return each trade's bytes as an item of a list of a Line. Raises WireError."""
+    if len(trades) > MAX_BACKLOG:
+        raise wrong(field, f"at most {MAX_BACKLOG} items")
+    framed: Kept = {}
+    for place, trade in enumerate(trades):
+        item = kept.get(id(trade))
+        if item is None:
+            try:
+                data = encode_trade(trade).SerializeToString()
+            except WireError as error:
+                raise within(f"{field}[{place}]", error) from None
+            parts = (
+                pb.LineParts(trades=[data]) if field == "trades" else pb.LineParts(reported=[data])
+            )
+            item = (trade, parts.SerializeToString())
+        framed[id(trade)] = item
+    return framed
+
+
+def _joined(framed: Kept, trades: tuple[ReportedTrade, ...]) -> bytes:
+    return b"".join([framed[id(trade)][1] for trade in trades])
 
 
 def _is_fixed_part_same(before: Line, line: Line) -> bool:
@@ -203,17 +236,7 @@ def decode_line(line: pb.Line) -> Line:
         is_recovering=line.is_recovering,
         floor=line.floor,
         alarm=free_text("alarm", line.alarm),
-    )
-
-
-def _encode_half(half: Half) -> pb.Half:
-    return pb.Half(
-        move=encode_move(half.move),
-        trade_ids=encode_trade_ids(half.trade_ids),
-        after=encode_position(half.after),
-        digest=word("digest", half.digest),
-        ours=b"" if half.ours is None else half.ours.to_bytes(),
-        theirs=b"" if half.theirs is None else half.theirs.to_bytes(),
+        backing=part(line, "backing", decode_cosigned) if line.HasField("backing") else None,
     )
 
 

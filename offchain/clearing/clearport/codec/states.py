@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from clearing.clearport.codec.primitives import (
@@ -94,8 +95,12 @@ def _asset(value: bytes) -> Address:
 # STATES
 
 
+@lru_cache(maxsize=256)
 def encode_state(state: ClearingState) -> pb.ClearingState:
-    """Return a state. Raises WireError."""
+    """Return a state: not to be changed, since the next one who asks gets the same object.
+
+    A position, a half and a co-signed state have the same one. Raises WireError.
+    """
     condition = state.condition
     return pb.ClearingState(
         channel_id=word("channel_id", state.channel_id),

@@ -9,7 +9,13 @@ from dataclasses import dataclass, field, replace
 
 from clearing.channel.policy import ChainView
 from clearing.channel.signatures import Signature
-from clearing.clearport.core.messages import ReportedTrade, Request
+from clearing.clearport.core.messages import (
+    Proposal,
+    Reestablish,
+    Refusal,
+    ReportedTrade,
+    Request,
+)
 from clearing.client import moves
 from clearing.client.position import Position
 from clearing.client.session import CoSigned
@@ -63,6 +69,7 @@ class Line:
     booked; `reported` by the peer. `is_recovering`: restored from a backup, so nothing is signed
     at or below `floor` and nothing is challenged without the operator's consent. `is_closing`: a
     cooperative close is wanted once nothing is owed. `alarm` names why the channel needs a person.
+    `backing`: while `full` is a CLOSE, the state that it closes, to go back to once it has expired.
     """
 
     definition: ChannelDef
@@ -84,11 +91,20 @@ class Line:
     is_recovering: bool = False
     floor: int = 0
     alarm: str = ""
+    backing: CoSigned | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The part that a process learns anew: the stream, the chain, the market."""
+    """The part that a process learns anew: the stream, the chain, the market.
+
+    `heard`: where the peer says it stands, since the stream stands. `is_reported`: our trades are
+    reported on it. `last_market`: our last view that was fresh. `retry_at`: nothing is proposed
+    before, for `refused` proposals in a row were refused. `skipped`: trades that margin does not
+    admit. `held`: a proposal that we would sign later rather than refuse. `last_refusal`: to be
+    repeated as it was. `is_call_due`: a margin call would move enough. `submitted`: (key, first
+    wanted at, attempts) of transactions. `told`: what the operator has been told once.
+    """
 
     is_connected: bool = False
     latest: Channel | None = None
@@ -96,6 +112,17 @@ class Link:
     view: ChainView | None = None
     ledgers_raw: tuple[tuple[int, int], ...] = ()
     market: Market | None = None
+    last_market: Market | None = None
+    heard: Reestablish | None = None
+    is_reported: bool = False
+    retry_at: int = 0
+    refused: int = 0
+    skipped: frozenset[str] = frozenset()
+    held: Proposal | None = None
+    last_refusal: Refusal | None = None
+    is_call_due: bool = False
+    submitted: tuple[tuple[str, int, int], ...] = ()
+    told: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ __all__ = [
     "Connected",
     "Consented",
     "Event",
+    "Forced",
     "Heard",
     "Lost",
     "Observed",
@@ -57,6 +58,11 @@ class Rejected:
 
     request_id: bytes
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forced:
+    """The operator wants the channel ended by a challenge, and knows whether the store is old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,7 @@ Event = (
     | Wanted
     | Consented
     | Rejected
+    | Forced
     | Heard
     | Signed
     | Connected

@@ -1,0 +1,3 @@
+"""Meet the chain: watch channels on it, and send what is wanted of it."""
+
+__all__: list[str] = []
