@@ -36,8 +36,6 @@ abstract contract FeedAdmin is FeedKeeper {
     address internal immutable GUARDIAN;
 
     FeedId[] private _ids;
-    /// @dev When the last pause of a feed began.
-    mapping(FeedId feed => uint256) private _pausedSince;
 
     constructor(address guardian) {
         if (guardian == address(0)) revert BadParameter("guardian");
@@ -54,15 +52,16 @@ abstract contract FeedAdmin is FeedKeeper {
     /// @inheritdoc IPriceOracle
     function pause(FeedId feed, uint40 until) external {
         if (msg.sender != GUARDIAN) revert NotGuardian(msg.sender);
-        Memo m = _feed(feed).memo;
+        Feed storage f = _feed(feed);
+        Memo m = f.memo;
         uint256 oldEnd = m.pausedUntil();
         uint256 notBefore = oldEnd + PAUSE_GAP;
         bool isRunning = block.timestamp < oldEnd;
         if (!isRunning && block.timestamp < notBefore) revert PauseTooSoon(notBefore);
         if (until <= block.timestamp) revert PauseInPast(until);
-        if (!isRunning) _pausedSince[feed] = block.timestamp;
-        uint256 last = Math.min(block.timestamp + PAUSE_MAX, _pausedSince[feed] + PAUSE_TOTAL);
-        uint256 end = Math.min(until, last);
+        uint256 end = Math.min(until, block.timestamp + PAUSE_MAX);
+        if (isRunning) end = Math.min(end, f.pausedSince + PAUSE_TOTAL);
+        else f.pausedSince = block.timestamp;
         // a running pause can but end later; one that is new ends after the old one did
         if (end <= oldEnd) revert PauseTooSoon(notBefore);
 

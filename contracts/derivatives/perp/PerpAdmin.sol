@@ -93,14 +93,14 @@ abstract contract PerpAdmin is PerpBook {
         bool isRunning = block.timestamp < oldEnd;
         if (!isRunning && block.timestamp < oldEnd + PAUSE_GAP) revert PauseTooSoon(oldEnd + PAUSE_GAP);
         if (until <= block.timestamp) revert PauseInPast(until);
-        if (!isRunning) _pausedSince = uint40(block.timestamp); // below 2^40 for 34,000 years
-        uint256 last = Math.min(block.timestamp + PAUSE_MAX, _pausedSince + PAUSE_TOTAL);
-        uint256 end = Math.min(until, last);
+        uint256 end = Math.min(until, block.timestamp + PAUSE_MAX);
+        if (isRunning) end = Math.min(end, _pausedSince + PAUSE_TOTAL);
+        else _pausedSince = uint40(block.timestamp); // below 2^40 for 34,000 years
         // a running pause can but end later; one that is new ends after the old one did
         if (end <= oldEnd) revert PauseTooSoon(oldEnd + PAUSE_GAP);
 
         // what is paused stays paused until the end
-        _setGuardianPause(mask | uint8(core.mask(block.timestamp)), end);
+        _setGuardianPause(isRunning ? mask | core.lastMask() : mask, end);
     }
 
     /// @inheritdoc IDerivativesEngine
