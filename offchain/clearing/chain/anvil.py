@@ -68,15 +68,16 @@ class Anvil:
 
 
 @contextmanager
-def run_anvil(*, chain_id: int = 31_337) -> Iterator[Anvil]:
+def run_anvil(*, chain_id: int = 31_337, fork: str | None = None) -> Iterator[Anvil]:
     """Start anvil, yield it, and stop it whatever happens.
 
     It has a process group of its own, so that Ctrl-C reaches it only through us, after our own
     clean-up; on Linux the kernel also ends it if we are killed outright.
-    Raises AnvilUnavailableError.
+    With `fork` it is a copy of the chain behind that URL. Raises AnvilUnavailableError.
     """
+    origin = [] if fork is None else ["--fork-url", fork]
     process = subprocess.Popen(  # noqa: S603 -- our own pinned binary
-        [_binary(), "--host", "127.0.0.1", "--port", "0", "--chain-id", str(chain_id)],
+        [_binary(), "--host", "127.0.0.1", "--port", "0", "--chain-id", str(chain_id), *origin],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
