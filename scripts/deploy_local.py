@@ -11,26 +11,21 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from eth_account import Account
-
 from clearing.chain.anvil import Anvil, run_anvil
 from clearing.chain.contract import Contract, as_text
 from clearing.chain.deployment import Deployment
 from clearing.chain.errors import ChainError
 from clearing.chain.params import Parameters, read_parameters
 from clearing.chain.sender import Sender
-from clearing.channel.keccak import keccak256
-from clearing.deploy.checks import holders_of, inspect_deployment, inspect_network, require_all
-from clearing.deploy.executor import Executor, plan_of
+from clearing.deploy.checks import holders_of, inspect_deployment, require_all
 from clearing.deploy.journal import Journal
-from clearing.deploy.local import plant
 from clearing.deploy.rehearsal import Rehearsed, table
+from clearing.deploy.stage import sender_of, set_up
 from clearing.govern.actions import read_actions, tell_action
 from clearing.govern.governor import Governance, id_text
 from clearing.govern.metadata import read_metadata
 from clearing.govern.passing import Council
 
-ETHER_WEI = 1_000 * 10**18
 NETWORK = "optimism-sepolia"
 ACTIONS = """actions:
   - contract: MarketAdmin
@@ -41,13 +36,6 @@ ACTIONS = """actions:
          maxRate: 5000, interval: 3600}
 """
 TEXT = "# Lower the taker fee of ETH to 0.04 %\n\nA first decision, to see the whole way once.\n"
-
-
-def sender_of(anvil: Anvil, name: str) -> Sender:
-    """Return an account of the embedded chain; its key is the hash of a public name."""
-    account = Account.from_key(keccak256(f"smart clearing, deploy-local: {name}".encode()))
-    anvil.give_ether(account.address, ETHER_WEI)
-    return Sender(anvil.node, account)
 
 
 def main() -> int:
@@ -62,24 +50,16 @@ def main() -> int:
 
 
 def _run(anvil: Anvil, parameters: Parameters, folder: Path) -> None:
-    prices = plant(anvil, parameters)
-    prices.refresh()
-    require_all(inspect_network(anvil.node, parameters), "look at the stand-ins")
-    people = {role: sender_of(anvil, role) for role in parameters.roles}
-    accounts = {role: sender.address for role, sender in people.items()}
-    deployer = sender_of(anvil, "deployer")
-    journal = Journal(folder / "journal.jsonl")
-    plan = plan_of(anvil.node, parameters, deployer, journal, accounts)
-    executor = Executor(anvil.node, deployer, plan, journal, parameters, anvil.travel_to, prices)
-    made = executor.run()
-    for line in table(anvil.node, [Rehearsed(cost) for cost in executor.costs]):
+    stage = set_up(anvil, parameters, journal=Journal(folder / "journal.jsonl"))
+    made, deployer = stage.made, stage.deployer
+    for line in table(anvil.node, [Rehearsed(cost) for cost in stage.costs]):
         print(line)
 
     found = require_all(
         inspect_deployment(anvil.node, parameters, made, deployer.address), "look at the chain"
     )
     print(f"checked: {len(found)} settings, codes and roles are as the parameters say")
-    _decide(anvil, made, people["council"], deployer, folder)
+    _decide(anvil, made, sender_of(anvil, "council"), deployer, folder)
     for role, held in sorted(holders_of(anvil.node, made).items()):
         print(f"{role:18} {', '.join(sorted(map(as_text, held)))}")
     print(f"deployer           {as_text(deployer.address)} holds no role")
