@@ -21,7 +21,7 @@ SOURCES := $(shell find contracts -type f \( -name '*.sol' -o -name '*.vy' -o -n
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 # ---------------------------------------------------------------- environment
 
@@ -95,6 +95,10 @@ clean: ## remove what compilers, tests and checks wrote (not the environments)
 .PHONY: demo
 demo: setup compile ## brokers clear trades and traders meet a crash, on an embedded chain, good days and bad ones
 	@$(RUN) clearing demo
+
+.PHONY: deploy-local
+deploy-local: setup compile ## deploy, check and govern everything on an embedded chain with OP Sepolia's id
+	@$(RUN) python scripts/deploy_local.py
 
 .PHONY: bench
 bench: setup compile ## measure gas, the property engine, the codec and signatures; write bench/results

@@ -68,15 +68,18 @@ class Anvil:
 
 
 @contextmanager
-def run_anvil(*, chain_id: int = 31_337, port: int = 0) -> Iterator[Anvil]:
+def run_anvil(
+    *, chain_id: int = 31_337, port: int = 0, fork: str | None = None
+) -> Iterator[Anvil]:
     """Start anvil on a port (0: a free one), yield it, and stop it whatever happens.
 
     It has a process group of its own, so that Ctrl-C reaches it only through us, after our own
     clean-up; on Linux the kernel also ends it if we are killed outright.
-    Raises AnvilUnavailableError.
+    With `fork` it is a copy of the chain behind that URL. Raises AnvilUnavailableError.
     """
+    chosen = ["--chain-id", str(chain_id), *([] if fork is None else ["--fork-url", fork])]
     process = subprocess.Popen(  # noqa: S603 -- our own pinned binary
-        [_binary(), "--host", "127.0.0.1", "--port", str(port), "--chain-id", str(chain_id)],
+        [_binary(), "--host", "127.0.0.1", "--port", str(port), *chosen],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
