@@ -85,6 +85,10 @@ class Book:
             raise BookError("the block to be undone is forgotten")
         self._unwind(self._blocks.pop())
 
+    def forget(self) -> None:
+        """Give up the way back: what is known is taken for final."""
+        self._blocks.clear()
+
     def _unwind(self, writes: list[_Write]) -> None:
         for mapping, key, old, account in reversed(writes):
             if old is None:
