@@ -180,7 +180,9 @@ class _Purse:
         """Say whether something is worth doing, or is paid for all the same."""
         if profit >= policy.min_profit_wad:
             return True
-        if not all(map(_looms, victims)) or self.used - min(profit, 0) > self._wad:
+        if not self._wad or self.used - min(profit, 0) > self._wad:
+            return False
+        if not all(map(_looms, victims)):
             return False
         self.used -= min(profit, 0)
         return True

@@ -13,9 +13,9 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from clearing.chain.anvil import Anvil
-from clearing.chain.contract import Contract, as_address, as_text
+from clearing.chain.contract import Call, Contract, as_address, as_text
 from clearing.chain.deploy import Deployer
-from clearing.chain.node import BatchNode
+from clearing.chain.node import BatchNode, as_bytes
 from clearing.chain.sender import Sender
 from clearing.keeper.contracts import Swaps
 from clearing.keeper.endpoints import Agreement, Endpoints
@@ -27,9 +27,9 @@ from clearing.keeper.plan import PlanPolicy
 from clearing.keeper.replica import Replica, ReplicaPolicy
 from clearing.keeper.store import Store
 from tests.harness.perp import ETH, LOT, RAW
-from tests.unit.perp_cli.stage import ETHER, HOUR, START, Stage, staged
+from tests.unit.perp_cli.stage import ETHER, HOUR, MAKER, START, Stage, staged
 
-__all__ = ["KEEPER", "RIVAL", "Fleet", "Keeper", "Rig", "Said", "rigged"]
+__all__ = ["KEEPER", "RIVAL", "Keeper", "Rig", "Said", "rigged"]
 
 KEEPER: LocalAccount = Account.from_key((101).to_bytes(32, "big"))
 RIVAL: LocalAccount = Account.from_key((102).to_bytes(32, "big"))
@@ -87,6 +87,8 @@ class Rig:
     liquidators: dict[str, int]
     folder: Path
     clock_s: float = 0.0
+    began_at: int = 0
+    stores: list[Store] = field(default_factory=list)
 
     @property
     def anvil(self) -> Anvil:
@@ -96,15 +98,23 @@ class Rig:
         """Let the crowd make calls, each batch in one transaction."""
         node = self.anvil.node
         (mouth, *_) = node.request("eth_accounts", [])
-        sent = []
-        for calls in batches:
+        nonce, sent = int(node.request("eth_getTransactionCount", [mouth, "latest"]), 16), []
+        for i, calls in enumerate(batches):
             rows = [(at.address, 0, at.transact(name, *args).data) for at, name, args in calls]
             data = "0x" + self.crowd.transact("execute", rows).data.hex()
             to = as_text(self.crowd.address)
-            offer = {"from": mouth, "to": to, "data": data, "gas": hex(GAS)}
+            offer = {
+                "from": mouth,
+                "to": to,
+                "data": data,
+                "gas": hex(GAS),
+                "nonce": hex(nonce + i),
+            }
             sent.append(("eth_sendTransaction", [offer]))
         hashes = node.batch(sent)
-        receipts = node.batch([("eth_getTransactionReceipt", [each]) for each in hashes])
+        asked = [("eth_getTransactionReceipt", [each]) for each in hashes]
+        while None in (receipts := node.batch(asked)):
+            self.anvil.mine()
         assert all(each["status"] == "0x1" for each in receipts)
 
     def people(
@@ -146,6 +156,31 @@ class Rig:
         self.anvil.node.request("anvil_mine", [hex(blocks), hex(seconds)])
         self.sync()
 
+    def named_by(self, key: LocalAccount) -> list[int]:
+        """Return all accounts that a key's mined transactions name, each as often as it is."""
+        node, risk = self.anvil.node, self.stage["RiskManager"]
+        batch = risk.interface.method("liquidateBatch")
+        found: list[int] = []
+        for number in range(self.began_at, int(node.request("eth_blockNumber", []), 16) + 1):
+            block = node.request("eth_getBlockByNumber", [hex(number), True])
+            for each in block["transactions"]:
+                data = as_bytes(each["input"])
+                is_batch = data[:4] == batch.selector
+                if is_batch and as_address(each["from"]) == as_address(key.address):
+                    found += batch.inputs.decode(data[4:])[0]
+        return sorted(found)
+
+    def spend_nonces(self, key: LocalAccount, count: int) -> None:
+        """Let something else send from a keeper's account."""
+        own = Sender(self.anvil.node, key)
+        for _ in range(count):
+            own.send(Call(as_address(MAKER.address), b"", "elsewhere"))
+
+    def close(self) -> None:
+        """Let go of all stores."""
+        for store in self.stores:
+            store.close()
+
     def is_due(self, account: int) -> bool:
         risk = self.stage["RiskManager"]
         return bool(risk.call("isLiquidatable", account))
@@ -166,6 +201,7 @@ class Rig:
         endpoints = Endpoints(nodes or [node], CHAIN_ID, agreement, clock_s=self.now_s)
         store, log = Store(self.folder / name), Said()
         desk_lane = Lane(endpoints, key, store, lane or LanePolicy(), clock_s=self.now_s)
+        self.stores.append(store)
         meters = Meters("liquidation")
         desk = Desk("liquidation", endpoints, desk_lane, store, meters, log, clock_s=self.now_s)
         swaps = Swaps.behind(endpoints, self.stage["PerpLens"].address)
@@ -188,26 +224,6 @@ class Rig:
 
     def now_s(self) -> float:
         return self.clock_s
-
-
-@dataclass
-class Fleet:
-    """What was sent to the chain by the keepers, read from its blocks."""
-
-    rig: Rig
-
-    def sent_by(self, key: LocalAccount) -> list[dict[str, Any]]:
-        """Return the transactions of a key that were mined, oldest first."""
-        node, found = self.rig.anvil.node, []
-        head = int(node.request("eth_blockNumber", []), 16)
-        for number in range(self.rig.first_block, head + 1):
-            block = node.request("eth_getBlockByNumber", [hex(number), True])
-            found += [
-                each
-                for each in block["transactions"]
-                if as_address(each["from"]) == as_address(key.address)
-            ]
-        return found
 
 
 @contextmanager
@@ -252,4 +268,4 @@ def _account_of(stage: Stage, key: LocalAccount, dollars: int) -> int:
 
 def again(rig: Rig) -> Rig:
     """Return the rig with senders that know no nonces, after a snapshot was taken back."""
-    return replace(rig, stage=rig.stage.again())
+    return replace(rig, stage=rig.stage.again(), stores=[])
