@@ -131,6 +131,14 @@ class Lane:
         """Return what the offers that may still be mined are for."""
         return frozenset(each.work for each in self._store.offers(self.sender, OPEN))
 
+    def outcome_of(self, offer: Offer) -> Outcome | None:
+        """Return what became of an offer that was mined, None if the node does not know it now."""
+        receipts = self._receipts(offer.hashes)
+        receipt = next(iter(receipts.values()), None)
+        if receipt is None:
+            return None
+        return _outcome(offer, receipt, is_good=as_int(receipt["status"]) == 1)
+
     def _look(self, head: Head) -> None:
         """Ask for nonce and balance, at the block that decisions rest on."""
         who = self.sender

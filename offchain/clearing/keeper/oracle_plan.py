@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from clearing.spec.oracle_types import FeedMemo, PriceState, Reading, TripReason
 from clearing.spec.units import mul_div_down
 
 __all__ = ["FeedNow", "Latest", "OraclePlan", "OraclePolicy", "plan_oracle"]
 
-BPS = 10_000
+BPS: Final = 10_000
+ENOUGH_POKES: Final = 3
+"""A reset asks for two; one more, for a poke that was not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +99,15 @@ def _wants_poke(each: FeedNow, policy: OraclePolicy, now: int) -> bool:
         return True
     if reading.trip is not TripReason.NONE and memo.latch is not reading.trip:
         return True
+    if memo.latch and _is_evidence(reading, memo):
+        return True
     is_moved = memo.last_good and _moved_bps(reading.mid, memo.last_good) >= policy.poke_move_bps
     return bool(is_moved) and reading.state is not PriceState.FROZEN
+
+
+def _is_evidence(reading: Reading, memo: FeedMemo) -> bool:
+    """Return whether a poke brings a latched feed nearer to its reset."""
+    return (reading.agree and memo.pokes < ENOUGH_POKES) or reading.cl_at > memo.last_at
 
 
 def _moved_bps(price: int, known: int) -> int:

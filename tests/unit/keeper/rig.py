@@ -29,7 +29,7 @@ from clearing.keeper.store import Store
 from tests.harness.perp import ETH, LOT, RAW
 from tests.unit.perp_cli.stage import ETHER, HOUR, MAKER, START, Stage, staged
 
-__all__ = ["KEEPER", "RIVAL", "Keeper", "Rig", "Said", "rigged"]
+__all__ = ["KEEPER", "RIVAL", "SETTLER", "Keeper", "Rig", "Said", "rigged"]
 
 KEEPER: LocalAccount = Account.from_key((101).to_bytes(32, "big"))
 RIVAL: LocalAccount = Account.from_key((102).to_bytes(32, "big"))
@@ -197,13 +197,8 @@ class Rig:
         live_blocks: int = 8,
     ) -> Keeper:
         """Start a keeper in a folder of that name; again with the same name is a restart."""
-        node = self.anvil.node
-        endpoints = Endpoints(nodes or [node], CHAIN_ID, agreement, clock_s=self.now_s)
-        store, log = Store(self.folder / name), Said()
-        desk_lane = Lane(endpoints, key, store, lane or LanePolicy(), clock_s=self.now_s)
-        self.stores.append(store)
-        meters = Meters("liquidation")
-        desk = Desk("liquidation", endpoints, desk_lane, store, meters, log, clock_s=self.now_s)
+        desk = self.desk(name, "liquidation", nodes=nodes, key=key, lane=lane, agreement=agreement)
+        endpoints, store = desk.endpoints, desk.store
         swaps = Swaps.behind(endpoints, self.stage["PerpLens"].address)
         replica = Replica(
             endpoints,
@@ -220,7 +215,25 @@ class Rig:
             ether_market=ETH,
         )
         job = LiquidationJob(desk, swaps, replica, policy(wanted), chance=Random(2))
-        return Keeper(job, desk, desk_lane, replica, store, endpoints, log)
+        assert isinstance(desk.log, Said)
+        return Keeper(job, desk, desk.lane, replica, store, endpoints, desk.log)
+
+    def desk(
+        self,
+        name: str,
+        job: str,
+        *,
+        nodes: Sequence[BatchNode] | None = None,
+        key: LocalAccount = KEEPER,
+        lane: LanePolicy | None = None,
+        agreement: Agreement | None = None,
+    ) -> Desk:
+        """Return what a job works with; its store is in a folder of that name."""
+        endpoints = Endpoints(nodes or [self.anvil.node], CHAIN_ID, agreement, clock_s=self.now_s)
+        store = Store(self.folder / name)
+        self.stores.append(store)
+        own = Lane(endpoints, key, store, lane or LanePolicy(), clock_s=self.now_s)
+        return Desk(job, endpoints, own, store, Meters(job), Said(), clock_s=self.now_s)
 
     def now_s(self) -> float:
         return self.clock_s
