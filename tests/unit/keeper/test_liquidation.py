@@ -1,5 +1,6 @@
 """The liquidation job against real contracts: what it does, and that it does nothing twice."""
 
+import contextlib
 import os
 from dataclasses import replace
 from random import Random
@@ -236,12 +237,10 @@ def test_run__killed_at_any_request__the_next_process_names_nobody_twice(rig, cr
         node.after = strike
     else:
         node.before = strike
-    try:
+    with contextlib.suppress(Killed):
         for _ in range(2):
             keeper.job.turn()
             rig.mine()
-    except Killed:
-        pass
     keeper.store.close()
 
     next_ = rig.keeper()

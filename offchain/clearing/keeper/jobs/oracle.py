@@ -58,9 +58,12 @@ class OracleJob:
         decided = plan_oracle(feeds, signed.latest, self._policy, head.time)
         wishes = self._update_wishes(self._ripe("update", decided.update), signed, head)
         poke = decided.poke if wishes or not self._is_over_budget() else _all_of(decided)
-        wishes += [self._wish("poke", feed, POKE_GAS, head) for feed in self._ripe("poke", poke)]
+        reset = self._resettable(self._ripe("reset", decided.reset), head)
+        wishes += [self._wish("reset", feed, RESET_GAS, head) for feed in reset]
+        for feed in self._ripe("poke", poke):
+            if feed not in reset:  # a reset pokes, too
+                wishes.append(self._wish("poke", feed, POKE_GAS, head))
         desk.send(wishes, head)
-        self._reset(self._ripe("reset", decided.reset), head)
         self._gauge(feeds, head)
         return desk.poll_s
 
@@ -130,18 +133,16 @@ class OracleJob:
         self._spend(fee)
         return [Wish(f"update:{'+'.join(names)}:{head.number}", call, UPDATE_GAS, subjects)]
 
-    def _reset(self, feeds: Sequence[bytes], head: Head) -> None:
-        """Reset what the contract lets go; it says itself whether it may be."""
-        busy = self._desk.lane.in_flight()
+    def _resettable(self, feeds: Sequence[bytes], head: Head) -> list[bytes]:
+        """Return what the contract lets go; it says itself whether it may be."""
+        free = []
         for feed in feeds:
-            wish = self._wish("reset", feed, RESET_GAS, head)
-            if busy & set(wish.subjects):
-                continue
             try:
                 self._swaps.oracle.call("reset", feed, block=hex(head.number))
             except CallRefusedError:
                 continue  # not yet
-            self._desk.send([wish], head)
+            free.append(feed)
+        return free
 
     # FEES
 
