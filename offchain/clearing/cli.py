@@ -17,6 +17,7 @@ from clearing.clearport.daemon.commands import clearport
 from clearing.clearport.errors import ClearportError
 from clearing.clearport.signer.cli import key
 from clearing.clearport.watchtower.commands import watchtower
+from clearing.keeper.commands import keeper
 from clearing.perp.commands import perp
 from clearing.risk import daily_closes, factors, terms, views
 from clearing.risk.errors import InputError, TermsError
@@ -147,6 +148,7 @@ def demo(
 
 
 oracle = typer.Typer(help="Look into the price oracle.")
+app.add_typer(keeper, name="keeper")
 app.add_typer(oracle, name="oracle")
 app.add_typer(perp, name="perp")
 app.add_typer(channel, name="channel")

@@ -77,15 +77,20 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """What a liquidator would get: lots signed as the position, price, notional and reward, wad."""
+    """What a liquidator would get: lots signed as the position; price, notional, penalty, wad."""
 
     account: int
     market: int
     size: int
     price: int
     notional: int
-    reward: int
+    penalty: int
     equity: int
+
+    @property
+    def reward(self) -> int:
+        """The liquidator's half of the penalty, wad, down."""
+        return self.penalty >> 1
 
 
 def terms_of(now: MarketNow, guardian_mask: int = 0) -> Terms:
@@ -176,6 +181,6 @@ def takeover_of(
         size=lots if size > 0 else -lots,
         price=takeover_price(size, price, terms.mid, mm, health),
         notional=taken,
-        reward=penalty >> 1,
+        penalty=penalty,
         equity=view.equity,
     )
