@@ -58,6 +58,10 @@ class Decoder:
         """The first topics of all events that are followed."""
         return tuple(self._events)
 
+    def name_of(self, topic: bytes) -> str:
+        """Return the event that has this first topic. Raises KeyError."""
+        return self._events[topic][0]
+
     def decode(self, logs: Iterable[Log]) -> list[Told]:
         """Return the events that are followed, in the order of the logs."""
         told = []

@@ -26,8 +26,7 @@ from tests.unit.keeper.rig import KEEPER, RIVAL, SETTLER, Said
 
 EXAMPLE = Path(__file__).parents[3] / "deployments" / "examples" / "keeper.toml"
 PASSPHRASE = "of the tests"
-LIGHT = {"kdf": "pbkdf2", "iterations": 2}
-FAR_S = 10**10
+LIGHT = {"kdf": "scrypt", "iterations": 2}
 
 
 def keystore(folder, name, key):
@@ -127,7 +126,7 @@ def test_run__three_jobs_in_one_process__each_does_its_work(rig, crowd, config_f
     async def until_done(supervisor, running):
         task = asyncio.create_task(supervisor.run())
         async with asyncio.timeout(60):
-            while (
+            while (  # noqa: ASYNC110 - what no event tells
                 running[0].meters.counts["won"] < len(crowd)
                 or running[1].meters.counts["ticked"] < 2
             ):
