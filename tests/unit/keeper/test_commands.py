@@ -216,7 +216,7 @@ def snapshot(rig, crowd, config_file, monkeypatch):
     return out
 
 
-PATH = (3_000, 2_950, 2_810, 2_780, 2_790, 2_765, 2_700, 2_900, 2_600)
+PATH = (3_000, 2_950, 2_780, 2_790, 2_765, 2_700)
 
 
 @pytest.fixture

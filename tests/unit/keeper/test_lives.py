@@ -1,5 +1,6 @@
 """Whatever is played on the contracts, the replica that saw their logs alone equals them."""
 
+import os
 from random import Random
 
 import pytest
@@ -14,8 +15,8 @@ from tests.harness.perp_resolution_twin import ResolutionTwin, deploy_resolvers
 from tests.invariants.perp_resolution_machine import ResolutionMachine
 from tests.unit.keeper.world import DECIMALS, RawRecorder, hold_health, hold_ledger, terms_at
 
-SEEDS = 3
-STEPS = 120
+SEEDS = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 2
+STEPS = 100
 CHECK_EVERY = 6
 
 
