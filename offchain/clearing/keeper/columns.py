@@ -83,6 +83,15 @@ class Columns:
                 spare -= self._steeper(line, terms[market])
         return [int(row) for row in np.flatnonzero(spare < 0.0) if row >= FIRST_OWNED]
 
+    def largest(self, market: int, count: int, *, is_long: bool) -> list[int]:
+        """Return the accounts with the largest positions of a side, the largest first."""
+        line = self._lines.get(market)
+        if line is None:
+            return []
+        sizes = self._sizes[line if is_long else line + 1]
+        rows = np.flatnonzero(sizes)
+        return [int(row) for row in rows[np.argsort(-sizes[rows], kind="stable")][:count]]
+
     def _steeper(self, line: int, t: Terms) -> _Floats:
         """Return what the slope adds to the maintenance margin in a market, USD, by account."""
         prices = (t.long_price / WAD / LOTS, t.short_price / WAD / LOTS)

@@ -63,7 +63,9 @@ class Terms:
     liquidates: bool
 
     def price(self, lots: int, purpose: Purpose = Purpose.LIQUIDATE) -> int:
-        """Return what a unit of a position counts at, wad; LIQUIDATE or OPEN."""
+        """Return what a unit of a position counts at, wad; LIQUIDATE, OPEN or MID."""
+        if purpose is Purpose.MID:
+            return self.mid
         if purpose is Purpose.OPEN:
             return self.long_open if lots > 0 else self.short_open
         return self.long_price if lots > 0 else self.short_price

@@ -33,6 +33,8 @@ OPEN: Final = ("open",)
 WATCHED: Final = ("open", "mined")
 KNOWN: Final = ("open", "mined", "final")
 FILLER_GAS: Final = 30_000
+KEPT: Final = 5_000
+"""Nonces that are remembered after they were final."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,14 +205,17 @@ class Lane:
 
     def _reopen(self) -> None:
         """A chain that went back behind what was final needs those nonces again."""
-        for each in self._store.offers(self.sender, ("final",)):
-            if each.nonce >= self._used and not self._is_first:
-                self.counts["taken_back"] += 1
-                self._put(replace(each, state="open", block=None))
+        if self._is_first:
+            return
+        for each in self._store.offers(self.sender, ("final",), self._used):
+            self.counts["taken_back"] += 1
+            self._put(replace(each, state="open", block=None))
+        if self._used > KEPT:
+            self._store.drop_offers(self.sender, self._used - KEPT)
 
     def _fill_gap(self, head: Head) -> None:
         """Use nonces that nothing of ours has and that hold up what comes behind them."""
-        known = {each.nonce for each in self._store.offers(self.sender, KNOWN)}
+        known = {it.nonce for it in self._store.offers(self.sender, KNOWN, self._used)}
         missing = set(range(self._used, self._store.next_nonce(self.sender))) - known
         if not missing:
             self._gap_since = None

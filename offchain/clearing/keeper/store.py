@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS offers (
   raw BLOB NOT NULL, hashes TEXT NOT NULL, state TEXT NOT NULL, block INTEGER,
   PRIMARY KEY (sender, nonce));
 CREATE INDEX IF NOT EXISTS offers_by_state ON offers (sender, state);
+CREATE INDEX IF NOT EXISTS offers_by_work ON offers (sender, work);
 """
 
 
@@ -162,14 +163,33 @@ class Store:
         with self._lock, self._db:
             self._db.executemany(sql, rows)
 
-    def offers(self, sender: str, states: Iterable[str]) -> list[Offer]:
-        """Return a sender's offers in some states, by ascending nonce."""
-        wanted = json.dumps(list(states))
+    def offers(self, sender: str, states: Iterable[str], least: int = 0) -> list[Offer]:
+        """Return a sender's offers in some states, from a nonce on, by ascending nonce."""
+        in_states = "state IN (SELECT value FROM json_each(?))"
+        return self._select(
+            f"sender = ? AND nonce >= ? AND {in_states} ORDER BY nonce",
+            (sender, least, json.dumps(list(states))),
+        )
+
+    def offer_of(self, sender: str, work: str) -> Offer | None:
+        """Return the newest offer for a piece of work."""
+        found = self._select("sender = ? AND work = ? ORDER BY nonce DESC LIMIT 1", (sender, work))
+        return found[0] if found else None
+
+    def drop_offers(self, sender: str, below: int) -> None:
+        """Forget what is final or lost below a nonce."""
+        with self._lock, self._db:
+            self._db.execute(
+                "DELETE FROM offers WHERE sender = ? AND nonce < ? AND state IN ('final', 'lost')",
+                (sender, below),
+            )
+
+    def _select(self, where: str, values: tuple[object, ...]) -> list[Offer]:
+        columns = "sender, nonce, work, subjects, raw, hashes, state, block"
         with self._lock:
             rows = self._db.execute(
-                "SELECT sender, nonce, work, subjects, raw, hashes, state, block FROM offers "
-                "WHERE sender = ? AND state IN (SELECT value FROM json_each(?)) ORDER BY nonce",
-                (sender, wanted),
+                f"SELECT {columns} FROM offers WHERE {where}",  # noqa: S608 - constants of this file
+                values,
             ).fetchall()
         return [
             Offer(
@@ -192,14 +212,3 @@ class Store:
                 "SELECT MAX(nonce) FROM offers WHERE sender = ?", (sender,)
             ).fetchone()
         return 0 if row[0] is None else int(row[0]) + 1
-
-    def offer_of(self, sender: str, work: str) -> Offer | None:
-        """Return the newest offer for a piece of work."""
-        with self._lock:
-            row = self._db.execute(
-                "SELECT MAX(nonce) FROM offers WHERE sender = ? AND work = ?", (sender, work)
-            ).fetchone()
-        if row[0] is None:
-            return None
-        every = self.offers(sender, ("open", "mined", "final", "lost"))
-        return next(each for each in every if each.nonce == row[0])

@@ -15,6 +15,7 @@ from eth_account.signers.local import LocalAccount
 from clearing.chain.anvil import Anvil
 from clearing.chain.contract import Call, Contract, as_address, as_text
 from clearing.chain.deploy import Deployer
+from clearing.chain.log_source import log_of
 from clearing.chain.node import BatchNode, as_bytes
 from clearing.chain.sender import Sender
 from clearing.keeper.contracts import Swaps
@@ -169,6 +170,13 @@ class Rig:
                 if is_batch and as_address(each["from"]) == as_address(key.address):
                     found += batch.inputs.decode(data[4:])[0]
         return sorted(found)
+
+    def events(self, contract: str, name: str) -> list[dict[str, Any]]:
+        """Return the fields of a contract's events of one name since the test began."""
+        at = self.stage[contract]
+        wanted = {"fromBlock": hex(self.began_at + 1), "address": as_text(at.address)}
+        logs = map(log_of, self.anvil.node.request("eth_getLogs", [wanted]))
+        return [dict(it.fields) for it in at.happened(logs) if it.name == name]
 
     def spend_nonces(self, key: LocalAccount, count: int) -> None:
         """Let something else send from a keeper's account."""

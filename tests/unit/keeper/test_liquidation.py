@@ -375,6 +375,28 @@ def test_turn__nothing_of_its_own_is_left__absorbs_for_the_fee(rig, crowd):
     assert keeper.meters.counts["absorbed"] > 0
 
 
+def test_turn__a_gap_leaves_debt__those_who_gained_most_on_leverage_pay_it(rig, crowd):
+    """More is short than long, so the vault is no counterparty: traders are, as listed."""
+    shorts = [
+        account
+        for dollars in (1_900, 1_600, 1_400)
+        for account in rig.people(1, lots=-4 * LOT, dollars=dollars)
+    ]
+    rig.prices(3_000, after=400)
+    keeper = rig.keeper()
+    rig.prices(2_500)
+
+    for _ in range(3):
+        keeper.job.turn()
+        rig.mine(3)
+
+    paid = rig.events("ResolutionModule", "Deleveraged")
+    assert keeper.meters.counts["absorbed"] == len(crowd)
+    assert keeper.meters.counts["refused"] == 0
+    assert paid[0]["counterparty"] == shorts[-1]
+    assert {event["counterparty"] for event in paid} <= set(shorts)
+
+
 # HOSTILE NODES
 
 

@@ -10,10 +10,11 @@ from typing import Final
 
 from clearing.chain.contract import Happened
 from clearing.chain.cursor import Log
+from clearing.keeper.adl import lists_for
 from clearing.keeper.contracts import Swaps, terms_by_market
 from clearing.keeper.costs import GasModel, costs_of, prices_at
 from clearing.keeper.endpoints import Head
-from clearing.keeper.errors import DamagedError
+from clearing.keeper.errors import DamagedError, KeeperError
 from clearing.keeper.exact import Takeover, Terms, is_due
 from clearing.keeper.jobs.job import Desk
 from clearing.keeper.lane import Outcome, Wish
@@ -153,7 +154,7 @@ class LiquidationJob:
         for reason, count in decided.reasons.items():
             self._desk.meters.counts[f"left_for_{reason}"] += count
         views = {victim.account: victim.view for victim in victims}
-        self._send(decided, views, head)
+        self._send(decided, views, terms, head)
         self._spend(decided.rescue_wad)
 
     def _liquidator(self, terms: Mapping[int, Terms]) -> Liquidator | None:
@@ -202,7 +203,13 @@ class LiquidationJob:
 
     # SEND
 
-    def _send(self, decided: Plan, views: Mapping[int, HealthView], head: Head) -> None:
+    def _send(
+        self,
+        decided: Plan,
+        views: Mapping[int, HealthView],
+        terms: Mapping[int, Terms],
+        head: Head,
+    ) -> None:
         """Send; what the contract refuses is halved: one bad account spoils no other."""
         wishes = dict(self._batch_wishes(decided.batches, head))
         while wishes:
@@ -214,7 +221,25 @@ class LiquidationJob:
                     self._taking[wish.work] = rows
             halves = [half for wish in refused for half in _halves(wishes[wish])]
             wishes = dict(self._batch_wishes(halves, head))
-        self._desk.send(list(self._absorb_wishes(decided, head)), head)
+        self._absorb(decided, terms, head)
+
+    def _absorb(self, decided: Plan, terms: Mapping[int, Terms], head: Head) -> None:
+        """Absorb, with lists of who is deleveraged; where a list is refused, without."""
+        book, columns = self._replica.book, self._replica.columns
+        accounts = [absorb.account for absorb in decided.absorbs]
+        lists = {each: lists_for(each, book, columns, terms) for each in accounts}
+        wishes = {self._absorb_wish(each, lists[each], head): each for each in accounts}
+        refused = self._desk.send(list(wishes), head)
+        again = [wishes[wish] for wish in refused if lists[wishes[wish]]]
+        self._desk.send([self._absorb_wish(each, [], head) for each in again], head)
+
+    def _absorb_wish(self, account: int, lists: list[tuple[int, list[int]]], head: Head) -> Wish:
+        resolution = self._swaps.resolution
+        if resolution is None:
+            raise KeeperError("the engine names no resolution module", "set absorb = false")
+        call = resolution.transact("absorb", account, self._policy.liquidator, lists)
+        work = f"absorb:{account}:{head.number}"
+        return Wish(work, call, self._policy.gas.absorb_limit, (_subject(account),))
 
     def _batch_wishes(self, batches: Iterable[Batch], head: Head) -> Iterator[tuple[Wish, Batch]]:
         risk, gas = self._swaps.risk, self._policy.gas
@@ -226,15 +251,6 @@ class LiquidationJob:
             work = f"liquidate:{batch.market}:{accounts[0]}-{accounts[-1]}:{head.number}"
             limit = gas.limit(len(accounts))
             yield Wish(work, call, limit, tuple(map(_subject, accounts))), batch
-
-    def _absorb_wishes(self, decided: Plan, head: Head) -> Iterator[Wish]:
-        resolution = self._swaps.resolution
-        if resolution is None:
-            return
-        for absorb in decided.absorbs:
-            call = resolution.transact("absorb", absorb.account, self._policy.liquidator, [])
-            work = f"absorb:{absorb.account}:{head.number}"
-            yield Wish(work, call, self._policy.gas.absorb_limit, (_subject(absorb.account),))
 
     # RESCUE
 
@@ -278,6 +294,8 @@ class LiquidationJob:
             case "Absorbed" if event.fields["keeper"] == self._policy.liquidator:
                 counts["absorbed"] += 1
                 meters.profit_usd += event.fields["feeWad"] / USD
+            case "Deleveraged":
+                counts["deleveraged"] += 1
 
 
 def _absorb_fee(
