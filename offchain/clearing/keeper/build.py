@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from typing import Final
+from urllib.parse import urlsplit
 
 from clearing.chain.contract import as_address
 from clearing.chain.deployment import chain_key_of, read_deployment, registry_path
@@ -82,8 +83,15 @@ def build(
 def endpoints_of(config: Config) -> Endpoints:
     """Return the nodes."""
     chain = config.chain
-    nodes = [HttpNode(url, chain.timeout_s) for url in chain.urls]
+    nodes = [_node(url, chain.timeout_s) for url in chain.urls]
     return Endpoints(nodes, chain.chain_id, Agreement(chain.max_lag_blocks, chain.max_age_s))
+
+
+def _node(url: str, timeout_s: float) -> HttpNode:
+    """Return a node whose errors name its host alone: paths and queries of URLs hold keys."""
+    node = HttpNode(url, timeout_s)
+    node.url = urlsplit(url).hostname or "the endpoint"
+    return node
 
 
 def locate_lens(config: Config, node: Node) -> Address:

@@ -2,17 +2,24 @@
 
 import asyncio
 import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from eth_account import Account
 from prometheus_client import generate_latest
 from typer.testing import CliRunner
 
+from clearing.chain.errors import ChainError
 from clearing.clearport.errors import ConfigError
 from clearing.keeper import silverback
-from clearing.keeper.build import build
+from clearing.keeper.build import build, endpoints_of
 from clearing.keeper.config import Config, read_config
 from clearing.keeper.errors import StandStillError, StoreHeldError
 from clearing.keeper.meters import Meters
@@ -202,6 +209,83 @@ def test_silverback__is_not_installed__says_how_to_install_it():
         silverback.make_bot()
 
 
+class FakeBot:
+    """Keeps the handlers that Silverback would call."""
+
+    def __init__(self):
+        self.handlers = {}
+
+    def on_startup(self):
+        return lambda handler: self.handlers.setdefault("start", handler)
+
+    def on_(self, source):
+        return lambda handler: self.handlers.setdefault(source, handler)
+
+    def on_shutdown(self):
+        return lambda handler: self.handlers.setdefault("stop", handler)
+
+
+def test_silverback__is_there__turns_the_same_jobs_at_each_block(
+    rig, crowd, config_file, monkeypatch
+):
+    monkeypatch.setattr("time.time", rig.now_s)
+    chain = SimpleNamespace(blocks="blocks")
+    monkeypatch.setitem(sys.modules, "silverback", SimpleNamespace(SilverbackBot=FakeBot))
+    monkeypatch.setitem(sys.modules, "ape", SimpleNamespace(chain=chain))
+    monkeypatch.setenv("KEEPER_CONFIG", str(config_file))
+    rig.prices(2_750)
+
+    handlers = silverback.bot.handlers
+    handlers["start"](None)
+    handlers["blocks"](None)
+    rig.mine()
+    handlers["stop"]()
+
+    assert rig.named_by(KEEPER) == crowd
+    with Store(read_config(config_file).at(Path("keeper-state"))):
+        pass
+
+
+def test_run__as_a_process__works_and_ends_when_told(rig, crowd, config_file):
+    rig.prices(2_750)
+    clearing = shutil.which("clearing")
+    assert clearing is not None
+    args = [clearing, "keeper", "run", "liquidation"]
+    process = subprocess.Popen(
+        [*args, "--config", str(config_file)], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        deadline_s = time.monotonic() + 60
+        while rig.named_by(KEEPER) != crowd and time.monotonic() < deadline_s:
+            time.sleep(0.2)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=20)
+    finally:
+        process.kill()
+
+    assert process.returncode == 0, said
+    events = [json.loads(line)["event"] for line in said.splitlines()]
+    assert events[0] == "keeper_ready"
+    assert events[-1] == "keeper_stopped"
+    assert "sent" in events
+    assert rig.named_by(KEEPER) == crowd
+
+
+def test_endpoints__a_url_holds_a_key__no_error_shows_it(config_file):
+    text = config_file.read_text("utf-8")
+    start = text.index('urls = ["')
+    end = text.index("]", start)
+    hidden = 'urls = ["http://127.0.0.1:1/v3/secret-key"'
+    config_file.write_text(text[:start] + hidden + text[end:], "utf-8")
+    endpoints = endpoints_of(read_config(config_file))
+
+    with pytest.raises(ChainError) as caught:
+        endpoints.head()
+
+    assert "127.0.0.1" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
 # REPLAY
 
 
@@ -237,11 +321,11 @@ def test_replay__a_recorded_path__finds_whom_brute_force_finds_and_the_chain_liq
     keeper = rig.keeper()
     moments = replay(recorded, rows, who, policy, costs, band_bps=1)
 
-    for time, (_, at) in enumerate(rows):
+    for number, (_, at) in enumerate(rows):
         terms = {m: _priced(recorded.terms[m], price, 1) for m, price in at.items()}
         brute = brute_force(recorded.book, terms)
         moment = next(moments)
-        rig.prices(PATH[time])
+        rig.prices(PATH[number])
         before = len(rig.named_by(KEEPER))
         keeper.job.turn()
         rig.mine(3, 3)
@@ -249,7 +333,7 @@ def test_replay__a_recorded_path__finds_whom_brute_force_finds_and_the_chain_liq
         named = rig.named_by(KEEPER)
 
         assert moment.found == brute
-        assert len(named) - before == len(moment.takeovers), time
+        assert len(named) - before == len(moment.takeovers), number
         assert keeper.meters.counts["absorbed"] == 0 or moment.absorbed
 
     assert len(rig.named_by(KEEPER)) >= len(crowd)

@@ -122,7 +122,16 @@ class LiquidationJob:
         gauges["accounts"] = float(len(self._replica.book))
         gauges["under_water"] = float(len(found))
         gauges["bad_debt_usd"] = sum(max(0, -each.equity) for each in found) / USD
+        self._watch_itself(found)
         return found
+
+    def _watch_itself(self, found: Iterable[Found]) -> None:
+        """Say once that the liquidator's own account is what others liquidate."""
+        is_due = any(each.account == self._policy.liquidator for each in found)
+        gauges = self._desk.meters.gauges
+        if is_due and not gauges.get("liquidator_due"):
+            self._desk.log.error("liquidator_under_water", account=self._policy.liquidator)
+        gauges["liquidator_due"] = float(is_due)
 
     def _ready(self, found: Iterable[Found]) -> list[int]:
         """Return whom to act upon now: not those in flight, nor those left to a primary."""
