@@ -71,6 +71,16 @@ def storm(chance: Random, share: float) -> Callable[[str], None]:
     return strike
 
 
+def killer_at(wanted: str) -> Callable[[str], None]:
+    """Kill the process at the first request of a kind."""
+
+    def strike(method: str) -> None:
+        if method == wanted:
+            raise Killed
+
+    return strike
+
+
 def killer(at: int) -> Callable[[str], None]:
     """Kill the process at a request."""
     count = 0

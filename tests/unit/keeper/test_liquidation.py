@@ -19,6 +19,7 @@ from tests.unit.keeper.faults import (
     FaultyNode,
     Killed,
     killer,
+    killer_at,
     rate_limited,
     storm,
     timeout,
@@ -271,6 +272,31 @@ def test_run__killed_at_any_request__the_next_process_names_nobody_twice(rig, cr
 
     assert rig.named_by(KEEPER) == crowd
     assert not any(map(rig.is_due, crowd))
+
+
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_run__killed_while_it_sends__the_next_process_tells_the_same_again(rig, crowd, is_heard):
+    """Nothing is mined yet, so only what was written down tells what may still be."""
+    node = FaultyNode(rig.anvil.node)
+    keeper = rig.keeper(nodes=[node])
+    rig.prices(CRASH)
+    rig.anvil.node.request("evm_setAutomine", [False])
+    if is_heard:
+        node.after = killer_at(SEND)
+    else:
+        node.before = killer_at(SEND)
+    with pytest.raises(Killed):
+        keeper.job.turn()
+    keeper.store.close()
+
+    next_ = rig.keeper()
+    for _ in range(2):
+        next_.job.turn()
+    rig.mine()
+    next_.job.turn()
+
+    assert rig.named_by(KEEPER) == crowd
+    assert next_.meters.counts["sent"] == 0
 
 
 # OTHERS

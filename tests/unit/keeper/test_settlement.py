@@ -22,7 +22,7 @@ from clearing.keeper.lane import LanePolicy
 from clearing.spec.perp_orders import Order
 from clearing.spec.units import WAD
 from tests.harness.perp import ETH, LOT
-from tests.unit.keeper.faults import SEND, FaultyNode, Killed, killer, timeout
+from tests.unit.keeper.faults import SEND, FaultyNode, Killed, killer, killer_at, timeout
 from tests.unit.keeper.rig import CHAIN_ID, RIVAL, SETTLER
 
 LANE = LanePolicy(final_depth=2)
@@ -201,6 +201,29 @@ def test_run__killed_at_any_request__the_next_process_settles_each_once(rig, at,
 
     assert next_.files("settled") == ["g0", "g1"]
     assert next_.size == 2 * LOT
+
+
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_run__killed_while_it_sends__the_next_process_knows_the_batch(rig, is_heard):
+    node = FaultyNode(rig.anvil.node)
+    desk = Desk(rig, [node])
+    desk.write("a", 0)
+    rig.anvil.node.request("evm_setAutomine", [False])
+    if is_heard:
+        node.after = killer_at(SEND)
+    else:
+        node.before = killer_at(SEND)
+    with pytest.raises(Killed):
+        desk.job.turn()
+    desk.desk.store.close()
+
+    next_ = Desk(rig)
+    next_.write("b", 1)
+    next_.run(10)
+
+    assert next_.files("settled") == ["a", "b"]
+    assert next_.files("skipped") == []
+    assert (next_.size, next_.last_batch) == (2 * LOT, 2)
 
 
 def test_turn__the_batch_is_taken_back__is_settled_again_by_itself(desk):
