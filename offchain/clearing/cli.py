@@ -19,6 +19,7 @@ from clearing.clearport.errors import ClearportError
 from clearing.clearport.signer.cli import key
 from clearing.clearport.watchtower.commands import watchtower
 from clearing.govern.commands import govern
+from clearing.keeper.commands import keeper
 from clearing.perp.commands import perp
 from clearing.risk import daily_closes, factors, terms, views
 from clearing.risk.errors import InputError, TermsError
@@ -152,6 +153,7 @@ def demo(
 
 
 oracle = typer.Typer(help="Look into the price oracle.")
+app.add_typer(keeper, name="keeper")
 app.add_typer(oracle, name="oracle")
 app.add_typer(perp, name="perp")
 app.add_typer(govern, name="govern")
