@@ -68,9 +68,7 @@ class Anvil:
 
 
 @contextmanager
-def run_anvil(
-    *, chain_id: int = 31_337, port: int = 0, fork: str | None = None
-) -> Iterator[Anvil]:
+def run_anvil(*, chain_id: int = 31_337, port: int = 0, fork: str | None = None) -> Iterator[Anvil]:
     """Start anvil on a port (0: a free one), yield it, and stop it whatever happens.
 
     It has a process group of its own, so that Ctrl-C reaches it only through us, after our own
