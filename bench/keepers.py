@@ -199,7 +199,7 @@ def crashed(folder: Path) -> dict[str, Any]:
         keeper.store.close()
         crowd += _stormed(rig)
         named = Counter(rig.named_by(KEEPER))
-        if set(named) != set(crowd) or any(map(rig.is_due, crowd)):
+        if set(named) != set(crowd) or rig.due(crowd):
             raise AssertionError("somebody is left under water")
         return {
             "detect_to_submit_s": round(elapsed, 2),
@@ -222,7 +222,7 @@ def _stormed(rig: Rig) -> list[int]:
             keeper.job.turn()
         rig.mine()
     node.before = node.after = None
-    while keeper.lane.open_offers or any(map(rig.is_due, people)):
+    while keeper.lane.open_offers or rig.due(people):
         keeper.job.turn()
         rig.mine(2)
     return people

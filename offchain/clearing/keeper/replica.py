@@ -143,6 +143,8 @@ class Replica:
     def _catch_up_in_ranges(self, head: Head) -> None:
         last = head.number - self._policy.live_blocks
         width = self._policy.range_blocks
+        if self._cursor.next_number <= last:
+            self._step_back()
         while self._cursor.next_number <= last:
             first = self._cursor.next_number
             until = min(last, first + width - 1)
@@ -160,6 +162,13 @@ class Replica:
                 self.book.take(number, self._decoder.decode(of_block))
             self._stand_on(end)
 
+    def _step_back(self) -> None:
+        """Undo what left the chain while nobody looked. Raises ReorgTooDeepError."""
+        while (tip := self.tip) is not None and self._logs.block_at(tip.number) != tip:
+            self._cursor = self._cursor.back()
+            self.book.back()
+            self.undone += 1
+
     def _range(self, first: int, until: int) -> list[Log]:
         topics = ["0x" + topic.hex() for topic in self._decoder.topics]
         wanted = {
@@ -174,7 +183,7 @@ class Replica:
     def _stand_on(self, block: Block) -> None:
         """Go on behind a block, with no way back behind it."""
         self.book.forget()
-        self._cursor = Cursor(block.number, (block,), memory=MEMORY)
+        self._cursor = Cursor(block.number + 1, (block,), memory=MEMORY)
 
     # AUDIT
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from eth_abi.abi import encode
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
@@ -20,6 +21,7 @@ from clearing.chain.node import BatchNode, as_bytes
 from clearing.chain.sender import Sender
 from clearing.keeper.contracts import Swaps
 from clearing.keeper.endpoints import Agreement, Endpoints
+from clearing.keeper.exact import is_due
 from clearing.keeper.jobs.job import Desk
 from clearing.keeper.jobs.liquidation import LiquidationJob, LiquidationPolicy
 from clearing.keeper.lane import Lane, LanePolicy
@@ -27,8 +29,9 @@ from clearing.keeper.meters import Meters
 from clearing.keeper.plan import PlanPolicy
 from clearing.keeper.replica import Replica, ReplicaPolicy
 from clearing.keeper.store import Store
-from tests.harness.perp import ETH, LOT, RAW
-from tests.unit.perp_cli.stage import ETHER, HOUR, MAKER, START, Stage, staged
+from clearing.spec.units import Address
+from tests.harness.perp import ETH, FEEDS, LOT, PYTH_IDS, RAW
+from tests.unit.perp_cli.stage import ETHER, HOUR, MAKER, START, UPDATE, Stage, staged
 
 __all__ = ["KEEPER", "RIVAL", "SETTLER", "Keeper", "Rig", "Said", "rigged"]
 
@@ -97,23 +100,33 @@ class Rig:
 
     def execute(self, *batches: Sequence[tuple[Contract, str, tuple[Any, ...]]]) -> None:
         """Let the crowd make calls, each batch in one transaction."""
+        calls = []
+        for batch in batches:
+            rows = [(at.address, 0, at.transact(name, *args).data) for at, name, args in batch]
+            calls.append(self.crowd.transact("execute", rows))
+        self.tell(*calls)
+
+    def tell(self, *calls: Call) -> None:
+        """Send calls from an account of the chain's own, in their order: few requests for many."""
         node = self.anvil.node
         (mouth, *_) = node.request("eth_accounts", [])
-        nonce, sent = int(node.request("eth_getTransactionCount", [mouth, "latest"]), 16), []
-        for i, calls in enumerate(batches):
-            rows = [(at.address, 0, at.transact(name, *args).data) for at, name, args in calls]
-            data = "0x" + self.crowd.transact("execute", rows).data.hex()
-            to = as_text(self.crowd.address)
-            offer = {
-                "from": mouth,
-                "to": to,
-                "data": data,
-                "gas": hex(GAS),
-                "nonce": hex(nonce + i),
-            }
-            sent.append(("eth_sendTransaction", [offer]))
-        hashes = node.batch(sent)
-        asked = [("eth_getTransactionReceipt", [each]) for each in hashes]
+        nonce = int(node.request("eth_getTransactionCount", [mouth, "latest"]), 16)
+        sent = [
+            (
+                "eth_sendTransaction",
+                [
+                    {
+                        "from": mouth,
+                        "to": as_text(Address(call.to or b"")),
+                        "data": "0x" + call.data.hex(),
+                        "gas": hex(GAS),
+                        "nonce": hex(nonce + i),
+                    }
+                ],
+            )
+            for i, call in enumerate(calls)
+        ]
+        asked = [("eth_getTransactionReceipt", [each]) for each in node.batch(sent)]
         while None in (receipts := node.batch(asked)):
             self.anvil.mine()
         assert all(each["status"] == "0x1" for each in receipts)
@@ -145,7 +158,18 @@ class Rig:
 
     def prices(self, eth: int, btc: int = 50_000, *, after: int = 2) -> None:
         """Let both markets say prices, USD, some seconds later."""
-        self.stage.refresh(self.anvil.now + after, (eth * 10**8, btc * 10**8))
+        stage, time = self.stage, self.anvil.now + after
+        stage.at(time)
+        calls = []
+        for market, e8 in enumerate((eth * 10**8, btc * 10**8)):
+            update = (PYTH_IDS[market], e8, e8 // 10_000, -8, time, time - 1, e8, 1)
+            feed = [encode([UPDATE], [[update]])]
+            calls += [
+                stage[f"aggregator{market}"].transact("transmitAt", e8, time, time),
+                stage["MockPyth"].transact("updatePriceFeeds", feed),
+                stage["PriceOracle"].transact("poke", FEEDS[market]),
+            ]
+        self.tell(*calls)
         self.sync()
 
     def sync(self) -> None:
@@ -189,9 +213,11 @@ class Rig:
         for store in self.stores:
             store.close()
 
-    def is_due(self, account: int) -> bool:
-        risk = self.stage["RiskManager"]
-        return bool(risk.call("isLiquidatable", account))
+    def due(self, accounts: Iterable[int]) -> list[int]:
+        """Return those of the accounts that the chain says are below maintenance margin."""
+        every = list(accounts)
+        views = self.swaps.healths(every)
+        return [who for who, it in zip(every, views, strict=True) if is_due(who, it.equity, it.mm)]
 
     def keeper(
         self,

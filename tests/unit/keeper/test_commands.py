@@ -24,7 +24,7 @@ from clearing.keeper.config import Config, read_config
 from clearing.keeper.errors import StandStillError, StoreHeldError
 from clearing.keeper.meters import Meters
 from clearing.keeper.metrics import registry_of
-from clearing.keeper.path import _priced, read_path, read_recorded, replay
+from clearing.keeper.path import PathError, _priced, read_path, read_recorded, replay
 from clearing.keeper.plan import Costs, PlanPolicy
 from clearing.keeper.scan import brute_force
 from clearing.keeper.store import Store
@@ -356,18 +356,28 @@ def test_replay__command__shows_what_would_have_been_earned(rig, crowd, snapshot
 
 
 @pytest.mark.parametrize(
-    ("change", "why"),
+    ("text", "why"),
     [
-        (("ETH/USD", "ETC/USD"), "has no column ETH/USD"),
-        (("2950", "cheap"), "line 3"),
+        ("time,ETC/USD\n1,2\n", "has no column ETH/USD"),
+        ("time,ETH/USD\n1,2\n2,cheap\n", "line 3"),
+        ("time,ETH/USD\nnoon,2\n", "line 2"),
+        ("", "has no column ETH/USD"),
     ],
 )
-def test_replay__a_path_cannot_be_read__is_said_in_one_line(rig, snapshot, prices, change, why):
-    prices.write_text(prices.read_text("utf-8").replace(*change), "utf-8")
-    args = ["keeper", "replay", str(prices), "--book", str(snapshot), "--liquidator", "5"]
+def test_read_path__it_cannot_be_read__is_said_in_one_line(tmp_path, text, why):
+    path = tmp_path / "prices.csv"
+    path.write_text(text, "utf-8")
 
-    result = CliRunner().invoke(command(), args)
+    with pytest.raises(PathError, match=why) as caught:
+        read_path(path, {0: "ETH/USD"})
 
-    assert result.exit_code == 2
-    assert why in result.stderr
-    assert result.stderr.count("\n") == 1
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"book": {}, "markets": [1]}'])
+def test_read_recorded__it_is_no_snapshot__is_said(tmp_path, text):
+    path = tmp_path / "book.json"
+    path.write_text(text, "utf-8")
+
+    with pytest.raises(PathError, match="is no snapshot"):
+        read_recorded(path)

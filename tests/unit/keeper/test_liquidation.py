@@ -48,13 +48,13 @@ def test_turn__a_crash__takes_everybody_over_in_the_next_block(rig, crowd):
     keeper = rig.keeper()
     keeper.job.turn()
     rig.prices(CRASH)
-    assert all(map(rig.is_due, crowd))
+    assert rig.due(crowd) == list(crowd)
 
     keeper.job.turn()
     rig.mine()
     keeper.job.turn()
 
-    assert not any(map(rig.is_due, crowd))
+    assert rig.due(crowd) == []
     assert rig.named_by(KEEPER) == crowd
     assert keeper.meters.counts["won"] == len(crowd)
     assert keeper.meters.profit_usd == pytest.approx(2.5e-2 / 2 * 275 * len(crowd), rel=1e-3)
@@ -80,7 +80,7 @@ def test_turn__before_its_grace_has_passed__a_mined_account_is_not_named_again(r
     keeper.job.turn()
     rig.mine()
     rig.prices(2_700, after=1)
-    assert any(map(rig.is_due, crowd))
+    assert rig.due(crowd)
 
     keeper.job.turn()
     sent = keeper.meters.counts["sent"]
@@ -134,7 +134,7 @@ def test_send__no_answer__the_same_transactions_are_told_again(rig, crowd, is_he
         keeper.job.turn()
 
     assert rig.named_by(KEEPER) == crowd
-    assert not any(map(rig.is_due, crowd))
+    assert rig.due(crowd) == []
     assert keeper.meters.counts["sent"] == 2
 
 
@@ -149,7 +149,7 @@ def test_turn__a_reorganisation_of_three_blocks__the_same_nonces_go_out_again(ri
 
     rig.anvil.node.request("anvil_reorg", [3, []])
     rig.sync()
-    assert all(map(rig.is_due, crowd))
+    assert rig.due(crowd) == list(crowd)
     for _ in range(4):
         keeper.job.turn()
         rig.mine(2)
@@ -244,7 +244,7 @@ def test_turn__a_storm_of_exceptions__everybody_is_named_once(rig, crowd, seed):
 
     assert failed > 3
     assert rig.named_by(KEEPER) == crowd
-    assert not any(map(rig.is_due, crowd))
+    assert rig.due(crowd) == []
 
 
 @pytest.mark.parametrize("at", KILLED_AT)
@@ -271,7 +271,7 @@ def test_run__killed_at_any_request__the_next_process_names_nobody_twice(rig, cr
     next_.job.turn()
 
     assert rig.named_by(KEEPER) == crowd
-    assert not any(map(rig.is_due, crowd))
+    assert rig.due(crowd) == []
 
 
 @pytest.mark.parametrize("is_heard", [True, False])
@@ -319,7 +319,7 @@ def test_turn__a_standby__acts_only_once_the_primary_does_not(rig, crowd):
     rig.anvil.node.request("evm_setAutomine", [True])
     more = rig.people(3)
     rig.prices(2_500)
-    assert all(map(rig.is_due, more))
+    assert rig.due(more) == list(more)
     for _ in range(8):
         standby.job.turn()
         rig.mine()
@@ -343,7 +343,7 @@ def test_turn__two_compete__each_account_is_taken_once_and_nothing_reverts(rig, 
     assert sum(each["won"] for each in counts) == len(crowd)
     assert sum(each["skipped"] for each in counts) == len(crowd)
     assert sum(each["reverted"] for each in counts) == 0
-    assert not any(map(rig.is_due, crowd))
+    assert rig.due(crowd) == []
 
 
 def test_turn__it_does_not_pay__leaves_them_but_rescues_from_a_budget(rig, crowd):
@@ -376,7 +376,7 @@ def test_turn__dust__is_left_where_gas_is_dear_and_taken_where_it_is_cheap(rig, 
     keeper, cheap = rig.keeper(policy=dear), rig.keeper("cheap", key=RIVAL)
     rig.anvil.node.request("anvil_setNextBlockBaseFeePerGas", [hex(10**8)])
     rig.prices(CRASH)
-    assert all(map(rig.is_due, dust))
+    assert rig.due(dust) == list(dust)
 
     keeper.job.turn()
     rig.mine()
