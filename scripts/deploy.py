@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import ape
 import click
-from ape.api import AccountAPI
 from ape.cli import ConnectedProviderCommand
 from eth_account import Account
 
@@ -28,52 +27,17 @@ from clearing.chain.errors import ChainError
 from clearing.chain.node import HttpNode
 from clearing.chain.params import Parameters, read_parameters
 from clearing.chain.sender import Sender
-from clearing.channel.keccak import keccak256
 from clearing.deploy.checks import inspect_deployment, inspect_network, require_all
 from clearing.deploy.executor import Executor, plan_of, wait_by_hand
 from clearing.deploy.journal import Journal, journal_path
 from clearing.deploy.rehearsal import rehearse, table
 from clearing.spec.units import Address
+from scripts._ape import ApeKey, network_name, owner_of
+
+__all__ = ["ApeKey", "cli"]
 
 ROLES = ("timelock", "guardian", "treasury")
 EXPLORER_KEYS = ("ETHERSCAN_API_KEY", "OPTIMISTIC_ETHERSCAN_API_KEY")
-
-
-class Signed(NamedTuple):
-    """A transaction that an account of Ape has signed."""
-
-    raw_transaction: bytes
-    hash: bytes
-
-
-class ApeKey:
-    """An account of Ape, as a Sender's key: Ape asks for its passphrase or device."""
-
-    def __init__(self, account: AccountAPI) -> None:
-        """Take the account."""
-        self._account = account
-        self.address = str(account.address)
-
-    def sign_transaction(self, transaction: Mapping[str, Any], /) -> Signed:
-        """Sign; raises ClickException if the owner declines."""
-        # Ape takes a creation to be a transaction without `to`, and checks who signed by `from`.
-        fields = {name: value for name, value in transaction.items() if name != "to" or value}
-        ecosystem = self._account.provider.network.ecosystem
-        signed = self._account.sign_transaction(
-            ecosystem.create_transaction(**fields, **{"from": self.address})
-        )
-        if signed is None:
-            raise click.ClickException(f"{self.address} did not sign; run it again and confirm")
-        raw = bytes(signed.serialize_transaction())
-        return Signed(raw, keccak256(raw))
-
-
-def network_name(provider: Any) -> str:
-    """Return the name by which parameters and registry know a network of Ape."""
-    network = provider.network
-    if network.name == "local":
-        return "local"
-    return f"{network.ecosystem.name}-{network.name}".removesuffix("-fork")
 
 
 def accounts_of(given: Sequence[str], parameters: Parameters) -> dict[str, Address]:
@@ -110,7 +74,7 @@ def cli(provider: Any, account: str | None, role: tuple[str, ...], *, plan: bool
                 "name the deployer with --account ALIAS; see `ape accounts list`"
             )
         accounts = accounts_of(role, parameters)
-        owner = ape.accounts.load(account)
+        owner = owner_of(account, node)
         require_all(inspect_network(node, parameters), "correct the parameters, or the network")
         if plan:
             steps = rehearse(node, parameters, as_address(str(owner.address)), accounts)
