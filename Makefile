@@ -97,7 +97,7 @@ demo: setup compile ## brokers clear trades and traders meet a crash, on an embe
 	@$(RUN) clearing demo
 
 .PHONY: bench
-bench: setup compile ## measure gas, the property engine, the codec and signatures; write bench/results
+bench: setup compile ## measure the codec, signatures and clearing daemons; write bench/results
 	@$(RUN) python -m bench
 
 # ---------------------------------------------------------------- tests

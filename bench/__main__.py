@@ -1,7 +1,9 @@
 """`make bench`: run every benchmark and write its results."""
 
-from bench import channels, signers
+from bench import channels, memory, signers, updates
 
 if __name__ == "__main__":
     channels.main()
     signers.main()
+    updates.main()
+    memory.main()
