@@ -104,7 +104,8 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        run_sqlite(connection.connection.driver_connection, BEGIN, ())
+        driver: Any = connection.connection.driver_connection
+        run_sqlite(driver, BEGIN, ())
 
     @event.listens_for(engine, "do_connect")
     def make_private(*_: object) -> None:
