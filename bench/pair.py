@@ -132,9 +132,12 @@ async def open_channels(low: Broker, high: Broker, channels: int, stakes_for: in
     """Have two fresh brokers stake for so many channels, meet and open some; return their ids."""
     async with running(low, high) as desks:
         await asyncio.gather(*(join(each, str(LOT * _lots(stakes_for))) for each in desks))
-        one, other = desks
-        await meet(one, other)
-        return [await open_channel(one, other, n, str(COLLATERAL)) for n in range(1, channels + 1)]
+        asker, asked = desks
+        await meet(asker, asked)
+        return [
+            await open_channel(asker, asked, nonce, str(COLLATERAL))
+            for nonce in range(1, channels + 1)
+        ]
 
 
 @asynccontextmanager
@@ -148,8 +151,7 @@ async def run_pair(
     wanted = {f"CLEARPORT__POLICY__{name.upper()}": value for name, value in policy.items()}
     with _environment(DEFAULT_POLLS | wanted):
         async with running(low, high) as desks:
-            one, other = desks
-            pair = Pair(one, other, tuple(channels))
+            pair = Pair(desks[0], desks[1], tuple(channels))
             await pair.until_ready()
             yield pair
 

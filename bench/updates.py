@@ -23,7 +23,7 @@ __all__ = ["Lone", "Measured", "Rate", "main", "measure", "percentile"]
 CHANNELS = (1, 2, 4, 8)
 CHUNK = 100
 """Trades in one call; the next call is made when half of them are booked."""
-RUN_S = float(os.environ.get("BENCH_RUN_S", "8"))
+RUN_S = float(os.environ.get("BENCH_RUN_S", "6"))
 BATCHED_CHUNK = 1_000
 LONE = 200
 PAUSE_S = 0.05

@@ -1,12 +1,31 @@
 """A channel's whole life between two cores, each step on the specification's chain."""
 
-from clearing.clearport.core.events import Consented
+from dataclasses import replace
+
+from clearing.clearport.core.events import Consented, Recorded
 from clearing.clearport.core.messages import SettleWish
 from clearing.client import moves
 from clearing.spec.types import ConditionKind, Intent, Side, Status
 from clearing.spec.units import WAD
 from tests.unit.clearport_core.chain import HOUR
-from tests.unit.clearport_core.pair import ETH, Pair, trade
+from tests.unit.clearport_core.pair import ETH, POLICY, Pair, trade
+
+
+def test_step__trades_recorded_in_another_order__are_booked_all_the_same() -> None:
+    pair = Pair(replace(POLICY, batch=2)).open()
+    trades = [trade(number, Side(number % 2)) for number in range(5)]
+
+    pair.happen(pair.high, Recorded(tuple(reversed(trades))))
+    pair.talk()
+    pair.happen(pair.low, Recorded(tuple(trades)))
+    pair.talk()
+
+    pair.require_agreed()
+    assert set(pair.low.disk.booked) == {each.trade_id for each in trades}
+    assert pair.low.disk.booked == pair.high.disk.booked
+    for node in pair.nodes:
+        assert not node.line.trades
+        assert not node.line.reported
 
 
 def _settled(pair: Pair) -> Pair:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from clearing.clearport.core.effects import Booked
+from clearing.clearport.core.messages import ReportedTrade
 from clearing.clearport.errors import (
     RepeatedError,
     ReplayedError,
@@ -23,7 +24,9 @@ from clearing.clearport.ports import (
 )
 from clearing.clearport.store import SqlStore
 from clearing.clearport.store.plan import RESULT_KEPT_S
-from clearing.spec.liabilities import NO_LIABILITIES
+from clearing.spec.liabilities import NO_LIABILITIES, Trade
+from clearing.spec.types import Side
+from clearing.spec.units import WAD
 from tests.unit.clearport_store import scene
 
 OPERATOR = b"\x0a" * 20
@@ -63,6 +66,37 @@ def test_commit__half_with_a_backlog__is_there_after_reopening(using, url, line)
     using(url, lambda store: store.commit(record))
 
     assert using(url, lambda store: store.lines()) == (record.line,)
+
+
+@pytest.mark.parametrize("booked", [1, 64, 65, 200])
+def test_commit__some_of_a_backlog_booked__leaves_the_others(using, url, line, booked) -> None:
+    """The stored backlog is put anew only once much of it is booked: reading it makes up for it."""
+    trades = tuple(
+        ReportedTrade(f"T-{n}", Trade(Side.LOW, scene.ETH, WAD, scene.USDC, WAD))
+        for n in range(200)
+    )
+    before = replace(line, trades=trades[:100], reported=trades[::-1])
+    ids = [each.trade_id for each in trades[:booked]]
+    left = replace(line, trades=trades[booked:100], reported=trades[: booked - 1 : -1])
+
+    async def work(store):
+        await store.commit(Record(line=before))
+        await store.commit(Record(line=left, booked=Booked(2, tuple(ids))))
+        return await store.lines()
+
+    assert using(url, work) == (left,)
+    assert using(url, lambda store: store.lines()) == (left,)
+
+
+def test_commit__trade_dropped_unbooked__is_not_there_after_reopening(using, url, line) -> None:
+    trade = ReportedTrade("T-1", Trade(Side.LOW, scene.ETH, WAD, scene.USDC, WAD))
+
+    async def work(store):
+        await store.commit(Record(line=replace(line, reported=(trade,))))
+        await store.commit(Record(line=line))
+
+    using(url, work)
+    assert using(url, lambda store: store.lines()) == (line,)
 
 
 def test_lines__before_the_store_is_closed__are_as_committed(using, url, line) -> None:
