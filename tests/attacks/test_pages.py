@@ -10,9 +10,7 @@ ISSUES = (ROOT / "docs/known-issues.md").read_text("utf-8")
 
 def test_threat_model__names_a_test__that_exists() -> None:
     named = set(re.findall(r"`(test_\w+__\w+)`", THREATS))
-    sources = "".join(
-        path.read_text("utf-8") for path in (ROOT / "tests/attacks").glob("test_*.py")
-    )
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
     there = set(re.findall(r"^def (test_\w+)\(", sources, re.MULTILINE))
 
     assert named

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
@@ -45,12 +46,20 @@ class Server:
         self._config = config
         self._pair = pair
         self._accept = accept
+        self._certificates: frozenset[bytes] = frozenset()
         self._configuration = server_configuration(pair, ())
+        self._news: grpc.ServerCertificateConfiguration | None = None
+        self._news_lock = threading.Lock()
         self._server: grpc.aio.Server | None = None
 
     def admit(self, certificates: Iterable[bytes]) -> None:
         """Replace the certificates (DER) that a connection may show."""
-        self._configuration = server_configuration(self._pair, certificates)
+        wanted = frozenset(certificates)
+        if wanted != self._certificates:
+            self._certificates = wanted
+            self._configuration = server_configuration(self._pair, wanted)
+            with self._news_lock:
+                self._news = self._configuration
 
     async def start(self) -> None:
         """Listen. Raises ConfigError if the address cannot be had."""
@@ -86,9 +95,19 @@ class Server:
     def _credentials(self) -> grpc.ServerCredentials:
         return grpc.dynamic_ssl_server_credentials(
             self._configuration,
-            lambda: self._configuration,  # asked at every handshake, from a thread of gRPC
+            self._changed_configuration,  # type: ignore[arg-type]
             require_client_authentication=True,
         )
+
+    def _changed_configuration(self) -> grpc.ServerCertificateConfiguration | None:
+        """Return the configuration once, after it has changed. gRPC asks at every handshake.
+
+        It asks from several threads, and what it is given replaces what other handshakes use just
+        then: given one at each, strangers who only connect and hang up end the process.
+        """
+        with self._news_lock:
+            news, self._news = self._news, None
+        return news
 
     def _options(self) -> list[tuple[str, int]]:
         limits = self._config.limits
