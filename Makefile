@@ -21,7 +21,7 @@ SOURCES := $(shell find contracts -type f \( -name '*.sol' -o -name '*.vy' -o -n
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 # ---------------------------------------------------------------- environment
 
@@ -96,6 +96,10 @@ clean: ## remove what compilers, tests and checks wrote (not the environments)
 demo: setup compile ## brokers clear trades and traders meet a crash, on an embedded chain, good days and bad ones
 	@$(RUN) clearing demo
 
+.PHONY: deploy-local
+deploy-local: setup compile ## deploy, check and govern everything on an embedded chain with OP Sepolia's id
+	@$(RUN) python scripts/deploy_local.py
+
 .PHONY: bench
 bench: setup compile ## measure gas, the property engine, the codec and signatures; write bench/results
 	@$(RUN) python -m bench
@@ -104,15 +108,17 @@ bench: setup compile ## measure gas, the property engine, the codec and signatur
 
 # These two folders run once, under the line tracer; the rest runs on every core.
 VYPER_UNITS := tests/unit/broker_registry tests/unit/hash_time_lock
+# Gas is measured once, by `make check`, which holds it against snapshots/.
+ELSEWHERE := $(VYPER_UNITS) tests/gas
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 
 .PHONY: test
-test: test-rest coverage ## run all tests
+test: test-rest coverage ## run all tests but those of gas, which are a part of check
 
 .PHONY: test-rest
 test-rest: setup compile
 	@echo "test: everything but the Vyper units, $(CORES) workers"
-	@HYPOTHESIS_PROFILE=ci $(RUN) pytest -q -n $(CORES) --dist loadfile --junitxml .reports/rest.xml $(VYPER_UNITS:%=--ignore %) tests
+	@HYPOTHESIS_PROFILE=ci $(RUN) pytest -q -n $(CORES) --dist loadfile --junitxml .reports/rest.xml $(ELSEWHERE:%=--ignore %) tests
 
 .PHONY: coverage
 coverage: setup compile ## run the Vyper units and hold their line coverage at 95 %
@@ -128,7 +134,7 @@ audit: setup compile ## run the property, invariant and attack tests long, with 
 # ---------------------------------------------------------------- checks
 
 .PHONY: check
-check: lint-python lint-solidity lint-vyper slither facts snapshots ## every gate that needs no test run
+check: lint-python lint-solidity lint-vyper slither facts snapshots ## every other gate, gas among them
 	@echo "check: all gates passed"
 
 .PHONY: lint-python
@@ -167,7 +173,7 @@ facts: $(VENV)
 snapshots: setup compile
 	@echo "check: gas, size and storage layout against snapshots/"
 	@$(RUN) python tools/snapshot.py
-	@$(RUN) pytest -q tests/gas
+	@$(RUN) pytest -q --junitxml .reports/gas.xml tests/gas
 
 .PHONY: snapshot
 snapshot: setup compile ## rewrite snapshots/ after a change that is meant

@@ -7,8 +7,6 @@ is what our own side allows: a real one adds the way to AWS and back to each sig
 from __future__ import annotations
 
 import asyncio
-import json
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +14,8 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.table import Table
 
-from bench.rate import machine, rate
+from bench.rate import rate
+from bench.results import put
 from clearing.channel.codec import type_hash
 from clearing.channel.keccak import keccak256
 from clearing.channel.signatures import LocalSigner
@@ -34,8 +33,6 @@ from tests.harness.kms_double import KEY_ARN, REGION, KmsDouble, credentials
 
 __all__ = ["keystore", "kms_double", "main", "measure", "pkcs11"]
 
-RESULTS = Path(__file__).resolve().parent / "results" / "clearport.json"
-
 STATE = type_hash(struct_of(ClearingState))
 KEY = keccak256(b"signs nothing of worth")
 CHANNELS = 8
@@ -50,10 +47,7 @@ def main() -> None:
     for backend, per_s in rates.items():
         table.add_row(backend, f"{per_s:,}")
     Console().print(table)
-    today = datetime.now(UTC).date().isoformat()
-    results = {"sign_per_s": rates, "machine": machine(), "date": today}
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    put("clearport", sign_per_s=rates)
 
 
 def measure() -> dict[str, int]:

@@ -1,84 +1,100 @@
-"""Deploy the protocol: `ape run deploy --network ethereum:local:foundry`.
+"""Deploy the protocol: `ape run deploy --network optimism:sepolia:node --account ALIAS …`.
 
-The parameters come from deployments/params/<network>.yaml. On a test chain Ape's test accounts
-stand for the parameters' roles; elsewhere `--account` names the deployer, every other address is
-in the parameters, and what stands where is recorded in deployments/registry/<network>.json.
+The parameters come from deployments/params/<network>.yaml; `--role name=0x…` names each account
+that they leave open. What was begun is in deployments/journal, what stands where in
+deployments/registry: run again, it goes on where it stopped, and does nothing once all is done.
+`--plan` rehearses it on an embedded chain and prints each step with its gas and fee.
+
+On Ape's local network its test accounts stand for all roles, and the channels alone are deployed;
+`make deploy-local` deploys everything on an embedded chain.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import ape
 import click
-from ape.api import AccountAPI
 from ape.cli import ConnectedProviderCommand
 from eth_account import Account
 
+from clearing.chain.contract import as_address, as_text
 from clearing.chain.deploy import deploy
-from clearing.chain.deployment import Deployment, registry_path
+from clearing.chain.deployment import Deployment, chain_key_of, registry_path
 from clearing.chain.errors import ChainError
 from clearing.chain.node import HttpNode
 from clearing.chain.params import Parameters, read_parameters
 from clearing.chain.sender import Sender
-from clearing.channel.keccak import keccak256
+from clearing.deploy.checks import inspect_deployment, inspect_network, require_all
+from clearing.deploy.executor import Executor, plan_of, wait_by_hand
+from clearing.deploy.journal import Journal, journal_path
+from clearing.deploy.rehearsal import rehearse, table
+from clearing.spec.units import Address
+from scripts._ape import ApeKey, network_name, owner_of
+
+__all__ = ["ApeKey", "cli"]
 
 ROLES = ("timelock", "guardian", "treasury")
+EXPLORER_KEYS = ("ETHERSCAN_API_KEY", "OPTIMISTIC_ETHERSCAN_API_KEY")
 
 
-class Signed(NamedTuple):
-    """A transaction that an account of Ape has signed."""
-
-    raw_transaction: bytes
-    hash: bytes
-
-
-class ApeKey:
-    """An account of Ape, as a Sender's key: Ape asks for its passphrase or device."""
-
-    def __init__(self, account: AccountAPI) -> None:
-        """Take the account."""
-        self._account = account
-        self.address = str(account.address)
-
-    def sign_transaction(self, transaction: Mapping[str, Any], /) -> Signed:
-        """Sign; raises ClickException if the owner declines."""
-        # Ape takes a creation to be a transaction without `to`, and checks who signed by `from`.
-        fields = {name: value for name, value in transaction.items() if name != "to" or value}
-        ecosystem = self._account.provider.network.ecosystem
-        signed = self._account.sign_transaction(
-            ecosystem.create_transaction(**fields, **{"from": self.address})
-        )
-        if signed is None:
-            raise click.ClickException(f"{self.address} did not sign; run it again and confirm")
-        raw = bytes(signed.serialize_transaction())
-        return Signed(raw, keccak256(raw))
+def accounts_of(given: Sequence[str], parameters: Parameters) -> dict[str, Address]:
+    """Return who stands for each `@role`. Raises UsageError if one is missing or too many."""
+    named = dict(each.partition("=")[::2] for each in given)
+    missing = [role for role in parameters.roles if role not in named]
+    unknown = [role for role in named if role not in parameters.roles]
+    if missing or unknown:
+        wanted = " ".join(f"--role {role}=0x…" for role in parameters.roles)
+        raise click.UsageError(f"name exactly these accounts: {wanted}")
+    try:
+        return {role: as_address(address) for role, address in named.items()}
+    except ValueError as error:
+        raise click.UsageError(f"--role takes name=0x and 40 hex digits ({error})") from error
 
 
 @click.command(cls=ConnectedProviderCommand)
 @click.option("--account", default=None, help="Alias of the deployer among Ape's accounts.")
-def cli(provider: Any, account: str | None) -> None:
-    """Deploy YELLOW, the registry, the Adjudicator and the hash time lock, and list the tokens."""
-    network = provider.network
-    is_local = network.name == "local"
-    name = "local" if is_local else f"{network.ecosystem.name}-{network.name}"
+@click.option("--role", multiple=True, help="Who stands for a role: name=0x…; repeat it.")
+@click.option(
+    "--plan", is_flag=True, help="Rehearse on an embedded chain, print each step and its fee."
+)
+def cli(provider: Any, account: str | None, role: tuple[str, ...], *, plan: bool) -> None:
+    """Deploy everything that the network's parameters say, and prove what stands there."""
+    name = network_name(provider)
     try:
         parameters = read_parameters(name)
         node = HttpNode(provider.http_uri)
-        made = (
-            _on_test_chain(node, parameters) if is_local else _for_real(node, parameters, account)
-        )
-        if not is_local:
-            made.write(registry_path(name))
+        if name == "local":
+            tell(_on_test_chain(node, parameters))
+            return
+        if account is None:
+            raise click.UsageError(
+                "name the deployer with --account ALIAS; see `ape accounts list`"
+            )
+        accounts = accounts_of(role, parameters)
+        owner = owner_of(account, node)
+        require_all(inspect_network(node, parameters), "correct the parameters, or the network")
+        if plan:
+            steps = rehearse(node, parameters, as_address(str(owner.address)), accounts)
+            click.echo("\n".join(table(node, steps)))
+            return
+        made = _for_real(node, name, parameters, Sender(node, ApeKey(owner)), accounts)
     except ChainError as error:
         raise click.ClickException(str(error)) from error
+    tell(made)
+    _publish(provider, made)
+
+
+def tell(made: Deployment) -> None:
+    """Print what stands where."""
     for role, contract in made.contracts.items():
-        click.echo(f"{role:16} {contract.address}  {contract.contract}, block {contract.block}")
+        click.echo(f"{role:17} {contract.address}  {contract.contract}, block {contract.block}")
 
 
 def _on_test_chain(node: HttpNode, parameters: Parameters) -> Deployment:
-    """Deploy with Ape's test accounts in all roles."""
+    """Deploy the channels with Ape's test accounts in all roles."""
     senders = [
         Sender(node, Account.from_key(each.private_key)) for each in ape.accounts.test_accounts[:4]
     ]
@@ -92,8 +108,34 @@ def _on_test_chain(node: HttpNode, parameters: Parameters) -> Deployment:
     )
 
 
-def _for_real(node: HttpNode, parameters: Parameters, alias: str | None) -> Deployment:
-    """Deploy from an account of Ape; the timelock lists the tokens by proposal."""
-    if alias is None:
-        raise click.UsageError("name the deployer with --account ALIAS; see `ape accounts list`")
-    return deploy(node, parameters, Sender(node, ApeKey(ape.accounts.load(alias))))
+def _for_real(
+    node: HttpNode,
+    name: str,
+    parameters: Parameters,
+    sender: Sender,
+    accounts: Mapping[str, Address],
+) -> Deployment:
+    """Deploy everything from an account of Ape, record it, and read it all again."""
+    journal = Journal(journal_path(name, chain_key_of(node)))
+    plan = plan_of(node, parameters, sender, journal, accounts)
+    executor = Executor(node, sender, plan, journal, parameters, wait_by_hand, report=click.echo)
+    made = executor.run()
+    made.write(registry_path(name))
+    require_all(
+        inspect_deployment(node, parameters, made, sender.address), "look at the chain before use"
+    )
+    click.echo(f"{as_text(sender.address)} holds no role any more")
+    return made
+
+
+def _publish(provider: Any, made: Deployment) -> None:
+    """Hand every contract's source to the explorer if there is a key for it."""
+    explorer = provider.network.explorer
+    if explorer is None or not any(os.environ.get(key) for key in EXPLORER_KEYS):
+        click.echo(f"not published: set one of {', '.join(EXPLORER_KEYS)}")
+        return
+    for role, contract in made.contracts.items():
+        try:
+            explorer.publish_contract(contract.address)
+        except Exception as error:  # noqa: BLE001 - whatever an explorer says, the rest goes on
+            click.echo(f"{role} was not published: {error}")

@@ -19,7 +19,12 @@ ROOT = Path(__file__).resolve().parents[1]
 SNAPSHOTS = ROOT / "snapshots"
 LIBRARIES = ("node_modules/@openzeppelin/contracts", "node_modules/@pythnetwork/pyth-sdk-solidity")
 NOT_DEPLOYED = ("contracts/mocks/", "contracts/libraries/", "contracts/interfaces/")
-MAX_RUNTIME_BYTES = {"Adjudicator": 22_000, "PriceOracle": 22_500, "DerivativesEngine": 24_400}
+MAX_RUNTIME_BYTES = {
+    "Adjudicator": 22_000,
+    "PriceOracle": 22_500,
+    "DerivativesEngine": 24_400,
+    "ProtocolGovernor": 22_000,
+}
 EIP_170_RUNTIME_BYTES = 24_576
 EIP_3860_INIT_BYTES = 2 * EIP_170_RUNTIME_BYTES
 

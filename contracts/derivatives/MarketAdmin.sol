@@ -12,6 +12,7 @@ import {
     LimitParams,
     MAX_MARKETS,
     MarketId,
+    MarketRates,
     MarketStatus,
     PAUSE_LIQUIDATE,
     PAUSE_REDUCE,
@@ -78,7 +79,27 @@ contract MarketAdmin is IMarketAdmin {
         TradeParams calldata trade,
         LimitParams calldata limit
     ) external onlyTimelock {
-        Context memory c = ENGINE.peekContext(AccountId.wrap(VAULT_ACCOUNT), market);
+        _change(market, _contextOf(market), risk, trade, limit);
+    }
+
+    /// @inheritdoc IMarketAdmin
+    function setRates(MarketId market, MarketRates calldata rates) external onlyTimelock {
+        Context memory c = _contextOf(market);
+        (RiskParams memory risk, TradeParams memory trade) = (c.risk.unpack(), c.trade.unpack());
+        LimitParams memory limit = c.limit.unpack(c.oi);
+        (risk.im, risk.kappa) = (rates.im, rates.kappa);
+        (trade.takerFee, trade.makerFee, trade.vaultSpread) = (rates.takerFee, rates.makerFee, rates.vaultSpread);
+        (limit.maxRate, limit.interval) = (rates.maxRate, rates.interval);
+        _change(market, c, risk, trade, limit);
+    }
+
+    function _change(
+        MarketId market,
+        Context memory c,
+        RiskParams memory risk,
+        TradeParams memory trade,
+        LimitParams memory limit
+    ) private {
         FeedId feed = c.trade.feed();
         _requireBounds(feed, risk, trade, limit);
         RiskWord phased = c.risk.phased(risk, block.timestamp);
@@ -94,9 +115,13 @@ contract MarketAdmin is IMarketAdmin {
     /// @inheritdoc IMarketAdmin
     function setPause(MarketId market, uint8 mask) external onlyTimelock {
         if (mask & PAUSE_REDUCE != 0 && mask & PAUSE_LIQUIDATE == 0) revert BadParameter("mask");
-        Context memory c = ENGINE.peekContext(AccountId.wrap(VAULT_ACCOUNT), market);
+        Context memory c = _contextOf(market);
         ENGINE.setTerms(market, c.trade, c.risk.withPause(mask), c.limit, c.oi.maxOi(), c.oi.vaultShare());
         emit PauseChanged(market, uint8(c.risk.pause()), mask); // 8 bits are stored
+    }
+
+    function _contextOf(MarketId market) private view returns (Context memory) {
+        return ENGINE.peekContext(AccountId.wrap(VAULT_ACCOUNT), market);
     }
 
     /// @dev A lesser scale moves the vault's price by what it carries already: not beyond the tenth that trades keep to, or whoever
@@ -123,8 +148,8 @@ contract MarketAdmin is IMarketAdmin {
     function _requireBounds(
         FeedId feed,
         RiskParams memory risk,
-        TradeParams calldata trade,
-        LimitParams calldata limit
+        TradeParams memory trade,
+        LimitParams memory limit
     ) private view {
         (, address oracle, , , , ) = ENGINE.parameters();
         (, FeedParams memory feedParams) = IPriceOracle(oracle).configOf(feed);

@@ -269,7 +269,8 @@ interface IDerivativesEngine {
     /* GUARDIAN */
 
     /// @notice Pause openings and settlements (bits OPEN, SETTLE) of all markets until `until`, at most 72 hours away, and not within 7
-    /// days after the end of the last such pause.
+    /// days after the end of the last such pause. A pause that runs can but end later, at most 19 days after it began, and goes on
+    /// stopping what it stopped. Only the guardian. Reverts: NotGuardian, Locked, BadParameter (mask), PauseTooSoon, PauseInPast.
     function pauseAll(uint8 mask, uint40 until) external;
 
     /* VIEWS */

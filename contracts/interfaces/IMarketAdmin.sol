@@ -2,7 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {FeedId} from "./OracleTypes.sol";
-import {LimitParams, MarketId, RiskParams, TradeParams} from "./PerpTypes.sol";
+import {LimitParams, MarketId, MarketRates, RiskParams, TradeParams} from "./PerpTypes.sol";
 
 /// @title What the timelock may do to a market
 /// @custom:security-contact See SECURITY.md
@@ -41,6 +41,10 @@ interface IMarketAdmin {
         TradeParams calldata trade,
         LimitParams calldata limit
     ) external;
+
+    /// @notice As setMarket, of the ratios of margin, fees and funding alone: what a PARAMETER proposal may change. All other terms stay
+    /// as they were last set; a margin that was on its way up starts its 24 hours anew.
+    function setRates(MarketId market, MarketRates calldata rates) external;
 
     /// @notice Set a market's pause mask. REDUCE needs LIQUIDATE beside it.
     function setPause(MarketId market, uint8 mask) external;

@@ -248,7 +248,8 @@ interface IPriceOracle {
     /* GUARDIAN */
 
     /// @notice Put the PAUSED gate up until `until`, clamped to now + 72 hours. Only the guardian, and not within 7 days after the end
-    /// of the last pause of this feed. Reverts: NotGuardian, UnknownFeed, PauseTooSoon, PauseInPast.
+    /// of the last pause of this feed. A pause that runs can but end later, at most 19 days after it began. Reverts: NotGuardian,
+    /// UnknownFeed, PauseTooSoon, PauseInPast.
     function pause(FeedId feed, uint40 until) external;
 
     /* TIMELOCK */

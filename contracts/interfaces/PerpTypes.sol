@@ -59,3 +59,14 @@ struct LimitParams {
     uint32 vaultShare; // ppm of the vault's value that it may carry of this market [0 .. 1,000,000]
     uint72 maxOi; // lots of open interest
 }
+
+/// The terms of a market that are changed most: of RiskParams, TradeParams and LimitParams, in their units and bounds.
+struct MarketRates {
+    uint32 im;
+    uint16 kappa;
+    uint16 takerFee;
+    uint16 makerFee;
+    uint16 vaultSpread;
+    uint32 maxRate;
+    uint16 interval;
+}

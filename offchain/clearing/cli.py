@@ -14,9 +14,12 @@ from typer.exceptions import TyperException
 from clearing.chain.errors import ChainError
 from clearing.clearport.api.commands import channel
 from clearing.clearport.daemon.commands import clearport
+from clearing.clearport.devnet.commands import devnet
 from clearing.clearport.errors import ClearportError
 from clearing.clearport.signer.cli import key
 from clearing.clearport.watchtower.commands import watchtower
+from clearing.govern.commands import govern
+from clearing.keeper.commands import keeper
 from clearing.perp.commands import perp
 from clearing.risk import daily_closes, factors, terms, views
 from clearing.risk.errors import InputError, TermsError
@@ -139,20 +142,26 @@ def risk(
 @app.command("demo")
 def demo(
     as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
+    keep: Annotated[
+        Path | None, typer.Option(help="A new folder for what the daemons leave: logs, stores.")
+    ] = None,
 ) -> None:
     """Play channels and swaps on an embedded chain, good days, bad days and attacks."""
     from clearing.demo.command import run  # noqa: PLC0415 - only this command needs a chain
 
-    run(as_json=as_json)
+    run(as_json=as_json, keep=keep)
 
 
 oracle = typer.Typer(help="Look into the price oracle.")
+app.add_typer(keeper, name="keeper")
 app.add_typer(oracle, name="oracle")
 app.add_typer(perp, name="perp")
+app.add_typer(govern, name="govern")
 app.add_typer(channel, name="channel")
 app.add_typer(clearport, name="clearport")
 app.add_typer(key, name="key")
 app.add_typer(watchtower, name="watchtower")
+app.command("devnet")(devnet)
 
 
 @oracle.command("replay")

@@ -20,7 +20,7 @@ from tests.harness.contract import Contract
 from tests.harness.errors import Refused
 from tests.harness.match import Trader, abi_group
 from tests.harness.perp import ETH, FAR, FEEDS, LOT, PRICES_E8, TRADE, usd
-from tests.unit.perp_engine.scene import with_changed
+from tests.unit.perp_engine.scene import rates_with, with_changed
 
 CONTRACTS: Final = (
     "DerivativesEngine",
@@ -107,6 +107,7 @@ def rights(market: Market) -> dict[str, Do]:
             "NotTimelock",
         ),
         "setMarket": (rig.admin, "setMarket", (ETH, *with_changed()), timelock, "NotTimelock"),
+        "setRates": (rig.admin, "setRates", (ETH, rates_with()), timelock, "NotTimelock"),
         "setPause": (rig.admin, "setPause", (ETH, 1), timelock, "NotTimelock"),
         "setModule": (engine, "setModule", (5, guardian), timelock, "NotTimelock"),
         "setOracle": (engine, "setOracle", (oracle.address,), timelock, "NotTimelock"),
@@ -148,7 +149,8 @@ def rights(market: Market) -> dict[str, Do]:
 
 RIGHTS: Final = (
     *("withdraw", "transferCash", "setSession", "revokeSession"),
-    *("addMarket", "setMarket", "setPause", "setModule", "setOracle", "proposeTimelock"),
+    *("addMarket", "setMarket", "setRates", "setPause", "setModule", "setOracle"),
+    "proposeTimelock",
     *("pauseAll", "trade", "close", "addLiquidity", "requestClaim", "claim"),
     *("liquidate", "settle", "cancel", "cancelUpTo", "setSettler"),
     *("addFeed", "setParams", "pause"),

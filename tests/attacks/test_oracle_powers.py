@@ -67,7 +67,9 @@ def test_guardian__trips__cannot_be_reset_by_it(stage: Stage) -> None:
     assert stage.look().state is PriceState.TRIPPED, "what still holds still trips"
 
 
-def test_pause__for_ever__ends_after_72_hours_and_a_week_passes(stage: Stage) -> None:
+def test_pause__for_ever__ends_after_72_hours_unless_prolonged_and_a_week_passes(
+    stage: Stage,
+) -> None:
     """[ORA-22]."""
     guardian = stage.rig.roles.guardian
     stage.silence_pyth()

@@ -155,6 +155,17 @@ class Scene:
         calls = self._trace(transaction)["calls"]
         return sum(int(c["gasUsed"], 16) for c in calls if c["to"].lower() == callee)
 
+    def used_within(self, contract: Contract, transaction: bytes) -> int:
+        """Return the gas that calls of a contract used at any depth; none of them calls it."""
+        callee = "0x" + contract.address.hex()
+
+        def used(call: Any) -> int:
+            if call["to"].lower() == callee:
+                return int(call["gasUsed"], 16)
+            return sum(map(used, call.get("calls", [])))
+
+        return used(self._trace(transaction))
+
     def wait(self, duration_s: int) -> None:
         """Let time pass; a block is mined at its end."""
         self.now += duration_s

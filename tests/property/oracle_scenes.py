@@ -19,7 +19,7 @@ from clearing.spec.oracle_types import (
     SourceAnswers,
     TripReason,
 )
-from clearing.spec.units import WAD
+from clearing.spec.units import DAY_S, WAD
 from tests.harness.prices import E8, NOW, SOURCES, UP, ring_at
 
 __all__ = ["Scene", "any_answers", "calm_scenes", "limits", "prices_e8", "pyths", "scenes"]
@@ -183,6 +183,7 @@ def scenes(draw: st.DrawFn) -> Scene:
         last_good=near,
         last_good_at=NOW - draw(_between(0, 10_000)),
         paused_until=draw(st.sampled_from((0, 0, NOW, NOW + 1))),
+        paused_since=NOW - draw(st.sampled_from((0, 1, 18, 19))) * DAY_S,
     )
     return Scene(feed, answers, price)
 

@@ -1,4 +1,4 @@
-"""Two cores keep CLP-01 to CLP-08 under crashes, a lossy link and hostile words."""
+"""Two cores keep CLP-01 to CLP-09 under crashes, a lossy link and hostile words."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -26,7 +26,7 @@ from clearing.spec.oracle_types import (
     SourceAnswers,
     TripReason,
 )
-from clearing.spec.units import WAD, Address
+from clearing.spec.units import DAY_S, WAD, Address
 from tests.harness.prices import FEED, NOW, PARAMS, SOURCES, UP
 from tests.property.oracle_scenes import (
     any_answers,
@@ -347,8 +347,13 @@ def test_pause__any_scene__leaves_everything_but_the_pause(scene, until):
         return
 
     feed = after.feeds[FEED]
-    assert replace(feed, paused_until=scene.feed.paused_until) == scene.feed, "ORA-16"
+    times = {"paused_until": scene.feed.paused_until, "paused_since": scene.feed.paused_since}
+    assert replace(feed, **times) == scene.feed, "ORA-16"
     assert NOW < feed.paused_until <= NOW + 72 * 3_600, "ORA-22"
+    assert feed.paused_until <= feed.paused_since + 19 * DAY_S, "ORA-22"
+    if scene.feed.paused_until > NOW:
+        assert feed.paused_since == scene.feed.paused_since, "ORA-22"
+        assert feed.paused_until > scene.feed.paused_until, "ORA-22"
     before, now = read(scene), reading_of(feed, scene.answers, NOW)
     assert now == replace(before, gates=before.gates | Gate.PAUSED), "ORA-16"
     for action in Action:

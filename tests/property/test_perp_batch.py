@@ -94,7 +94,10 @@ words = st.binary(min_size=32, max_size=32)
 
 @st.composite
 def batches(draw):
-    """A batch that can be packed: units, sizes and times of any magnitude."""
+    """A batch that can be packed: units, sizes and times of any magnitude.
+
+    The first maker fills one unit, so that the unit, which fits its field, divides all sizes best.
+    """
     fee, market = draw(unsigned_integers(32)), draw(unsigned_integers(16))
     size_unit, price_unit = draw(st.integers(1, 2**63)), draw(st.integers(1, 2**8))
     base = draw(st.integers(0, 2**40 - 1))
@@ -120,7 +123,8 @@ def batches(draw):
         makers = []
         for _ in range(draw(st.integers(1, 3))):
             size = size_unit * draw(st.integers(1, 2**60))
-            lots = draw(st.sampled_from((size, size_unit)))
+            is_first = not matches and not makers
+            lots = size_unit if is_first else draw(st.sampled_from((size, size_unit)))
             makers.append(signed(order(size), lots))
         total = sum(maker.lots for maker in makers)
         bought = order(draw(st.sampled_from((total, size_unit * 7))))

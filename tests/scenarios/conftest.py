@@ -7,7 +7,7 @@ import pytest
 from clearing.chain.anvil import run_anvil
 from clearing.client import moves
 from clearing.client.session import CoSigned
-from clearing.demo.good_day import provide_legs
+from clearing.demo.legs import provide_legs
 from clearing.demo.market import COLLATERAL_RAW, TRADES, market_at
 from clearing.demo.pair import Pair
 from clearing.demo.stage import Stage, set_up

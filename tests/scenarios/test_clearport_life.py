@@ -13,6 +13,7 @@ from clearing.demo.stage import STAKE_RAW, Stage, set_up
 from clearing.operator.v1 import operator_pb2 as pb
 from tests.harness.clearport import Broker, eventually, make_broker
 from tests.harness.clearport_desk import Desk, join, meet, open_channel
+from tests.harness.clearport_storm import KILLS, SEED, Storm, require_one_digest_each
 
 PRICES = {"BTC": 50_000, "ETH": 3_000, "USDC": 1, "USDT": 1}
 OWN_RAW = 30_000 * 10**6
@@ -105,6 +106,8 @@ class Life:
 
     async def trade(self) -> None:
         """A trade is booked once both have recorded it."""
+        for desk in (self.low, self.high):
+            desk.broker.observe(**PRICES)
         await self.low.record(self.channel_id, *btc_and_eth(1, is_low=True))
         assert await self.low.owed(self.channel_id) == {}
 
@@ -116,6 +119,15 @@ class Life:
         expected = {"ETH": "-1", "USDC": "-2000", "BTC": "0.1"}
         assert await self.high.owed(self.channel_id) == expected
 
+    async def storm(self, stack: AsyncExitStack) -> None:
+        """Both die at random instants while trades come that undo each other; both agree."""
+        owed = await self.low.owed(self.channel_id)
+
+        await Storm(self, stack, PRICES).blow()
+
+        await self.agree_on(owed)
+        assert require_one_digest_each(self.low.broker, self.high.broker) > KILLS
+
     async def crash(self, stack: AsyncExitStack) -> None:
         """High dies with trades on their way; both agree once it is back."""
         for number in range(2, 7):
@@ -124,7 +136,8 @@ class Life:
         for number in range(7, 11):
             await self.low.record(self.channel_id, *btc_and_eth(number, is_low=True))
 
-        self.high.broker.observe(**PRICES)
+        for desk in (self.low, self.high):
+            desk.broker.observe(**PRICES)
         self.high.broker.start()
         client = await stack.enter_async_context(self.high.broker.client())
         self.high = Desk(self.high.broker, client)
@@ -202,17 +215,31 @@ async def live(low: Broker, high: Broker, stage: Stage) -> None:
         life = Life(stage, *desks)
         await life.begin()
         await life.trade()
+        await life.storm(stack)
         await life.crash(stack)
         await life.call_margin()
         await life.settle()
         await life.close()
 
 
-def test_two_daemons__a_whole_life_with_a_crash__both_agree_and_are_paid_out(
+def test_two_daemons__a_whole_life_with_crashes__both_agree_and_are_paid_out(
     brokers: tuple[Broker, Broker], stage: Stage
 ) -> None:
+    """CLP-01, CLP-03, CLP-06, CLP-10: with real processes, files, streams and a chain."""
     asyncio.run(live(*brokers, stage))
 
     for broker in brokers:
         assert broker.stop() == 0
-        assert '"level": "error"' not in broker.log()
+        assert '"level": "error"' not in broker.log(), f"seed {SEED}"
+    _require_says_why(brokers[0])
+
+
+def _require_says_why(broker: Broker) -> None:
+    """A daemon whose store is damaged does not start, and says so."""
+    (broker.folder / "clearport.db").write_bytes(b"this is no database" * 1_000)
+
+    with pytest.raises(AssertionError, match="is damaged"):
+        broker.start()
+
+    assert broker.process is not None
+    assert broker.process.wait(10) != 0

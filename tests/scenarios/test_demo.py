@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,17 +28,33 @@ def _run(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
         [CLEARING, "demo", *args],
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=400,
         check=False,
         env={**os.environ, **environment},
     )
 
 
 @pytest.fixture(scope="module")
-def facts() -> dict[str, Any]:
-    run = _run("--json")
-    assert run.returncode == 0, run.stderr
-    document: dict[str, Any] = json.loads(run.stdout)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the demo for people leaves what its daemons wrote."""
+    return tmp_path_factory.mktemp("demo") / "kept"
+
+
+@pytest.fixture(scope="module")
+def runs(
+    folder: Path,
+) -> tuple[subprocess.CompletedProcess[str], subprocess.CompletedProcess[str]]:
+    """The demo for programs and for people, side by side, as each waits now and then."""
+    options = (["--json"], ["--keep", str(folder)])
+    with ThreadPoolExecutor(2) as pool:
+        for_programs, for_people = pool.map(lambda each: _run(*each), options)
+    return for_programs, for_people
+
+
+@pytest.fixture(scope="module")
+def facts(runs: tuple[subprocess.CompletedProcess[str], ...]) -> dict[str, Any]:
+    assert runs[0].returncode == 0, runs[0].stderr
+    document: dict[str, Any] = json.loads(runs[0].stdout)
     return document
 
 
@@ -45,6 +62,26 @@ def test_demo__json__gives_the_risk_of_the_worked_example(facts: dict[str, Any])
     assert facts["risk_usd_seed"] == 2_487.05
     assert round(facts["risk_usd_real"], 2) == 2_637.72
     assert facts["liabilities"] == {"A": {"ETH": 10, "USDC": 20_000}, "B": {"BTC": 1}}
+
+
+def test_demo__json__both_agree_after_one_is_killed_in_an_exchange(facts: dict[str, Any]) -> None:
+    """Version 3 had A's signature when B was killed, and B's store knew nothing of it."""
+    crash = facts["crash"]
+
+    assert crash["signed_version"] == 3
+    assert crash["held_before_restart"] == {"A": 2, "B": 2}
+    assert crash["held_after_restart"] == {"A": 3, "B": 3}
+    assert re.fullmatch("0x[0-9a-f]{64}", crash["state_hash"])
+    # open, two trades, margin call, settlement, what came of it, close
+    assert crash["agreed_states"] == 7
+
+
+def test_demo__json__chapters_are_told_line_by_line_on_stderr(
+    runs: tuple[subprocess.CompletedProcess[str], ...],
+) -> None:
+    chapters = [int(line.partition(" · ")[0]) for line in runs[0].stderr.splitlines()]
+
+    assert chapters == list(range(1, 17))
 
 
 def test_demo__json__a_life_is_one_open_and_one_close(facts: dict[str, Any]) -> None:
@@ -159,16 +196,31 @@ def _numbers_of_the_readme() -> list[str]:
     return numbers
 
 
-def test_demo__told__is_the_same_story_without_keys() -> None:
-    run = _run()
+def test_demo__told__is_the_same_story_without_keys(
+    runs: tuple[subprocess.CompletedProcess[str], ...],
+) -> None:
+    run = runs[1]
 
     assert run.returncode == 0, run.stderr
+    assert run.stderr == ""
     for text in ("53,889.80", "51,402.75", "2,487.05", "WrongEpoch(0, 1)", "22,487.05"):
         assert text in run.stdout
     for number in _numbers_of_the_readme():
         assert number in run.stdout, f"README.md says {number}, the demo does not"
     assert "was 2 transactions: open and closeCooperative" in run.stdout
     assert not re.search(r"[0-9a-fA-F]{64}", run.stdout), "a key or hash was printed"
+
+
+@pytest.mark.usefixtures("runs")
+@pytest.mark.parametrize("name", ["A", "B"])
+def test_demo__keep__leaves_each_daemon_s_store_and_a_log_without_errors(
+    folder: Path, name: str
+) -> None:
+    log = (folder / name / "log").read_text("utf-8")
+
+    assert (folder / name / "clearport.db").stat().st_size > 0
+    assert '"event": "stopped"' in log
+    assert '"level": "error"' not in log
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
@@ -199,31 +251,54 @@ def test_demo__nothing_compiled__one_line_with_the_fix(tmp_path: Path) -> None:
     )
 
 
-def _chains(pid: int) -> list[int]:
-    """Return the process's children that are an anvil: imports may start others for a moment."""
+def _children(pid: int) -> dict[int, str]:
+    """Return the commands of the process's children; imports may start others for a moment."""
     children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
-    return [child for child in children if _command(child).startswith("anvil")]
+    return {child: _command(child) for child in children}
 
 
 def _command(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/comm").read_text()
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
     except (FileNotFoundError, ProcessLookupError):
         return ""  # it has ended
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_demo__interrupted__leaves_no_process(how: signal.Signals) -> None:
-    demo = subprocess.Popen([CLEARING, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    for _ in range(500):
-        if _chains(demo.pid):
+def _running(demo: subprocess.Popen[str]) -> list[int]:
+    """Return the chain and both daemons, once they are there."""
+    found: list[int] = []
+    for _ in range(3_000):
+        found = [
+            pid
+            for pid, command in _children(demo.pid).items()
+            if "anvil --host" in command or "clearport run" in command
+        ]
+        if len(found) == 3 or demo.poll() is not None:
             break
         time.sleep(0.01)
-    (anvil,) = _chains(demo.pid)
+    assert len(found) == 3
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_demo__interrupted__leaves_no_process_and_no_folder(
+    how: signal.Signals, tmp_path: Path
+) -> None:
+    """Killed outright it cannot tidy up, but the kernel ends what it has started."""
+    demo = subprocess.Popen(
+        [CLEARING, "demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    started = _running(demo)
 
     demo.send_signal(how)
     demo.communicate(timeout=30)
 
-    assert demo.returncode == 128 + how
-    assert wait_until_gone(anvil)
+    assert all(wait_until_gone(pid) for pid in started)
+    if how is not signal.SIGKILL:
+        assert demo.returncode == 128 + how
+        assert list(tmp_path.iterdir()) == []

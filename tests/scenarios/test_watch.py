@@ -14,9 +14,9 @@ from clearing.channel.codec import hash_auth, signing_digest
 from clearing.channel.signatures import LocalSigner
 from clearing.client import moves
 from clearing.client.contracts import Contracts
+from clearing.client.session import CoSigned
 from clearing.demo.attacks import play_attacks
 from clearing.demo.bad_day import play_bad_day
-from clearing.demo.good_day import play_good_day
 from clearing.demo.market import COLLATERAL_RAW, market_at
 from clearing.demo.pair import Pair
 from clearing.demo.stage import Stage
@@ -87,9 +87,27 @@ def _silent() -> Teller:
 
 def _play_both_days(stage: Stage) -> None:
     teller = _silent()
-    pair = play_good_day(stage, teller)
+    life = _live_a_good_day(stage)
     play_bad_day(stage, teller)
-    play_attacks(stage, teller, pair)
+    play_attacks(stage, teller, life)
+
+
+def _live_a_good_day(stage: Stage) -> tuple[CoSigned, ...]:
+    """Register, then the first channel from its opening to its close, by hand; return its states.
+
+    On the chain it is what the demo's daemons do.
+    """
+    for broker in (stage.low, stage.high):
+        stage.register(broker)
+        stage.give("USDT", broker.address, 2 * COLLATERAL_RAW)
+    pair = open_pair(stage, nonce=1)
+    book(stage, pair)
+    call_margin(stage, pair)
+    pair.high_hand.settle(agree_settlement(stage, pair))
+    market = pair.observe(market_at(52_500, 3_300, stage.contracts.now()))
+    pair.agree(moves.Conclude(is_delivered=True, market=market))
+    pair.low_hand.close_cooperative(pair.agree(moves.Close(pair.soon())))
+    return tuple(pair.low.agreed)
 
 
 def _leave_a_lock_and_a_challenge(stage: Stage) -> None:

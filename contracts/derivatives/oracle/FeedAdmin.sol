@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IAggregatorV3} from "../../interfaces/IAggregatorV3.sol";
 import {IPriceOracle} from "../../interfaces/IPriceOracle.sol";
 import {
@@ -24,6 +25,8 @@ import {PriceCache} from "./PriceCache.sol";
 abstract contract FeedAdmin is FeedKeeper {
     /// @dev Longest pause of a feed, in seconds.
     uint256 private constant PAUSE_MAX = 72 hours;
+    /// @dev Longest time from the start of a pause to its end, however often that is moved, in seconds.
+    uint256 private constant PAUSE_TOTAL = 19 days;
     /// @dev Least time between the end of a pause and the start of the next, in seconds.
     uint256 private constant PAUSE_GAP = 7 days;
     /// @dev How far a new source may be from the present price, bps.
@@ -49,13 +52,20 @@ abstract contract FeedAdmin is FeedKeeper {
     /// @inheritdoc IPriceOracle
     function pause(FeedId feed, uint40 until) external {
         if (msg.sender != GUARDIAN) revert NotGuardian(msg.sender);
-        Memo m = _feed(feed).memo;
-        uint256 notBefore = m.pausedUntil() + PAUSE_GAP;
-        if (block.timestamp < notBefore) revert PauseTooSoon(notBefore);
+        Feed storage f = _feed(feed);
+        Memo m = f.memo;
+        uint256 oldEnd = m.pausedUntil();
+        uint256 notBefore = oldEnd + PAUSE_GAP;
+        bool isRunning = block.timestamp < oldEnd;
+        if (!isRunning && block.timestamp < notBefore) revert PauseTooSoon(notBefore);
         if (until <= block.timestamp) revert PauseInPast(until);
+        uint256 end = Math.min(until, block.timestamp + PAUSE_MAX);
+        if (isRunning) end = Math.min(end, f.pausedSince + PAUSE_TOTAL);
+        else f.pausedSince = block.timestamp;
+        // a running pause can but end later; one that is new ends after the old one did
+        if (end <= oldEnd) revert PauseTooSoon(notBefore);
 
-        uint256 latest = block.timestamp + PAUSE_MAX;
-        _setPause(feed, m, until < latest ? until : latest);
+        _setPause(feed, m, end);
     }
 
     /// @inheritdoc IPriceOracle

@@ -28,6 +28,7 @@ abstract contract FeedBook is IPriceOracle {
         Memo memo;
         TripRecord trip; // read and written only while latched
         uint256[RING_SIZE] ring;
+        uint256 pausedSince; // when the last pause began
     }
 
     /// @dev Pyth kept its address when it changed its signers; a new address needs a new oracle. The primary source does not need it.

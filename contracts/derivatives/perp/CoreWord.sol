@@ -23,6 +23,11 @@ library CoreWordLib {
         return uint40(CoreWord.unwrap(w) >> UNTIL_AT);
     }
 
+    /// @dev What is or was paused, until `until`.
+    function lastMask(CoreWord w) internal pure returns (uint8) {
+        return uint8(CoreWord.unwrap(w) >> MASK_AT);
+    }
+
     /// @dev What is paused at `now_`.
     function mask(CoreWord w, uint256 now_) internal pure returns (uint256) {
         return now_ < w.until() ? uint8(CoreWord.unwrap(w) >> MASK_AT) : 0;

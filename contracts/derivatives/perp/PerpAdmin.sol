@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IDerivativesEngine} from "../../interfaces/IDerivativesEngine.sol";
 import {Role} from "../../interfaces/EngineTypes.sol";
 import {IPriceOracle} from "../../interfaces/IPriceOracle.sol";
 import {MAX_MARKETS, MarketId, PAUSE_OPEN, PAUSE_SETTLE} from "../../interfaces/PerpTypes.sol";
+import {CoreWord} from "./CoreWord.sol";
 import {FundingWordLib} from "./FundingWord.sol";
 import {LimitWord} from "./LimitWord.sol";
 import {OiWordLib} from "./OiWord.sol";
@@ -16,8 +18,10 @@ import {TradeWord} from "./TradeWord.sol";
 /// @title What the timelock, its admin module and the guardian may do
 /// @dev Every change of a market's terms ticks its funding first, so that no interval is charged at terms it did not have.
 abstract contract PerpAdmin is PerpBook {
-    /// @dev Longest pause by the guardian, in seconds, and the least time from its end to the next.
+    /// @dev Of a pause by the guardian, in seconds: the longest time to its end, that time however often the end is moved, and the
+    /// least time from its end to the next.
     uint256 private constant PAUSE_MAX = 72 hours;
+    uint256 private constant PAUSE_TOTAL = 19 days;
     uint256 private constant PAUSE_GAP = 7 days;
     uint256 private constant GUARDIAN_MASK = PAUSE_OPEN | PAUSE_SETTLE;
 
@@ -26,6 +30,7 @@ abstract contract PerpAdmin is PerpBook {
 
     address internal _timelock;
     address internal _nextTimelock;
+    uint40 private _pausedSince; // when the guardian's last pause began
     mapping(Role role => address) internal _moduleOf;
 
     constructor(address oracle, address timelock, address guardian) {
@@ -83,12 +88,19 @@ abstract contract PerpAdmin is PerpBook {
         if (msg.sender != GUARDIAN) revert NotGuardian(msg.sender);
         SystemLock.requireFree();
         if (mask == 0 || mask & ~GUARDIAN_MASK != 0) revert BadParameter("mask");
-        uint256 notBefore = _core.until() + PAUSE_GAP;
-        if (block.timestamp < notBefore) revert PauseTooSoon(notBefore);
+        CoreWord core = _core;
+        uint256 oldEnd = core.until();
+        bool isRunning = block.timestamp < oldEnd;
+        if (!isRunning && block.timestamp < oldEnd + PAUSE_GAP) revert PauseTooSoon(oldEnd + PAUSE_GAP);
         if (until <= block.timestamp) revert PauseInPast(until);
+        uint256 end = Math.min(until, block.timestamp + PAUSE_MAX);
+        if (isRunning) end = Math.min(end, _pausedSince + PAUSE_TOTAL);
+        else _pausedSince = uint40(block.timestamp); // below 2^40 for 34,000 years
+        // a running pause can but end later; one that is new ends after the old one did
+        if (end <= oldEnd) revert PauseTooSoon(oldEnd + PAUSE_GAP);
 
-        uint256 latest = block.timestamp + PAUSE_MAX;
-        _setGuardianPause(mask, until < latest ? until : latest);
+        // what is paused stays paused until the end
+        _setGuardianPause(isRunning ? mask | core.lastMask() : mask, end);
     }
 
     /// @inheritdoc IDerivativesEngine

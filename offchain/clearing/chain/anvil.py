@@ -20,7 +20,7 @@ from clearing.chain.errors import AnvilUnavailableError
 from clearing.chain.node import HttpNode, as_int
 from clearing.chain.project import project_root
 
-__all__ = ["Anvil", "run_anvil"]
+__all__ = ["Anvil", "end_with", "run_anvil"]
 
 START_TIMEOUT_S = 20
 STOP_TIMEOUT_S = 5
@@ -68,21 +68,22 @@ class Anvil:
 
 
 @contextmanager
-def run_anvil(*, chain_id: int = 31_337) -> Iterator[Anvil]:
-    """Start anvil, yield it, and stop it whatever happens.
+def run_anvil(*, chain_id: int = 31_337, port: int = 0, fork: str | None = None) -> Iterator[Anvil]:
+    """Start anvil on a port (0: a free one), yield it, and stop it whatever happens.
 
     It has a process group of its own, so that Ctrl-C reaches it only through us, after our own
     clean-up; on Linux the kernel also ends it if we are killed outright.
-    Raises AnvilUnavailableError.
+    With `fork` it is a copy of the chain behind that URL. Raises AnvilUnavailableError.
     """
+    chosen = ["--chain-id", str(chain_id), *([] if fork is None else ["--fork-url", fork])]
     process = subprocess.Popen(  # noqa: S603 -- our own pinned binary
-        [_binary(), "--host", "127.0.0.1", "--port", "0", "--chain-id", str(chain_id)],
+        [_binary(), "--host", "127.0.0.1", "--port", str(port), *chosen],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        preexec_fn=_die_with_parent(),  # noqa: PLW1509 -- one system call, no lock can be held
+        preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 -- one system call, no lock can be held
     )
     try:
         yield Anvil(HttpNode(f"http://{_listening_on(process)}"), process.pid)
@@ -115,7 +116,8 @@ def _listening_on(process: subprocess.Popen[str]) -> str:
         ) from None
     if address is None:
         raise AnvilUnavailableError(
-            f"anvil ended at once (exit code {process.wait()})", "run `make setup` again"
+            f"anvil ended at once (exit code {process.wait()})",
+            "free its port, or run `make setup` again",
         )
     return address
 
@@ -142,12 +144,21 @@ def _stop(process: subprocess.Popen[str]) -> None:
         process.wait()
 
 
-def _die_with_parent() -> Callable[[], None] | None:
-    """Return what the child runs before anvil: ask the kernel to end it when its parent ends."""
+def end_with(parent: int) -> None:
+    """Have the kernel end this process when its parent, of this id, ends; on Linux alone.
+
+    What counts is the parent's thread that has started this process.
+    """
+    ask = _die_with(parent)
+    if ask is not None:
+        ask()
+
+
+def _die_with(parent: int) -> Callable[[], None] | None:
+    """Return what a child of ours calls first: ask the kernel to end it when its parent ends."""
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None)
-    parent = os.getpid()
 
     def ask() -> None:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -19,7 +19,8 @@ from clearing.chain.contract import Call, Contract, as_address, as_text, interfa
 from clearing.chain.deployment import Deployed, Deployment, chain_key_of
 from clearing.chain.errors import ChainError, MockRefusedError, ParameterInvalidError
 from clearing.chain.node import Node, as_bytes
-from clearing.chain.params import TEST_CHAINS, Parameters, Token
+from clearing.chain.params import TEST_CHAINS, Parameters
+from clearing.chain.recipe import channel_contracts, lock_contracts, resolved, token_contracts
 from clearing.chain.sender import Receipt, Sender
 from clearing.channel.keccak import keccak256
 from clearing.spec.units import ADDRESS_BYTES, Address
@@ -92,20 +93,26 @@ def deploy(
         raise ParameterInvalidError(
             f"chain_ids of {parameters.network} lacks {chain.chain_id}", "use the right node"
         )
-    who = _Roles(roles or {})
     maker = Deployer(node, deployer, chain.chain_id)
-
-    yellow = maker.create(
-        "Yellow",
-        "YellowToken",
-        [who.address(allocation.holder) for allocation in parameters.yellow],
-        [allocation.amount_raw for allocation in parameters.yellow],
+    recipe = (
+        *channel_contracts(parameters),
+        *lock_contracts(),
+        *token_contracts(parameters.tokens),
     )
-    adjudicator = _create_pair(maker, parameters, yellow, who)
-    maker.create("HashTimeLock", "HashTimeLock")
+    start = deployer.next_nonce()
+    known = {f"@{name}": account for name, account in (roles or {}).items()} | {
+        create.role: predict_address(deployer.address, start + place)
+        for place, create in enumerate(recipe)
+    }
+    for create in recipe:
+        maker.create(create.role, create.contract, *resolved(create.args, known))
 
+    yellow, adjudicator = known["Yellow"], known["Adjudicator"]
     tokens = {"YELLOW": yellow}
-    tokens |= {token.symbol: _token(maker, token) for token in parameters.tokens}
+    tokens |= {
+        token.symbol: known[token.symbol] if token.address is None else as_address(token.address)
+        for token in parameters.tokens
+    }
     if timelock is not None:
         caps = {"YELLOW": parameters.yellow_cap_raw.value}
         caps |= {token.symbol: token.cap_raw for token in parameters.tokens}
@@ -119,42 +126,3 @@ def deploy(
         contracts=dict(maker.made),
         tokens={symbol: as_text(address) for symbol, address in tokens.items()},
     )
-
-
-def _create_pair(maker: Deployer, parameters: Parameters, yellow: Address, who: _Roles) -> Address:
-    """Create the registry and the Adjudicator, which name each other."""
-    predicted = predict_address(maker.sender.address, maker.sender.next_nonce() + 1)
-    registry = maker.create("BrokerRegistry", "BrokerRegistry", yellow, predicted)
-    return maker.create(
-        "Adjudicator",
-        "Adjudicator",
-        registry,
-        who.address(parameters.timelock.value),
-        who.address(parameters.guardian.value),
-        parameters.min_challenge_s.value,
-        parameters.max_challenge_s.value,
-        parameters.grace_s.value,
-        parameters.push_gas.value,
-    )
-
-
-def _token(maker: Deployer, token: Token) -> Address:
-    """Return a token's address; create its mock where the parameters ask for one."""
-    if token.mock is None:
-        return as_address(str(token.address))
-    return maker.create(token.symbol, token.mock, token.symbol, token.symbol, token.decimals)
-
-
-@dataclass(frozen=True, slots=True)
-class _Roles:
-    """The accounts behind `@names`."""
-
-    accounts: Mapping[str, Address]
-
-    def address(self, holder: str) -> Address:
-        if not holder.startswith("@"):
-            return as_address(holder)
-        role = holder.removeprefix("@")
-        if role not in self.accounts:
-            raise ParameterInvalidError(f"nobody stands for {holder}", f"name an account {role}")
-        return self.accounts[role]

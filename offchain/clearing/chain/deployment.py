@@ -70,7 +70,16 @@ class Deployment:
             "tokens": dict(self.tokens),
         }
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        _write(path, known)
+
+    def forget(self, path: Path) -> None:
+        """Take it out of the network's file again: its chain is gone."""
+        known = _read(path)
+        known.pop(str(self.chain), None)
+        if known:
+            _write(path, known)
+        else:
+            path.unlink()
 
 
 def chain_key_of(node: Node) -> ChainKey:
@@ -102,6 +111,10 @@ def read_deployment(path: Path, chain: ChainKey) -> Deployment:
         raise RegistryInvalidError(
             f"{path}: the entry of {chain} lacks or adds a field ({error})", "deploy again"
         ) from error
+
+
+def _write(path: Path, known: dict[str, Any]) -> None:
+    path.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -7,39 +7,30 @@ refused with the field and the fix.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from clearing.chain.errors import ParameterInvalidError
+from clearing.chain.param_base import At, Holder, Sourced, Strict
 from clearing.chain.project import project_root
+from clearing.chain.protocol_params import Governance, OracleSetup, Protocol, Swaps
 
 __all__ = ["Allocation", "Parameters", "Sourced", "Token", "parameters_path", "read_parameters"]
-
-T = TypeVar("T")
 
 DAY_S = 86_400
 UINT32_MAX = 2**32 - 1
 CAP_MAX = 2**127 - 1
 TEST_CHAINS = frozenset({31_337, 1_337})
-
-Holder = Annotated[str, Field(pattern=r"^(0x[0-9a-fA-F]{40}|@[a-z_]+)$")]
-"""An address, or `@role`: an account that whoever deploys on a test chain names."""
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+TESTNETS = frozenset({11_155_420})
+"""OP Sepolia: whoever deploys names the accounts there, too. Mocks are refused all the same."""
+DEPLOYED = frozenset({"@timelock", "@guardian"})
+"""Where the protocol is governed these are contracts of the deployment: its timelock, and the
+PauseGuardian."""
 
 
-class Sourced(_Strict, Generic[T]):
-    """A value, and where it comes from."""
-
-    value: T
-    source: str = Field(min_length=1)
-
-
-class Allocation(_Strict):
+class Allocation(Strict):
     """Who receives how much of the YELLOW supply, raw units."""
 
     holder: Holder
@@ -47,7 +38,7 @@ class Allocation(_Strict):
     source: str = Field(min_length=1)
 
 
-class Token(_Strict):
+class Token(Strict):
     """A token that channels may hold: where it stands, or which mock stands in for it.
 
     `cap_raw` is the most that a side of a channel may put in, raw units.
@@ -56,12 +47,12 @@ class Token(_Strict):
     symbol: str = Field(pattern=r"^[A-Z]{2,11}$")
     decimals: int = Field(ge=0, le=36)
     cap_raw: int = Field(gt=0, le=CAP_MAX)
-    address: Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")] | None = None
+    address: At | None = None
     mock: str | None = None
     source: str = Field(min_length=1)
 
 
-class Parameters(_Strict):
+class Parameters(Strict):
     """All that a deployment decides. Times are seconds."""
 
     network: str = Field(min_length=1)
@@ -75,11 +66,41 @@ class Parameters(_Strict):
     yellow: list[Allocation] = Field(min_length=1)
     yellow_cap_raw: Sourced[Annotated[int, Field(gt=0, le=CAP_MAX)]]
     tokens: list[Token]
+    governance: Governance | None = None
+    oracle: OracleSetup | None = None
+    swaps: Swaps | None = None
 
     @property
     def is_test(self) -> bool:
         """Whether the parameters are for test chains only."""
         return set(self.chain_ids) <= TEST_CHAINS
+
+    @property
+    def protocol(self) -> Protocol:
+        """Governance, oracle and swaps. Raises ParameterInvalidError if one is not there."""
+        if self.governance is None or self.oracle is None or self.swaps is None:
+            raise ParameterInvalidError(
+                f"{self.network} has no governance, oracle and swaps", "write all three"
+            )
+        return Protocol(self.governance, self.oracle, self.swaps)
+
+    @property
+    def holders(self) -> tuple[str, ...]:
+        """Every account that the parameters name, as an address or `@role`."""
+        named = [self.timelock.value, self.guardian.value]
+        named += [allocation.holder for allocation in self.yellow]
+        if self.governance is not None:
+            named += [self.governance.proposal_guardian.value, self.governance.pauser.value]
+        if self.swaps is not None:
+            named.append(self.swaps.settler.value)
+        return tuple(named)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The `@roles` that whoever deploys has to name, without the sign, each once."""
+        made = frozenset() if self.governance is None else DEPLOYED
+        wanted = [it for it in self.holders if it.startswith("@") and it not in made]
+        return tuple(dict.fromkeys(it.removeprefix("@") for it in wanted))
 
     @model_validator(mode="after")
     def _agree(self) -> Parameters:
@@ -94,18 +115,30 @@ class Parameters(_Strict):
                 raise ValueError(f"token {token.symbol} needs either address or mock")
         if not self.is_test:
             self._refuse_test_parts()
+        self._agree_on_swaps(symbols)
         return self
+
+    def _agree_on_swaps(self, symbols: list[str]) -> None:
+        """Refuse swaps whose collateral or feeds the rest does not have."""
+        if self.swaps is None:
+            return
+        if self.oracle is None or self.governance is None:
+            raise ValueError("swaps need oracle and governance beside them")
+        if self.swaps.collateral.value not in symbols:
+            raise ValueError(f"swaps.collateral {self.swaps.collateral.value} is not among tokens")
+        feeds = {feed.name for feed in self.oracle.feeds}
+        missing = [market.feed for market in self.swaps.markets if market.feed not in feeds]
+        if missing:
+            raise ValueError(f"oracle.feeds lack {', '.join(missing)}")
 
     def _refuse_test_parts(self) -> None:
         """Refuse what belongs on test chains only."""
+        made = frozenset() if self.governance is None else DEPLOYED
+        named = set(self.chain_ids) <= TESTNETS
         roles = [
             holder
-            for holder in (
-                self.timelock.value,
-                self.guardian.value,
-                *(allocation.holder for allocation in self.yellow),
-            )
-            if holder.startswith("@")
+            for holder in self.holders
+            if holder.startswith("@") and holder not in made and not named
         ]
         mocks = [token.mock for token in self.tokens if token.mock is not None]
         if roles or mocks:

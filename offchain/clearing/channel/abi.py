@@ -301,6 +301,10 @@ class Interface:
         """Say whether revert data is of an error of this ABI, or of the language itself."""
         return data[:SELECTOR] in self._errors
 
+    def events(self) -> tuple[Event, ...]:
+        """Return every event."""
+        return tuple(self._events.values())
+
     def event(self, topic: bytes) -> Event:
         """Return the event that has this first topic. Raises KeyError."""
         return self._events[topic]

@@ -102,7 +102,7 @@ def _head_of(batch_id: int, fills: Sequence[SignedFill]) -> _Head:
         if order.max_fee_ppm != orders[0].max_fee_ppm:
             raise CodecError("maxFeePpm", "one for the batch", order.max_fee_ppm)
     lots = [*(abs(order.size) for order in orders), *(fill.lots for fill in fills)]
-    size_unit = _common_divisor(lots)
+    size_unit = _that_fits(_common_divisor(lots), SIZE_UNIT_BITS)
     ticks = [order.limit_price // TICK for order in orders]  # floor: exact, checked above
     price_unit = _common_divisor(ticks)
     base = min(*(order.expiry for order in orders), (1 << BASE_BITS) - 1)
@@ -128,6 +128,17 @@ def _common_divisor(values: Iterable[int]) -> int:
         return a
 
     return reduce(euclid, values, 0) or 1
+
+
+def _that_fits(unit: int, bits: int) -> int:
+    """Return the unit without as many factors 2 and 5, of decimal numbers, as its field is short.
+
+    One that is too long for its field still is refused when the head is written.
+    """
+    for factor in (2, 5):
+        while unit >> bits and unit % factor == 0:
+            unit //= factor  # floor: exact, checked
+    return unit
 
 
 def _width(values: Iterable[int]) -> int:

@@ -112,8 +112,9 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """A reservation that is durable: only a store makes one, and no key signs without it.
+    """A reservation that is durable: a store's `commit` returns it, and the signer asks for one.
 
+    Nothing but `commit` may make one outside tests; the type alone does not prevent it.
     `signature` is what was signed under it before, if that was stored.
     """
 

@@ -61,7 +61,9 @@ def risk_at(position: Position, terms: Terms, market: Market) -> RiskReport:
 
     Raises SpecError `PriceMissing` or `FactorMissing`.
     """
-    moved_wad = terms.value_of(position.variation, market.prices)
+    # Before the opening nothing is agreed: there is no asset yet in which margin could have moved.
+    is_open = position.state is not None
+    moved_wad = terms.value_of(position.variation, market.prices) if is_open else 0
     return risk_of(position.liabilities, market.prices, market.factors, moved_wad)
 
 
@@ -162,9 +164,10 @@ def _booked(position: Position, move: moves.Book, terms: Terms) -> Position:
         for asset in (trade.base, trade.quote):
             terms.token_of(asset)
         liabilities = book(liabilities, trade)
-    after = _operating(replace(position, liabilities=liabilities), terms, move.market)
-    _require_covered(after, terms, move.market)
-    return after
+    after = replace(position, liabilities=liabilities)
+    report = risk_at(after, terms, move.market)
+    _require_covered(after, terms, move.market, report)
+    return _operating(after, terms, move.market, report=report)
 
 
 def _margin_called(position: Position, market: Market, terms: Terms) -> Position:
@@ -258,7 +261,7 @@ def _resized(position: Position, move: moves.Resize, terms: Terms) -> Position:
     )
     state = replace(successor, splits=splits, valid_until=move.valid_until)
     after = replace(position, state=state)
-    _require_covered(after, terms, move.market)
+    _require_covered(after, terms, move.market, risk_at(after, terms, move.market))
     for split, low in zip(splits, _delivered_low(after), strict=True):
         if not 0 <= low <= split.low + split.high:
             raise MoveRefusedError("a side takes out margin that it has to give back")
@@ -290,14 +293,20 @@ def _closing(position: Position, move: moves.Close) -> Position:
 
 def _next(state: ClearingState, intent: Intent) -> ClearingState:
     """Return a successor with the same split, no outs, no condition, no expiry."""
-    splits = tuple(replace(split, out_low=0, out_high=0) for split in state.splits)
     return replace(
         state,
         intent=intent,
-        splits=splits,
+        splits=_without_outs(state.splits),
         condition=Condition(),
         valid_until=0,
     )
+
+
+def _without_outs(splits: tuple[AssetSplit, ...]) -> tuple[AssetSplit, ...]:
+    """Return what stays in the channel; the same object if nothing was taken out."""
+    if not any(split.out_low or split.out_high for split in splits):
+        return splits
+    return tuple(replace(split, out_low=0, out_high=0) for split in splits)
 
 
 def _operating(
@@ -305,14 +314,24 @@ def _operating(
     terms: Terms,
     market: Market,
     splits: tuple[AssetSplit, ...] | None = None,
+    *,
+    report: RiskReport | None = None,
 ) -> Position:
-    """Return the position with an OPERATE state that commits to its liabilities and risk."""
-    successor = _next(position.live, Intent.OPERATE)
+    """Return the position with an OPERATE state that commits to its liabilities and risk.
+
+    `report` is the position's risk, if it is known already.
+    """
+    state = position.live
+    if report is None:
+        report = risk_at(position, terms, market)
     state = replace(
-        successor,
-        splits=successor.splits if splits is None else splits,
+        state,
+        intent=Intent.OPERATE,
+        splits=_without_outs(state.splits) if splits is None else splits,
+        condition=Condition(),
+        valid_until=0,
         liabilities_root=liabilities_root(position.liabilities),
-        risk_hash=_risk_hash(position, terms, market),
+        risk_hash=risk_hash(market.dated, market.factors, report),
     )
     return replace(position, state=state)
 
@@ -340,10 +359,10 @@ def _delivered_low(position: Position) -> tuple[int, ...]:
     return tuple(split.low + paid for split, paid in pairs)
 
 
-def _require_covered(position: Position, terms: Terms, market: Market) -> None:
+def _require_covered(position: Position, terms: Terms, market: Market, report: RiskReport) -> None:
     """Refuse a position whose risk exceeds the collateral of a side that bears it."""
     collateral = terms.collateral_of(position.live.splits, market.prices)
-    if not is_trade_admissible(risk_at(position, terms, market), collateral):
+    if not is_trade_admissible(report, collateral):
         raise MoveRefusedError("the risk would exceed the collateral of a side that bears it")
 
 

@@ -26,12 +26,14 @@ __all__ = ["play_attacks"]
 THERE_AND_BACK = tuple(Trade(side, ETH, WAD, USDC, 3_300 * WAD) for side in Side)
 
 
-def play_attacks(stage: Stage, teller: Teller, pair: Pair) -> None:
-    """Open the first channel again, under attack, and close it."""
+def play_attacks(stage: Stage, teller: Teller, life: tuple[CoSigned, ...]) -> None:
+    """Open the first channel again, under attack, and close it; `life` has the states of its last.
+
+    The daemons have stopped: both brokers play by hand.
+    """
     teller.chapter("9 · The first channel opens again, and somebody tries his luck")
-    last_life = pair.low.agreed[-2]
-    for session in (pair.low, pair.high):
-        session.begin_epoch()
+    *_, last_life, _ = life
+    pair = Pair.of(stage, stage.definition("USDT", nonce=1))
     usdt = stage.contracts.address_of("USDT")
     receipts: list[Receipt] = []
     for broker in (stage.low, stage.high):

@@ -9,7 +9,7 @@ from clearing.chain.sender import Receipt
 from clearing.client import moves
 from clearing.client.session import CoSigned
 from clearing.demo.facts import Refused
-from clearing.demo.good_day import provide_legs
+from clearing.demo.legs import provide_legs
 from clearing.demo.market import COLLATERAL_RAW, DECIMALS, TRADES, market_at
 from clearing.demo.pair import Pair
 from clearing.demo.stage import Stage

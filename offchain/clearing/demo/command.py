@@ -7,6 +7,8 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 
 from rich.console import Console
@@ -24,19 +26,23 @@ from clearing.demo.teller import WIDTH, Teller
 __all__ = ["run"]
 
 
-def run(*, as_json: bool) -> None:
-    """Play the demo. Raises ChainError if the chain cannot be set up."""
+def run(*, as_json: bool, keep: Path | None = None) -> None:
+    """Play the demo; for programs only the chapters are told, on stderr, line by line.
+
+    `keep` is where the daemons' folders go that are to stay.
+    Raises ChainError if the chain cannot be set up, ConfigError if a folder is there already.
+    """
     console = Console(quiet=as_json, width=max(WIDTH, Console().width), highlight=False)
-    teller = Teller(console)
-    with _stopped_by_terminate(), run_anvil() as anvil:
+    teller = Teller(console, sys.stderr if as_json else None)
+    with _stopped_by_terminate(), run_anvil() as anvil, _folder(keep) as folder:
         console.print(
             Panel("First act: two brokers clear their trades on an embedded chain", expand=False)
         )
         teller.say("Each step shows its transactions, gas, and estimated fee on OP Mainnet in USD.")
         stage = set_up(anvil)
-        pair = play_good_day(stage, teller)
+        life = play_good_day(stage, teller, folder)
         play_bad_day(stage, teller)
-        play_attacks(stage, teller, pair)
+        play_attacks(stage, teller, life)
         _count(stage, teller)
         teller.show(Panel("Second act: perpetual swaps, on the same chain", expand=False))
         play_swaps(stage, teller)
@@ -58,6 +64,16 @@ def _count(stage: Stage, teller: Teller) -> None:
                 held += contracts.registry.call("stake_of", broker.address)
             owned[symbol] = (held, decimals)
         teller.facts.balances[broker.name] = owned
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    """Yield where the daemons' folders go: away afterwards, unless they are to be kept."""
+    if keep is not None:
+        yield keep.resolve()
+        return
+    with TemporaryDirectory(prefix="clearing-demo-") as folder:
+        yield Path(folder)
 
 
 @contextmanager

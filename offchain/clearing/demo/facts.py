@@ -11,7 +11,7 @@ from clearing.demo.numbers import Json, number
 from clearing.demo.swaps_facts import SwapsFacts
 from clearing.risk.decimal_text import WAD_DECIMALS
 
-__all__ = ["Facts", "Refused", "Step"]
+__all__ = ["Crash", "Facts", "Refused", "Step"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,31 @@ class Refused:
     fixed: str
 
 
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """What each broker held of the exchange in which one was killed; `states`: agreed in the end.
+
+    Versions by broker, of the latest state that both have signed; `signed` had low's signature
+    alone. `state_hash` is that of version `signed`, read from both stores and the same.
+    """
+
+    signed: int
+    before: Mapping[str, int]
+    after: Mapping[str, int]
+    state_hash: bytes
+    states: int = 0
+
+    def to_json(self) -> Json:
+        """Return it for programs."""
+        return {
+            "signed_version": self.signed,
+            "held_before_restart": dict(self.before),
+            "held_after_restart": dict(self.after),
+            "state_hash": "0x" + self.state_hash.hex(),
+            "agreed_states": self.states,
+        }
+
+
 @dataclass
 class Facts:
     """Everything that `clearing demo --json` prints. `balances` and `liabilities` by broker."""
@@ -50,6 +75,7 @@ class Facts:
     risk_usd_seed_wad: int = 0
     risk_usd_real_wad: int = 0
     liabilities: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    crash: Crash | None = None
     steps: list[Step] = field(default_factory=list)
     balances: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
@@ -64,6 +90,7 @@ class Facts:
                 name: {symbol: number(owed, WAD_DECIMALS) for symbol, owed in debts.items()}
                 for name, debts in self.liabilities.items()
             },
+            "crash": None if self.crash is None else self.crash.to_json(),
             "steps": [
                 {
                     "name": step.name,

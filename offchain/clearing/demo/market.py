@@ -18,6 +18,8 @@ __all__ = [
     "COLLATERAL_RAW",
     "DECIMALS",
     "ETH",
+    "PRICES_AFTER",
+    "PRICES_BEFORE",
     "SEED_FACTORS",
     "TOKEN_OF",
     "TRADES",
@@ -31,6 +33,9 @@ __all__ = [
 BTC, ETH, USDC, USDT = (asset_id(symbol) for symbol in ("BTC", "ETH", "USDC", "USDT"))
 TOKEN_OF: dict[AssetId, str] = {BTC: "WBTC", ETH: "WETH", USDC: "USDC"}
 DECIMALS = {"USDT": 6, "USDC": 6, "WETH": 18, "WBTC": 8, "YELLOW": 18}
+
+PRICES_BEFORE = {"BTC": 50_000, "ETH": 3_000, "USDC": 1, "USDT": 1}
+PRICES_AFTER = PRICES_BEFORE | {"BTC": 52_500, "ETH": 3_300}
 
 COLLATERAL_RAW = 10_000 * 10**6
 

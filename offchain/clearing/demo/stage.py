@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from eth_account import Account
 
 from clearing.chain.anvil import Anvil
-from clearing.chain.contract import Contract
+from clearing.chain.contract import Contract, as_address
 from clearing.chain.deploy import deploy
 from clearing.chain.params import read_parameters
 from clearing.chain.sender import Receipt, Sender
@@ -24,10 +24,11 @@ from clearing.client.treasury import Treasury
 from clearing.spec.types import ChannelDef
 from clearing.spec.units import DAY_S, Address
 
-__all__ = ["STAKE_RAW", "Stage", "secret_of", "sender_of", "set_up"]
+__all__ = ["ETHER_WEI", "STAKE_RAW", "Stage", "secret_of", "sender_of", "set_up"]
 
 STAKE_RAW = 250_000 * 10**18
 ETHER_WEI = 1_000 * 10**18
+BROKERS = ("broker 0", "broker 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,11 @@ class Stage:
         """Stake one lot for a broker and name its signer."""
         treasury = self.treasury(broker)
         return (*treasury.stake(STAKE_RAW), treasury.name_signer())
+
+    def keys_of(self, broker: Broker) -> tuple[bytes, bytes]:
+        """Return the keys of a broker's account and of its signer."""
+        labels = (label for label in BROKERS if _address_of(label) == broker.address)
+        return secret_of(next(labels)), secret_of(f"signer {broker.name}")
 
     def definition(self, *symbols: str, nonce: int, challenge_s: int = DAY_S) -> ChannelDef:
         """Return a channel between the two brokers over some tokens."""
@@ -96,9 +102,7 @@ def set_up(anvil: Anvil, low_name: str = "A", high_name: str = "B") -> Stage:
         },
         timelock=timelock,
     )
-    accounts = sorted(
-        (sender_of(anvil, f"broker {i}") for i in range(2)), key=lambda sender: sender.address
-    )
+    accounts = [sender_of(anvil, label) for label in sorted(BROKERS, key=_address_of)]
     low, high = (
         Broker(name, sender, LocalSigner(secret_of(f"signer {name}")), SigningLog())
         for name, sender in zip((low_name, high_name), accounts, strict=True)
@@ -129,6 +133,10 @@ def sender_of(anvil: Anvil, label: str) -> Sender:
     account = Account.from_key(secret_of(label))
     anvil.give_ether(account.address, ETHER_WEI)
     return Sender(anvil.node, account)
+
+
+def _address_of(label: str) -> Address:
+    return as_address(Account.from_key(secret_of(label)).address)
 
 
 def secret_of(label: str) -> bytes:

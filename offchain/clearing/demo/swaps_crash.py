@@ -1,9 +1,10 @@
-"""Scene: the crash of 19 May 2021, hour by hour, with a keeper who looks every hour."""
+"""Scene: the crash of 19 May 2021, hour by hour; `clearing keeper`'s own job looks every hour."""
 
 from __future__ import annotations
 
 from clearing.chain.sender import Receipt
 from clearing.demo.swaps_facts import Liquidation
+from clearing.demo.swaps_keeper import keeping_watch
 from clearing.demo.swaps_market import BTC, CRASH, ETH, HOURS
 from clearing.demo.swaps_stage import SwapsStage
 from clearing.demo.swaps_words import fall, size, tell_positions, usd
@@ -23,18 +24,19 @@ def play_crash(swaps: SwapsStage, teller: Teller) -> None:
     keeper = swaps.traders["Keeper"]
     taken: list[Receipt] = []
     sold: list[Receipt] = []
-    for hour in range(1, HOURS + 1):
-        swaps.at(CRASH, hour)
-        if hour == NOON:
-            teller.step("Bear takes his profit in BTC at noon: close", _take_profit(swaps))
-        for receipt in _liquidate(swaps):
-            taken.append(receipt)
-            sold.append(swaps.trade(keeper, ETH, -swaps.size(keeper.account, ETH)))
-            (told,) = swaps.happened("RiskManager", "Liquidated", receipt)
-            teller.facts.swaps.liquidations.append(
-                Liquidation(hour, told["sizeLots"], told["priceWad"], told["penaltyWad"])
-            )
-    teller.step(f"Keeper takes over, {len(taken)} times: liquidate", *taken)
+    with keeping_watch(swaps) as watch:
+        for hour in range(1, HOURS + 1):
+            swaps.at(CRASH, hour)
+            if hour == NOON:
+                teller.step("Bear takes his profit in BTC at noon: close", _take_profit(swaps))
+            for receipt in watch.look():
+                taken.append(receipt)
+                sold.append(swaps.trade(keeper, ETH, -swaps.size(keeper.account, ETH)))
+                (told,) = swaps.happened("RiskManager", "Liquidated", receipt)
+                teller.facts.swaps.liquidations.append(
+                    Liquidation(hour, told["sizeLots"], told["priceWad"], told["penaltyWad"])
+                )
+    teller.step(f"Keeper takes over, {len(taken)} times: liquidateBatch", *taken)
     teller.step("Keeper sells it to the vault: trade", *sold)
     _tell_liquidations(swaps, teller)
     bear = swaps.traders["Bear"]
@@ -45,18 +47,6 @@ def play_crash(swaps: SwapsStage, teller: Teller) -> None:
 def _take_profit(swaps: SwapsStage) -> Receipt:
     bear = swaps.traders["Bear"]
     return swaps.trade(bear, BTC, -swaps.size(bear.account, BTC))
-
-
-def _liquidate(swaps: SwapsStage) -> list[Receipt]:
-    """Let the keeper look at the three traders, and take over from who is below maintenance."""
-    keeper = swaps.traders["Keeper"]
-    receipts = []
-    for name in ("Bull", "Bear", "Swing"):
-        account = swaps.traders[name].account
-        if swaps.call("RiskManager", "isLiquidatable", account):
-            call = ("RiskManager", "liquidate", account, ETH, keeper.account)
-            receipts.append(swaps.send(keeper, *call))
-    return receipts
 
 
 def _tell_liquidations(swaps: SwapsStage, teller: Teller) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 
 from clearing.chain.contract import Contract
 from clearing.chain.deploy import Deployer
+from clearing.chain.recipe import MODULES, resolved, swap_contracts
 from clearing.chain.sender import Sender
 from clearing.demo.stage import Stage, sender_of
 from clearing.demo.swaps_market import CALM, E8_DECIMALS, MARKETS
 from clearing.demo.swaps_stage import HOUR_S, SwapsStage
 from clearing.spec.oracle_types import FeedParams
-from clearing.spec.perp_types import Role
 from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import Address
 
@@ -19,15 +19,6 @@ __all__ = ["set_up_swaps"]
 
 START = 4_000_060_800
 """Midnight of a day far ahead, whenever the demo is run."""
-MODULES = (
-    (Role.VAULT, "VaultModule"),
-    (Role.SETTLER, "MatchSettler"),
-    (Role.RISK, "RiskManager"),
-    (Role.RESOLUTION, "ResolutionModule"),
-    (Role.INSURANCE, "InsuranceFund"),
-    (Role.ADMIN, "MarketAdmin"),
-    (Role.SETTLEMENT, "SettlementModule"),
-)
 
 
 def set_up_swaps(stage: Stage) -> SwapsStage:
@@ -63,15 +54,10 @@ def _deploy(stage: Stage, settler: Address) -> dict[str, Contract]:
     for listing in MARKETS:
         role = f"aggregator {listing.symbol}"
         create("MockAggregator", E8_DECIMALS, listing.name, role=role)
-    oracle = create("PriceOracle", create("MockPyth", 0, 0), timelock, guardian)
-    engine = create("DerivativesEngine", made["USDC"].address, oracle, timelock, guardian)
-    create("MarketAdmin", engine, create("MarketBounds"))
-    create("VaultModule", engine)
-    create("MatchSettler", engine, settler)
-    create("RiskManager", engine)
-    create("ResolutionModule", engine, create("InsuranceFund", engine))
-    create("SettlementModule", engine)
-    create("PerpLens", engine)
+    pyth = create("MockPyth", 0, 0)
+    for it in swap_contracts(made["USDC"].address, pyth, timelock, guardian, settler):
+        args = resolved(it.args, lambda name: made[name].address)
+        create(it.contract, *args, role=it.role)
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TextIO
 
 from rich import box
 from rich.console import Console, RenderableType
@@ -21,14 +22,21 @@ WIDTH = 100
 
 
 class Teller:
-    """Writes to a console, and notes the facts on the way."""
+    """Writes to a console, and notes the facts on the way.
 
-    def __init__(self, console: Console) -> None:
+    `progress` is told of each chapter in a plain line.
+    """
+
+    def __init__(self, console: Console, progress: TextIO | None = None) -> None:
         self.facts = Facts()
         self._console = console
+        self._progress = progress
 
     def chapter(self, title: str) -> None:
         """Begin a part of the story."""
+        if self._progress is not None:
+            self._progress.write(f"{title}\n")
+            self._progress.flush()
         self._console.print()
         self._console.print(Rule(Text(title, style="bold"), align="left"))
 

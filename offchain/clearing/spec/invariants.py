@@ -266,7 +266,9 @@ INVARIANTS = (
     ),
     Invariant("ORA-21", "Contract and specification agree on every answer, verdict and event."),
     Invariant(
-        "ORA-22", "A pause ends within 72 hours; the next one starts a week after its end or later."
+        "ORA-22",
+        "A pause has at most 72 hours left, ends within 19 days of its start, and the next one "
+        "starts a week after its end or later.",
     ),
     Invariant("ORA-23", "No limit can be set out of its bounds in code."),
     Invariant(
@@ -355,6 +357,87 @@ INVARIANTS = (
     Invariant("PERP-35", "An absorbed account is left with nothing, and owes nothing."),
     Invariant("PERP-36", "Deleveraging turns nobody around and loads nobody."),
     Invariant("PERP-37", "The pot holds what was claimed, and no more than that."),
+    # Clearport
+    Invariant(
+        "CLP-01",
+        "No key signs two digests for one version of a channel, or a version that was refused.",
+    ),
+    Invariant(
+        "CLP-02", "A digest is durable before the key signs it, and a signature before it is sent."
+    ),
+    Invariant("CLP-03", "After any crash and reconnect both sides agree on the latest full state."),
+    Invariant(
+        "CLP-04",
+        "No drop, repeat or reordering lowers the latest version; a CLOSE that has expired does.",
+    ),
+    Invariant("CLP-05", "Nothing counts as agreed without both signatures."),
+    Invariant(
+        "CLP-06", "A trade is booked once, and only with the numbers that both sides have recorded."
+    ),
+    Invariant("CLP-07", "Two daemons that are left alone come to rest."),
+    Invariant(
+        "CLP-08", "No message of a peer, however malformed, stops the daemon or moves money."
+    ),
+    Invariant("CLP-09", "A stale challenge ends no channel whose daemon runs."),
+    Invariant("CLP-10", "No transaction has its effect twice, and none that is wanted is lost."),
+    Invariant(
+        "CLP-11", "Rewinding blocks and replaying another fork gives the state of a fresh sync."
+    ),
+    Invariant("CLP-12", "An unauthorised, expired or replayed call changes nothing."),
+    Invariant("CLP-13", "A channel restored from a backup signs nothing at or below its floor."),
+    Invariant("CLP-14", "The watchtower only moves channels forward."),
+    Invariant(
+        "CLP-15", "What a commit has returned for survives kill -9, all of a record or nothing."
+    ),
+    Invariant("CLP-16", "What fails stops itself alone: other channels and other peers go on."),
+    # Governance
+    Invariant(
+        "GOV-01",
+        "A proposal moves only along the edges drawn; what has ended has ended for ever.",
+    ),
+    Invariant(
+        "GOV-02",
+        "Votes sum to at most the supply, a voter's to what it had at the snapshot.",
+    ),
+    Invariant("GOV-03", "Tokens got after the snapshot add no vote."),
+    Invariant(
+        "GOV-04", "What a proposal must reach is fixed when it is made, whatever is decided later."
+    ),
+    Invariant(
+        "GOV-05",
+        "A proposal is of the highest kind of its actions; the unlisted or hidden is an upgrade.",
+    ),
+    Invariant(
+        "GOV-06",
+        "Only with its quorum, and with strictly more than its approval, does a proposal pass.",
+    ),
+    Invariant(
+        "GOV-07",
+        "Execution is in the 14 days from the eta on, which includes the extra delay.",
+    ),
+    Invariant(
+        "GOV-08",
+        "From the second in which quorum is reached at least the extension is left to vote.",
+    ),
+    Invariant("GOV-09", "What is executed is the code that was there when the proposal was made."),
+    Invariant(
+        "GOV-10",
+        "Governed functions obey the timelock alone, and the timelock obeys proposals alone.",
+    ),
+    Invariant(
+        "GOV-11",
+        "The guardian can do nothing after its expiry, and never keep its own replacement away.",
+    ),
+    Invariant("GOV-12", "A proposer has one live proposal."),
+    Invariant("GOV-13", "No vote can set what is out of its bounds."),
+    Invariant(
+        "GOV-14", "A pause has at most 72 hours left, always, and lapses without a transaction."
+    ),
+    Invariant("GOV-15", "A scope is not paused anew within 7 days of the end of its last pause."),
+    Invariant(
+        "GOV-16",
+        "Only while a live upgrade acts on its scope does a pause go on, and never beyond 19 days.",
+    ),
 )
 
 

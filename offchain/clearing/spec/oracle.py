@@ -45,6 +45,7 @@ from clearing.spec.units import DAY_S, Address
 __all__ = [
     "MAX_FEE_WEI",
     "MAX_PAUSE_S",
+    "MAX_PAUSE_TOTAL_S",
     "MAX_UPDATES",
     "PAUSE_GAP_S",
     "REPLACE_MAX_DEV_BPS",
@@ -65,6 +66,7 @@ __all__ = [
 ]
 
 MAX_PAUSE_S: Final = 72 * 3_600
+MAX_PAUSE_TOTAL_S: Final = 19 * DAY_S
 PAUSE_GAP_S: Final = 7 * DAY_S
 REPLACE_MAX_DEV_BPS: Final = 500
 MAX_UPDATES: Final = 8
@@ -192,18 +194,25 @@ def reset(
 def pause(
     oracle: Oracle, sender: Address, feed_id: FeedId, until: int, now: int
 ) -> tuple[Oracle, Effects]:
-    """Put the PAUSED gate up. Raises NotGuardian, UnknownFeed, PauseTooSoon, PauseInPast."""
+    """Put the PAUSED gate up, or let it be up longer: 72 hours from now, 19 days in all.
+
+    Raises NotGuardian, UnknownFeed, PauseTooSoon, PauseInPast.
+    """
     if sender != oracle.guardian:
         raise SpecError("NotGuardian", sender)
     feed = feed_of(oracle, feed_id)
     not_before = feed.paused_until + PAUSE_GAP_S
-    if feed.paused_until and now < not_before:
+    is_running = now < feed.paused_until
+    if feed.paused_until and not is_running and now < not_before:
         raise SpecError("PauseTooSoon", not_before)
     if until <= now:
         raise SpecError("PauseInPast", until)
+    since = feed.paused_since if is_running else now
+    until = min(until, now + MAX_PAUSE_S, since + MAX_PAUSE_TOTAL_S)
+    if until <= feed.paused_until:
+        raise SpecError("PauseTooSoon", not_before)
 
-    until = min(until, now + MAX_PAUSE_S)
-    feed = replace(feed, paused_until=until)
+    feed = replace(feed, paused_until=until, paused_since=since)
     return _put(oracle, feed_id, feed), (FeedPaused(feed_id, until),)
 
 

@@ -48,6 +48,7 @@ class Feed:
     last_good: int = 0
     last_good_at: int = 0
     paused_until: int = 0
+    paused_since: int = 0
 
 
 def look_at(feed: Feed, answers: SourceAnswers, now: int) -> Look:

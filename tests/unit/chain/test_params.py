@@ -108,3 +108,62 @@ def test_read_parameters__mock_off_a_test_chain__is_refused(tmp_path: Path) -> N
 def test_read_parameters__no_file__names_the_path() -> None:
     with pytest.raises(ParameterInvalidError, match=r"nowhere.yaml .*write it"):
         read_parameters("nowhere")
+
+
+# A GOVERNED NETWORK
+
+
+def _sepolia() -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load(parameters_path("optimism-sepolia").read_text())
+    return document
+
+
+def _refusal(folder: Path, document: object) -> str:
+    path = folder / "params.yaml"
+    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    with pytest.raises(ParameterInvalidError) as caught:
+        read_parameters("optimism-sepolia", path)
+    return str(caught.value)
+
+
+def test_read_parameters__op_sepolia__leaves_accounts_open_and_nothing_else() -> None:
+    parameters = read_parameters("optimism-sepolia")
+
+    assert parameters.roles == ("treasury", "council", "proposal_guardian", "pauser", "settler")
+    assert all(token.mock is None for token in parameters.tokens)
+    feed = parameters.protocol.oracle.feeds[0]
+    assert feed.feed == b"ETH/USD" + bytes(9)
+    assert feed.sources.cl_feed == bytes.fromhex("61ec26aa57019c486b10502285c5a3d4a4750ad7")
+    assert feed.sources.sequencer == bytes(20)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "part"),
+    [
+        (("chain_ids",), [10], "roles and mocks belong on test chains"),
+        (("governance", "voting_delay_s", "value"), 3_600, "governance.voting_delay_s"),
+        (("governance", "timelock_delay_s", "value"), 3_600, "governance.timelock_delay_s"),
+        (("governance", "kinds"), {}, "kinds must be PARAMETER"),
+        (("swaps", "collateral", "value"), "DAI", "swaps.collateral DAI is not among tokens"),
+        (("swaps", "markets", 0, "feed"), "OP / USD", "oracle.feeds lack OP / USD"),
+        (("oracle", "feeds", 0, "limits"), {"cl_stale": 1}, "limits know no cl_stale"),
+        (("oracle", "feeds", 0, "name"), "A MUCH TOO LONG NAME / USD", "at most 16 bytes"),
+        (("governance",), None, "need oracle and governance"),
+    ],
+)
+def test_read_parameters__a_governed_network_that_cannot_be__names_field_and_fix(
+    tmp_path: Path, path: tuple[str | int, ...], value: object, part: str
+) -> None:
+    document: Any = _sepolia()
+    place = document
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+
+    assert part in _refusal(tmp_path, document)
+
+
+def test_protocol__only_channels__is_refused() -> None:
+    assert read_parameters("optimism-sepolia").protocol
+    with pytest.raises(ParameterInvalidError, match="has no governance, oracle and swaps"):
+        _ = read_parameters("local").protocol

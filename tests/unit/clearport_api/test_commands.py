@@ -10,6 +10,7 @@ import time
 import pytest
 from eth_account import Account
 
+from clearing.clearport.api import waiting
 from clearing.clearport.api.views import document_of, plain
 from clearing.clearport.errors import UnavailableError
 from clearing.operator.v1 import operator_pb2 as pb
@@ -333,3 +334,54 @@ def test_document_of__maps_and_bytes__are_plain():
         "fields": {"a": "b"},
     }
     assert document_of(pb.ExportStatesResponse(states=b"\x01")) == {"states": "0x01"}
+
+
+def test_as__operator_file__says_which_daemon_and_as_whom(bare, daemon, key):
+    file = key.with_name("one.toml")
+    file.write_text(f'endpoint = "{daemon.endpoint}"\nkey = "{key.name}"\n')
+
+    result = bare("status", "--as", file)
+
+    assert result.exit_code == 0, result.stderr
+    assert "clearport-test" in result.stdout
+
+
+def test_as__file_that_is_not_there__is_refused(refused, tmp_path):
+    assert "init wrote" in refused("status", "--as", tmp_path / "none.toml")
+
+
+def test_open__record_on_standard_input__adds_the_peer_first(run, daemon):
+    args = ["open", "-", *OPEN[2:], "--yes"]
+
+    result = run(*args, input='{"broker": "…"}')
+
+    assert result.exit_code == 0, result.stderr
+    assert [name for name, _ in daemon.effects] == ["add_peer", "open_channel"]
+    assert "clearing channel accept" in result.stdout
+
+
+def test_add_peer__standard_input__is_the_record(run, daemon):
+    result = run("add-peer", "-", input="the record")
+
+    assert result.exit_code == 0, result.stderr
+    ((name, args),) = daemon.effects
+    assert (name, "the record" in str(args)) == ("add_peer", True)
+
+
+def test_accept__no_channel_named__takes_the_only_one_that_asks(run, daemon):
+    result = run("accept", "--yes")
+
+    assert result.exit_code == 0, result.stderr
+    ((name, args),) = daemon.effects
+    assert name == "accept"
+    assert CHANNEL in args
+
+
+def test_accept__nobody_asks__waits_and_then_says_so(run, daemon, monkeypatch):
+    monkeypatch.setattr(waiting, "REQUEST_S", 0.05)
+    before = run("accept", ID, "--yes")
+    none = run("accept", "0x" + "ee" * 32, "--wait", "--yes")
+
+    assert before.exit_code == 0, before.stderr
+    assert none.exit_code == 2
+    assert "no peer asks for anything after 0.05 s" in none.stderr

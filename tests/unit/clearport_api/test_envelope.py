@@ -1,4 +1,4 @@
-"""An envelope is good for one call, once, for a minute, by the key that logged in."""
+"""CLP-12: an envelope is good for one call, once, for a minute, by the key that logged in."""
 
 import asyncio
 

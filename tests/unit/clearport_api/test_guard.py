@@ -1,4 +1,4 @@
-"""Nobody reaches the desk without a good token of a listed key that has the scope."""
+"""CLP-12: nobody reaches the desk without a good token of a listed key that has the scope."""
 
 import asyncio
 

@@ -5,11 +5,7 @@ import time
 
 import grpc
 import pytest
-from google.protobuf import descriptor_pool, message_factory
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
-    ProtoReflectionDescriptorDatabase,
-)
 
 from clearing.clearport.api.client import Endpoint, connect, parse_endpoint
 from clearing.clearport.api.errors import CallError
@@ -58,7 +54,7 @@ def test_is_loopback__host__is_this_machine_or_not(host, is_here):
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "clearport.example", ""])  # noqa: S104
 def test_serve__plain_tcp_off_this_machine__is_refused(host):
-    with pytest.raises(ConfigError, match=r"api\.host: plain TCP would leave"):
+    with pytest.raises(ConfigError, match=r"operator\.listen: plain TCP would leave"):
         asyncio.run(serve(NOBODY, NOBODY, Listen(host), Log()))
 
 
@@ -88,7 +84,8 @@ def test_serve__tls__answers_nobody_in_the_clear_nor_who_trusts_another(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("given", "field"), [("cert_file", "api.key_file"), ("key_file", "api.cert_file")]
+    ("given", "field"),
+    [("cert_file", "operator.tls.key"), ("key_file", "operator.tls.certificate")],
 )
 def test_serve__half_of_a_pair__names_the_other_half(tmp_path, given, field):
     cert, key = write_pair(tmp_path)
@@ -106,7 +103,7 @@ def test_serve__missing_file__names_it(tmp_path):
     with pytest.raises(ConfigError) as caught:
         asyncio.run(serve(NOBODY, NOBODY, Listen(cert_file=cert, key_file=key), Log()))
     assert (caught.value.field, caught.value.problem) == (
-        "api.key_file",
+        "operator.tls.key",
         "no such file or directory",
     )
 
@@ -120,7 +117,7 @@ def test_serve__port_in_use__is_refused():
                 await serve(scene.desk, scene.gate, Listen(port=scene.server.port), Log())
             return caught.value.field
 
-    assert asyncio.run(play()) == "api.port"
+    assert asyncio.run(play()) == "operator.listen"
 
 
 def test_health__serving__says_so_without_a_token_until_stopped():
@@ -137,36 +134,6 @@ def test_health__serving__says_so_without_a_token_until_stopped():
 
     state = health_pb2.HealthCheckResponse
     assert asyncio.run(play()) == (state.SERVING, state.NOT_SERVING)
-
-
-def by_reflection(port, token):
-    """Call GetStatus as a generic client does, which knows nothing but the server."""
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        known = ProtoReflectionDescriptorDatabase(channel)
-        pool = descriptor_pool.DescriptorPool(known)
-        service = pool.FindServiceByName(SERVICE)
-        method = service.FindMethodByName("GetStatus")
-        asked = message_factory.GetMessageClass(method.input_type)
-        answered = message_factory.GetMessageClass(method.output_type)
-        call = channel.unary_unary(
-            f"/{SERVICE}/GetStatus",
-            request_serializer=asked.SerializeToString,
-            response_deserializer=answered.FromString,
-        )
-        reply = call(asked(), metadata=(("authorization", f"Bearer {token}"),), timeout=10)
-        return list(known.get_services()), [m.name for m in service.methods], reply.daemon_id
-
-
-def test_reflection__generic_client__finds_the_service_and_calls_it():
-    async def play():
-        async with running() as scene:
-            token = await scene.login()
-            return await asyncio.to_thread(by_reflection, scene.server.port, token)
-
-    services, methods, daemon_id = asyncio.run(play())
-    assert SERVICE in services
-    assert methods == [m.name for m in pb.DESCRIPTOR.services_by_name["Operator"].methods]
-    assert daemon_id == "clearport-test"
 
 
 def test_call__more_than_a_mebibyte__is_refused():

@@ -253,14 +253,36 @@ def test_hear_proposal__of_another_epoch__is_not_taken(pair: Pair) -> None:
     assert pair.high.version == 1
 
 
-def test_hear_proposal__chain_not_observed__is_refused(pair: Pair) -> None:
+def _repeated_after_restart(pair: Pair) -> list[Message]:
+    """Return what a high that knows no chain and no prices yet says to what low repeats."""
     pair.record(pair.high, trade(1))
     proposal = _book(pair, trade(1))
     pair.high.restart()
-    pair.happen(pair.high, Priced(market_at(pair.chain.now)))
     pair.happen(pair.high, Connected())
+    return _hear(pair, proposal)
 
-    assert _code(_hear(pair, proposal)) == Code.NOT_READY
+
+def test_hear_proposal__just_started__is_held_until_chain_and_prices_are_seen(pair: Pair) -> None:
+    """A crash in the middle of an exchange costs no version."""
+    assert _repeated_after_restart(pair) == []
+
+    pair.happen(pair.high, Priced(market_at(pair.chain.now)))
+    assert not any(isinstance(said, Answer | Refusal) for said in pair.high.outbox)
+    pair.happen(pair.high, pair.chain.observed(pair.high.line))
+
+    assert isinstance(pair.high.outbox[-1], Answer)
+
+
+def test_hear_proposal__just_started_and_chain_not_seen_for_a_minute__is_refused(
+    pair: Pair,
+) -> None:
+    assert _repeated_after_restart(pair) == []
+    pair.happen(pair.high, Priced(market_at(pair.chain.now)))
+
+    pair.chain.mine(60)
+    pair.happen(pair.high, Ticked())
+
+    assert _code([pair.high.outbox[-1]]) == Code.NOT_READY
 
 
 def test_hear_proposal__by_high__is_a_lie(pair: Pair) -> None:

@@ -79,6 +79,7 @@ def run(parts: Parts, act: Callable[[Lane], Awaitable[None]]) -> Lane:
 
 
 def test_run__a_signing_transition__is_durable_before_it_signs_and_before_it_sends() -> None:
+    """CLP-02: the order of what the lane does."""
     parts, link = Parts(book), MemoryLink()
 
     async def act(lane: Lane) -> None:
@@ -222,6 +223,7 @@ def test_run__the_key_does_not_answer__it_is_asked_again_for_the_same_digest() -
 
 
 def test_run__a_flaw_in_the_core__halts_this_lane_for_good() -> None:
+    """CLP-16: its task does not end, so nobody else notices."""
     parts = Parts(book)
 
     async def act(lane: Lane) -> None:

@@ -134,6 +134,8 @@ def test_said__two_mebibytes__refused_and_one_is_taken():
 
 
 def test_said__flood__the_stream_ends_and_another_peer_is_served():
+    """CLP-16: one peer's flood is no other's business."""
+
     async def scene():
         low, high = pair_of_brokers()
         other = broker("other", 3, low.registry)
@@ -218,6 +220,7 @@ def test_say__a_thousand_lanes_at_once__nobody_is_slow():
 
     async def scene():
         low, high = pair_of_brokers()
+        low.config = replace(low.config, limits=replace(QUICK, patience_s=10.0))
         async with low.running(high), high.running(low):
             await until(lambda: low.link_to(high) and high.link_to(low))
             link = low.link_to(high)

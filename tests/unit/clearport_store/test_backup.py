@@ -1,4 +1,4 @@
-"""CLP: a backup is whole, and a channel restored from one never signs below its floor."""
+"""CLP-13: a backup is whole, and a channel restored from one never signs below its floor."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""CLP: what `commit` has returned for is there after reopening, all of a record or none."""
+"""CLP-15: what `commit` has returned for is there after reopening, all of a record or none."""
 
 import asyncio
 from dataclasses import replace
@@ -138,6 +138,7 @@ def test_commit__reservation__returns_its_permit(using, url, line) -> None:
 
 
 def test_commit__second_digest_for_a_version__is_refused_for_ever(using, url, line) -> None:
+    """CLP-01: not in this life of the process and not in the next."""
     first, second = scene.reservation(line, 5), scene.reservation(line, 5, b"\xbb" * 32)
 
     async def both(store):

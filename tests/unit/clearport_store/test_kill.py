@@ -1,4 +1,4 @@
-"""CLP: whatever was acknowledged before kill -9 is there after it, and nothing is half done."""
+"""CLP-15: whatever was acknowledged before kill -9 is there after it, and nothing is half done."""
 
 import subprocess
 import sys

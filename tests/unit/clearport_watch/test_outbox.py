@@ -55,7 +55,7 @@ def test_turn__sent__nonce_and_hash_are_durable_before_anybody_hears_of_it(stage
 
 
 def test_run__killed_at_any_boundary__deposits_once(stage: Stage) -> None:
-    """CLP: after kill -9 at any point no transaction is sent twice with effect, none is lost."""
+    """CLP-10: after kill -9 at any point no transaction is sent twice with effect, none is lost."""
     kills = 0
     for is_after in (False, True):
         kill_at = 1

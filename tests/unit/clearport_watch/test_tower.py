@@ -80,7 +80,7 @@ def test_run__newer_state_is_exported_while_it_runs__answers_with_that(
 def test_run__older_file_comes_back__never_checkpoints_an_older_version(
     stage: Stage, pair: Pair, tmp_path: Path
 ) -> None:
-    """CLP: the watchtower only moves channels forward."""
+    """CLP-14: the watchtower only moves channels forward."""
     post = Post(stage, tmp_path)
     first, second = book(stage, pair), call_margin(stage, pair)
     market = pair.observe(market_at(52_000, 3_200, stage.contracts.now()))

@@ -6,10 +6,13 @@ import sys
 import urllib.request
 from pathlib import Path
 
+from typer.testing import CliRunner
+
 from clearing.clearport.signer.keystore import write_keystore
 from clearing.clearport.signer.secret import Secret
 from clearing.clearport.watchtower.kept import Kept
 from clearing.clearport.watchtower.sealed import read_public_key, replace_file, seal
+from clearing.cli import app
 from clearing.demo.pair import Pair
 from clearing.demo.stage import Stage, secret_of
 from clearing.spec.types import Status
@@ -110,7 +113,7 @@ def test_run__configuration_is_wrong__is_told_in_one_line(stage: Stage, tmp_path
         path.unlink(missing_ok=True)
         if content is not None:
             path.write_text(content)
-        told = _run("run", "--config", str(path))
-        assert told.returncode == 2, told.stderr
+        told = CliRunner().invoke(app, ["watchtower", "run", "--config", str(path)])
+        assert told.exit_code == 2, told.stderr
         assert len(told.stderr.strip().splitlines()) == 1, told.stderr
         assert told.stderr.startswith("clearing: ")

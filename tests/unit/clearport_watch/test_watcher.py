@@ -9,7 +9,7 @@ from clearing.clearport.core.events import Observed
 from clearing.clearport.watch import blocks, source, trail
 from clearing.clearport.watch.finality import Finality
 from clearing.client import moves
-from clearing.demo.good_day import provide_legs
+from clearing.demo.legs import provide_legs
 from clearing.demo.market import market_at
 from clearing.demo.pair import Pair
 from clearing.demo.stage import Stage
@@ -105,7 +105,7 @@ def test_observed__challenge_cleared_before_it_is_final__is_told_until_then(
 def test_observed__fork_of_any_depth__equals_a_fresh_reading(
     stage: Stage, pair: Pair, depth: int
 ) -> None:
-    """CLP: rewinding k blocks and replaying another fork gives the state of a fresh sync."""
+    """CLP-11: rewinding k blocks and replaying another fork gives the state of a fresh sync."""
     channel_id = pair.low.channel_id
     agreed = book(stage, pair)
     called = call_margin(stage, pair)
@@ -222,7 +222,7 @@ def test_observed__drop_without_any_block__is_followed_by_a_fresh_reading(
 def test_observed__node_lags_behind_what_it_showed__nothing_older_is_said(
     stage: Stage, pair: Pair, monkeypatch: pytest.MonkeyPatch, headstart: int
 ) -> None:
-    """CLP: a dropped or reordered event never lowers a version."""
+    """CLP-04: a dropped or reordered event never lowers a version."""
     monkeypatch.setattr(blocks, "HEADSTART", headstart)
     channel_id = pair.low.channel_id
     agreed = book(stage, pair)

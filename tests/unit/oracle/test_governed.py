@@ -8,6 +8,7 @@ from clearing.spec.errors import SpecError
 from clearing.spec.oracle import (
     MAX_FEE_WEI,
     MAX_PAUSE_S,
+    MAX_PAUSE_TOTAL_S,
     PAUSE_GAP_S,
     Heard,
     Listing,
@@ -75,7 +76,8 @@ def test_pause__guardian__puts_the_gate_up_and_nothing_else():
     after, effects = pause(LISTED, GUARDIAN, FEED, NOW + 60, NOW)
 
     assert effects == (FeedPaused(FEED, NOW + 60),)
-    assert after == replace(LISTED, feeds={FEED: replace(feed(), paused_until=NOW + 60)})
+    paused = replace(feed(), paused_until=NOW + 60, paused_since=NOW)
+    assert after == replace(LISTED, feeds={FEED: paused})
     assert reading_of(after.feeds[FEED], GOOD, NOW).gates == Gate.PAUSED
 
 
@@ -88,13 +90,43 @@ def test_pause__long__is_cut_to_72_hours():
 
 
 def test_pause__within_a_week_of_the_last__is_refused():
-    """[ORA-22] While it lasts, too."""
+    """[ORA-22]."""
     paused, _ = pause(LISTED, GUARDIAN, FEED, NOW + 60, NOW)
     due = NOW + 60 + PAUSE_GAP_S
 
-    for now in (NOW, NOW + 59, due - 1):
+    for now in (NOW + 60, due - 1):
         assert assert_refused("PauseTooSoon", pause, paused, GUARDIAN, FEED, now + 9, now) == (due,)
     assert pause(paused, GUARDIAN, FEED, due + 9, due)
+
+
+def test_pause__while_paused__can_but_end_later():
+    """[ORA-22] So the guardian cannot end a pause."""
+    paused, _ = pause(LISTED, GUARDIAN, FEED, NOW + 60, NOW)
+    due = NOW + 60 + PAUSE_GAP_S
+
+    for until in (NOW + 60, NOW + 31):
+        refused = assert_refused("PauseTooSoon", pause, paused, GUARDIAN, FEED, until, NOW + 30)
+        assert refused == (due,)
+    after, _ = pause(paused, GUARDIAN, FEED, NOW + 61, NOW + 30)
+    assert after.feeds[FEED] == replace(paused.feeds[FEED], paused_until=NOW + 61)
+
+
+def test_pause__again_and_again__ends_19_days_after_its_start():
+    """[ORA-22]."""
+    oracle, now, last = LISTED, NOW, NOW + MAX_PAUSE_TOTAL_S
+    while now < last - MAX_PAUSE_S:
+        oracle, _ = pause(oracle, GUARDIAN, FEED, 2**40 - 1, now)
+        assert oracle.feeds[FEED].paused_until == now + MAX_PAUSE_S
+        now = oracle.feeds[FEED].paused_until - 1
+
+    oracle, _ = pause(oracle, GUARDIAN, FEED, 2**40 - 1, now)
+
+    assert oracle.feeds[FEED].paused_until == last
+    due = last + PAUSE_GAP_S
+    for at in (now, last - 1, last, due - 1):
+        assert assert_refused("PauseTooSoon", pause, oracle, GUARDIAN, FEED, at + 9, at) == (due,)
+    again, _ = pause(oracle, GUARDIAN, FEED, 2**40 - 1, due)
+    assert again.feeds[FEED].paused_since == due
 
 
 def test_pause__wrong_caller_feed_or_time__is_refused():

@@ -134,6 +134,12 @@ def set_market(rig: PerpRig, market: int, **changed: int) -> Receipt:
     return rig.admin.send("setMarket", market, *with_changed(**changed), sender=rig.roles.timelock)
 
 
+def rates_with(**changed: int) -> tuple[int, ...]:
+    """Return what setRates takes: the rig's rates with some changed."""
+    names = ("im", "kappa", "takerFee", "makerFee", "vaultSpread", "maxRate", "interval")
+    return tuple((RISK | TRADE | LIMIT | changed)[name] for name in names)
+
+
 def with_changed(**changed: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
     """Return the rig's parameters with some changed."""
     groups = [dict(RISK), dict(TRADE), dict(LIMIT)]

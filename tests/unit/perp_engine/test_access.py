@@ -12,7 +12,7 @@ from tests.harness.actors import key_of
 from tests.harness.contract import Contract, Receipt
 from tests.harness.errors import Refused
 from tests.harness.perp import ETH, FEEDS, LOT, RAW, deploy_perp
-from tests.unit.perp_engine.scene import NO_SAMPLE, batch, module, picture, with_changed
+from tests.unit.perp_engine.scene import NO_SAMPLE, batch, module, picture, rates_with, with_changed
 
 ACCOUNT = 4
 NEW = b"\x77" * 20
@@ -285,6 +285,7 @@ def test_book__cash_between_accounts__moves_for_liquidation_and_resolution_alone
 ADMIN_RULES = {
     "addMarket": (2, FEEDS[ETH], *with_changed()),
     "setMarket": (ETH, *with_changed()),
+    "setRates": (ETH, rates_with()),
     "setPause": (ETH, 1),
 }
 

@@ -12,7 +12,7 @@ import pytest
 from clearing.chain.artifacts import abi_of
 from tests.harness.contract import Contract
 from tests.harness.perp import ETH, FEEDS, LOT, PerpRig, deploy_admin, deploy_perp
-from tests.unit.perp_engine.scene import NO_SAMPLE, with_changed
+from tests.unit.perp_engine.scene import NO_SAMPLE, rates_with, with_changed
 
 ACCOUNT, OTHER = 4, 5
 DAY = 86_400
@@ -73,6 +73,7 @@ VAULT: dict[str, tuple[Any, ...]] = {
 ADMIN: dict[str, tuple[Any, ...]] = {
     "addMarket": (1, FEEDS[1], *with_changed()),
     "setMarket": (ETH, *with_changed()),
+    "setRates": (ETH, rates_with()),
     "setPause": (ETH, 1),
 }
 RISK: dict[str, tuple[Any, ...]] = {

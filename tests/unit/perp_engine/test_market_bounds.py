@@ -7,6 +7,7 @@ import pytest
 from tests.harness.perp import ETH, FEEDS, LIMIT, RISK, TRADE
 from tests.unit.perp_engine.scene import (
     assert_only_fails_for,
+    rates_with,
     refusal_of,
     set_market,
     told,
@@ -187,6 +188,69 @@ def test_set_market__one_that_nobody_added__is_refused(rig):
         broken=2,
         fixed=1,
         error=("UnknownMarket", (2,)),
+    )
+
+
+RATES = {
+    "im": 105_000,
+    "kappa": 5_500,
+    "takerFee": 600,
+    "makerFee": 100,
+    "vaultSpread": 200,
+    "maxRate": 9_000,
+    "interval": 7_200,
+}
+
+
+def rates(rig, market=ETH, **changed):
+    by = rig.roles.timelock
+    return partial(rig.admin.send, "setRates", market, rates_with(**changed), sender=by)
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_set_rates__each__is_as_set_market_with_the_others_as_they_were(rig, name):
+    """The other terms are not the rig's, so that a term that was forgotten shows."""
+    kept = {"penalty": 10_000, "minNotional": 20, "skewScale": 200_000, "band": 40_000}
+    kept |= {"impactNotional": 90_000, "premCap": 20_000, "coefficientInverse": 12}
+    kept |= {"minFee": 30, "openCap": 7, "vaultShare": 900_000, "maxOi": 77, "imMax": 110_000}
+    setting(rig, **kept)()
+    rig.wait(86_400)
+    change = {name: RATES[name]}
+    with rig.chain.isolated():
+        setting(rig, **kept, **change)()
+        want = rig.everything()
+
+    receipt = rates(rig, **change)()
+
+    expected = ("MarketChanged", (ETH, *with_changed(**kept, **change)))
+    assert told(receipt, rig.admin) == (expected,)
+    assert rig.everything() == want
+
+
+def test_set_rates__out_of_bounds__is_refused(rig):
+    assert_only_fails_for(
+        rig,
+        lambda rate: rates(rig, maxRate=rate),
+        broken=10_001,
+        fixed=10_000,
+        error=("BadParameter", ("maxRate",)),
+    )
+
+
+def test_set_rates__one_that_nobody_added__is_refused(rig):
+    assert_only_fails_for(
+        rig, lambda market: rates(rig, market), broken=2, fixed=1, error=("UnknownMarket", (2,))
+    )
+
+
+def test_set_rates__more_margin_than_the_most__is_refused(rig):
+    """The greatest margin is for a proposal that asks for more."""
+    assert_only_fails_for(
+        rig,
+        lambda im: rates(rig, im=im),
+        broken=100_001,
+        fixed=100_000,
+        error=("BadParameter", ("imMax",)),
     )
 
 

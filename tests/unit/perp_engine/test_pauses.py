@@ -200,6 +200,51 @@ def test_pause_all__within_seven_days_of_the_last__is_refused(rig):
     )
 
 
+def test_pause_all__while_paused__can_but_end_later_and_stop_more(rig):
+    """So the guardian cannot end a pause, nor a part of it."""
+    pausing(rig, OPEN)()
+    end = rig.chain.now + DAY
+    rig.wait(60)
+
+    for until in (rig.chain.now + 1, end):
+        assert_only_fails_for(
+            rig,
+            lambda until: pausing(rig, SETTLE, until),
+            broken=until,
+            fixed=end + 1,
+            error=("PauseTooSoon", (end + 7 * DAY,)),
+        )
+    receipt = pausing(rig, SETTLE, end + 1)()
+    assert told(receipt) == (("GuardianPaused", (OPEN | SETTLE, end + 1)),)
+
+
+def test_pause_all__again_and_again__ends_19_days_after_its_start(rig):
+    last = rig.chain.now + 19 * DAY
+    while rig.chain.now < last - 3 * DAY:
+        until = rig.chain.now + 3 * DAY
+        assert told(pausing(rig, until=2**40 - 1)()) == (
+            ("GuardianPaused", (OPEN | SETTLE, until)),
+        )
+        rig.wait(3 * DAY - 1)
+    assert told(pausing(rig, until=2**40 - 1)()) == (("GuardianPaused", (OPEN | SETTLE, last)),)
+    not_before = last + 7 * DAY
+
+    def arrange(now):
+        rig.chain.warp(now)
+        return pausing(rig, OPEN, until=2**40 - 1)
+
+    for now in (last - 1, not_before - 1):
+        assert_only_fails_for(
+            rig,
+            arrange,
+            broken=now,
+            fixed=not_before,
+            error=("PauseTooSoon", (not_before,)),
+        )
+    receipt = arrange(not_before)()
+    assert told(receipt) == (("GuardianPaused", (OPEN, not_before + 3 * DAY)),)
+
+
 @pytest.mark.parametrize("mask", [0, REDUCE, LIQUIDATE, WITHDRAW, FUNDING, 63, 64, OPEN | REDUCE])
 def test_pause_all__what_is_not_the_guardians__is_refused(rig, mask):
     assert_only_fails_for(

@@ -8,6 +8,7 @@ from tests.unit.adjudicator.scene import refusal
 from tests.unit.price_oracle.scene import FEED, NOW, OTHER, event
 
 MAX_S = 72 * 3_600
+TOTAL_S = 19 * DAY_S
 GAP_S = 7 * DAY_S
 
 
@@ -71,6 +72,41 @@ def test_pause__within_7_days_of_the_last__is_refused(scene):
     scene.assert_only_fails_for(
         second, broken=again - 1, fixed=again, error=refusal("PauseTooSoon", not_before=again)
     )
+
+
+def test_pause__while_paused__can_but_end_later(scene):
+    """[ORA-22] So the guardian cannot end a pause."""
+    scene.send(pause(scene, NOW + 60))
+    scene.wait(30)
+
+    for until in (NOW + 31, NOW + 60):
+        scene.assert_only_fails_for(
+            lambda until: pause(scene, until),
+            broken=until,
+            fixed=NOW + 61,
+            error=refusal("PauseTooSoon", not_before=NOW + 60 + GAP_S),
+        )
+
+
+def test_pause__again_and_again__ends_19_days_after_its_start(scene):
+    """[ORA-22]."""
+    last = NOW + TOTAL_S
+    while scene.now < last - MAX_S:
+        assert scene.changes_of(pause(scene, 2**40 - 1)) == {"paused_until": scene.now + MAX_S}
+        scene.wait(MAX_S - 1)
+    assert scene.changes_of(pause(scene, 2**40 - 1)) == {"paused_until": last}
+
+    def again(at):
+        scene.wait(at - scene.now)
+        return pause(scene, 2**40 - 1)
+
+    for at in (last - 1, last + GAP_S - 1):
+        scene.assert_only_fails_for(
+            again,
+            broken=at,
+            fixed=last + GAP_S,
+            error=refusal("PauseTooSoon", not_before=last + GAP_S),
+        )
 
 
 def test_pause__not_in_the_future__is_refused(scene):

@@ -1,7 +1,8 @@
-"""The commands `clearing channel …` that change something: peers, channels, trades, settlements."""
+"""The commands `clearing channel …` that change something: channels, trades, settlements."""
 
 from __future__ import annotations
 
+import re
 import secrets
 from pathlib import Path
 from typing import Annotated, Final
@@ -9,10 +10,11 @@ from typing import Annotated, Final
 import typer
 
 from clearing.clearport.api.group import Channel, channel, find_channel, full_id
+from clearing.clearport.api.meeting import add_record
 from clearing.clearport.api.running import Call, Shown, command
 from clearing.clearport.api.views import channel_view, document_of, lines_view
-from clearing.clearport.api.waiting import wait_for_phase
-from clearing.clearport.errors import ConfigError, RefusedError, UnknownError
+from clearing.clearport.api.waiting import is_asked, wait_for_phase, wait_for_request
+from clearing.clearport.errors import RefusedError, UnknownError
 from clearing.operator.v1 import operator_pb2 as pb
 from clearing.spec.units import DAY_S
 
@@ -22,39 +24,20 @@ NONCE_BITS: Final = 63
 OPENING: Final = ("requested", "opening", "open")
 CLOSING: Final = ("settling", "closing", "closed")
 SETTLE: Final = "settle"
+ID_SHOWN: Final = 10
+_ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]*")
 
 RequestId = Annotated[
     str | None,
     typer.Option("--request", help="Which request, if the peer has several.", metavar="ID"),
 ]
+AnyChannel = Annotated[
+    str,
+    typer.Argument(
+        metavar="[CHANNEL]", help="Its id, or how it begins.", show_default="the only one that asks"
+    ),
+]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait, and show how far it is.")]
-Broker = Annotated[str, typer.Argument(metavar="BROKER", help="The peer's address.")]
-
-
-# PEERS
-
-
-@command(channel, "add-peer", acts=True)
-async def add_peer(
-    call: Call,
-    *,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The peer's signed record.")],
-) -> Shown:
-    """Take up the record by which a peer says where it is and which certificate it has."""
-    try:
-        record = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise ConfigError("cannot be read", "name the peer's record", field="FILE") from None
-    reply = await call.act("AddPeer", pb.AddPeerRequest(record=record))
-    rows = (("Broker", reply.broker), ("Endpoint", reply.endpoint), ("Signer", reply.signer))
-    return Shown(document_of(reply), lines_view(rows))
-
-
-@command(channel, "disconnect", acts=True)
-async def disconnect(call: Call, *, broker: Broker) -> Shown:
-    """Drop the stream to a peer until its record is added again."""
-    reply = await call.act("Disconnect", pb.PeerRef(broker=broker))
-    return Shown(document_of(reply), lines_view((("Disconnected", broker),)))
 
 
 # CHANNELS
@@ -64,7 +47,10 @@ async def disconnect(call: Call, *, broker: Broker) -> Shown:
 async def open_channel(
     call: Call,
     *,
-    broker: Broker,
+    peer: Annotated[
+        str,
+        typer.Argument(help="The peer's address; or its record's file (-: standard input), added."),
+    ],
     own: Annotated[list[str], typer.Option(help="ASSET:AMOUNT that we pay in. Repeatable.")],
     theirs: Annotated[
         list[str] | None, typer.Option(help="ASSET:AMOUNT that the peer pays in. Repeatable.")
@@ -77,22 +63,31 @@ async def open_channel(
 ) -> Shown:
     """Ask a peer for a channel; funding, signing and the transaction follow by themselves."""
     request = pb.OpenChannelRequest(
-        peer=broker,
+        peer=peer,
         own=[_amount(text, "--own") for text in own],
         theirs=[_amount(text, "--theirs") for text in theirs or ()],
         challenge_duration=challenge,
         nonce=secrets.randbits(NONCE_BITS) if nonce is None else nonce,
     )
-    call.confirm(f"Open a channel with {broker}, paying in {', '.join(own)}")
+    call.confirm(f"Open a channel with {peer}, paying in {', '.join(own)}")
+    if not _ADDRESS.fullmatch(peer):
+        request.peer = (await add_record(call, Path(peer))).broker
     reply = await call.act("OpenChannel", request)
-    return await _started(call, reply, OPENING if wait else ())
+    begins = reply.channel_id[:ID_SHOWN]
+    then = f"the peer's operator agrees: clearing channel accept {begins}"
+    return await _started(call, reply, OPENING if wait else (), then)
 
 
 @command(channel, "accept", acts=True)
 async def accept(
-    call: Call, *, channel_id: Channel, request: RequestId = None, wait: Wait = False
+    call: Call, *, channel_id: AnyChannel = "", request: RequestId = None, wait: Wait = False
 ) -> Shown:
-    """Say yes to what a peer asks: an opening, a withdrawal, a close."""
+    """Say yes to what a peer asks: an opening, a withdrawal, a close.
+
+    With --wait the request may still be on its way.
+    """
+    if wait:
+        await wait_for_request(call, channel_id)
     found, asked = await _asked(call, channel_id, request, is_settlement=False)
     call.confirm(f"{found.channel_id}: agree to {asked.kind}, {asked.detail}")
     named = pb.RequestRef(channel_id=found.channel_id, request_id=asked.request_id)
@@ -213,13 +208,14 @@ async def reject_settlement(
 
 
 async def _started(
-    call: Call, reply: pb.ChannelReply | pb.RequestReply, phases: tuple[str, ...]
+    call: Call, reply: pb.ChannelReply | pb.RequestReply, phases: tuple[str, ...], then: str = ""
 ) -> Shown:
+    """Show what a request has begun, and what comes `then`; or wait for the last of the phases."""
     channel_id = reply.channel_id if isinstance(reply, pb.ChannelReply) else ""
     if phases:
         found = await wait_for_phase(call, channel_id, phases)
         return Shown(document_of(found), channel_view(found))
-    rows = (("Channel", channel_id), ("Request", reply.request_id))
+    rows = (("Channel", channel_id), ("Request", reply.request_id), ("Next", then))
     return Shown(document_of(reply), lines_view(rows))
 
 
@@ -227,12 +223,11 @@ async def _asked(
     call: Call, channel_id: str, request_id: str | None, *, is_settlement: bool
 ) -> tuple[pb.Channel, pb.PendingRequest]:
     """Return the peer's request that waits for us. Raises UnknownError, RefusedError."""
-    found = await find_channel(call, channel_id)
+    found = await find_channel(call, channel_id) if channel_id else await _asking_channel(call)
     waiting = [
         request
         for request in found.requests
-        if not request.is_ours
-        and not request.is_agreed
+        if is_asked(request)
         and (request.kind.lower() == SETTLE) == is_settlement
         and request_id in (None, request.request_id)
     ]
@@ -243,6 +238,19 @@ async def _asked(
         fix = f"name one of {', '.join(request.request_id for request in waiting)}"
         raise RefusedError("the peer asks for several", fix, field="--request")
     return found, waiting[0]
+
+
+async def _asking_channel(call: Call) -> pb.Channel:
+    """Return the one channel whose peer asks for something. Raises UnknownError, RefusedError."""
+    reply: pb.ListChannelsResponse = await call.ask("ListChannels", pb.ListChannelsRequest())
+    found = [each for each in reply.channels if any(map(is_asked, each.requests))]
+    if not found:
+        fix = "see clearing channel list, or add --wait"
+        raise UnknownError("no peer asks for anything", fix, field="CHANNEL")
+    if len(found) > 1:
+        ids = ", ".join(each.channel_id[:ID_SHOWN] for each in found)
+        raise RefusedError("several peers ask", f"name one of {ids}", field="CHANNEL")
+    return found[0]
 
 
 def _amount(text: str, field: str) -> pb.Amount:

@@ -107,7 +107,7 @@ class Gate:
         """
         if secret is not None and len(secret) < SECRET_BYTES:
             problem = f"has fewer than {SECRET_BYTES} bytes"
-            raise ConfigError(problem, "make it of random bytes", field="api.secret_file")
+            raise ConfigError(problem, "make it of random bytes", field="operator.secret_file")
         self.domain = domain
         self.whitelist = whitelist
         self.skew_s = skew_s
@@ -217,7 +217,7 @@ class Gate:
 
 def read_secret(path: Path) -> bytes:
     """Return the secret of tokens that outlive a restart. Raises ConfigError."""
-    place = "api.secret_file"
+    place = "operator.secret_file"
     try:
         secret = path.read_bytes().strip()
         mode = path.stat().st_mode

@@ -1,4 +1,4 @@
-"""The commands `clearing channel …` that look; `acting` and `money` change something."""
+"""The commands `clearing channel …` that look; `acting`, `meeting` and `money` change something."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from clearing.clearport.api import acting, money
+from clearing.clearport.api import acting, meeting, money
 from clearing.clearport.api.group import Channel, channel, find_channel, full_id
 from clearing.clearport.api.running import Call, Shown, command
 from clearing.clearport.api.views import (
@@ -28,7 +28,7 @@ from clearing.clearport.api.views import (
 from clearing.clearport.errors import ConfigError
 from clearing.operator.v1 import operator_pb2 as pb
 
-__all__ = ["acting", "channel", "money"]
+__all__ = ["acting", "channel", "meeting", "money"]
 
 PAUSE_S: Final = 1.0
 """Without --follow: no event for so long means that there is none left."""

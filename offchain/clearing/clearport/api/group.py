@@ -11,10 +11,11 @@ from clearing.clearport.api.running import Call
 from clearing.clearport.errors import RefusedError, UnknownError
 from clearing.operator.v1 import operator_pb2 as pb
 
-__all__ = ["Channel", "channel", "find_channel", "full_id"]
+__all__ = ["Broker", "Channel", "channel", "find_channel", "full_id"]
 
 channel = typer.Typer(help="Open, trade, settle and close channels through a clearing daemon.")
 
+Broker = Annotated[str, typer.Argument(metavar="BROKER", help="The peer's address.")]
 Channel = Annotated[str, typer.Argument(metavar="CHANNEL", help="Its id, or how it begins.")]
 
 FULL: Final = 64

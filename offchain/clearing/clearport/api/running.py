@@ -36,6 +36,10 @@ PassphraseFile = Annotated[
     typer.Option(help="File whose first line opens the keystore.", show_default="asked for"),
 ]
 Ca = Annotated[Path | None, typer.Option(help="PEM certificate to trust.", envvar="CLEARPORT_CA")]
+As = Annotated[
+    Path | None,
+    typer.Option("--as", help="File that says which daemon, and as whom: init's operator.toml."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
 Once = Annotated[
@@ -44,6 +48,7 @@ Once = Annotated[
 ]
 
 CALLING: Final = {
+    "named": (As, None),
     "endpoint": (Endpoint, None),
     "key": (Key, None),
     "passphrase_file": (PassphraseFile, None),
@@ -137,6 +142,7 @@ async def _play(  # noqa: PLR0913 - the options of every call
     body: Body,
     given: dict[str, Any],
     *,
+    named: Path | None,
     endpoint: str | None,
     key: Path | None,
     passphrase_file: Path | None,
@@ -153,7 +159,7 @@ async def _play(  # noqa: PLR0913 - the options of every call
     )
     from clearing.clearport.api.settings import find_target  # noqa: PLC0415 - as its users
 
-    target = find_target(endpoint, key, passphrase_file, ca)
+    target = find_target(endpoint, key, passphrase_file, ca, named)
     trusted = None if target.ca is None else read_file(target.ca, "--ca")
     where = parse_endpoint(target.endpoint, trusted)
     file = target.passphrase_file

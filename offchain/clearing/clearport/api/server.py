@@ -120,14 +120,14 @@ def _credentials(listen: Listen) -> grpc.ServerCredentials | None:
     """Return what TLS needs, None for plain TCP on this machine."""
     if listen.cert_file is None and listen.key_file is None:
         if not is_loopback(listen.host):
-            fix = "give api.cert_file and api.key_file, or listen on 127.0.0.1"
-            raise ConfigError("plain TCP would leave this machine", fix, field="api.host")
+            fix = "give operator.tls, or listen on 127.0.0.1"
+            raise ConfigError("plain TCP would leave this machine", fix, field="operator.listen")
         return None
     if listen.cert_file is None or listen.key_file is None:
-        missing = "cert_file" if listen.cert_file is None else "key_file"
-        raise ConfigError("is not given", "TLS needs both files", field=f"api.{missing}")
-    chain = _read(listen.cert_file, "api.cert_file")
-    key = _read(listen.key_file, "api.key_file")
+        missing = "certificate" if listen.cert_file is None else "key"
+        raise ConfigError("is not given", "TLS needs both files", field=f"operator.tls.{missing}")
+    chain = _read(listen.cert_file, "operator.tls.certificate")
+    key = _read(listen.key_file, "operator.tls.key")
     return grpc.ssl_server_credentials([(key, chain)])
 
 
@@ -153,5 +153,5 @@ def _bind(
         port = 0
     if not port:
         fix = "free the port, or name another; check certificate and key"
-        raise ConfigError(f"cannot listen on {address}", fix, field="api.port")
+        raise ConfigError(f"cannot listen on {address}", fix, field="operator.listen")
     return port

@@ -2,7 +2,7 @@
 
 ~/.config/clearing/operator.toml::
 
-    endpoint = "127.0.0.1:7100"
+    endpoint = "127.0.0.1:7402"
     key = "operator.json"             # relative to this file
     passphrase_file = "passphrase"    # without it, the passphrase is asked for
     ca = "daemon.pem"                 # what to trust off this machine
@@ -47,14 +47,22 @@ def config_path() -> Path:
 
 
 def find_target(
-    endpoint: str | None, key: Path | None, passphrase_file: Path | None, ca: Path | None
+    endpoint: str | None,
+    key: Path | None,
+    passphrase_file: Path | None,
+    ca: Path | None,
+    named: Path | None = None,
 ) -> Target:
     """Return what the options say, and for what they leave out what the file says.
 
-    Raises ConfigError.
+    `named` is the file; without it, the one of `config_path`, which may be missing. Raises
+    ConfigError.
     """
-    path = config_path()
+    path = config_path() if named is None else named
     known = _read(path)
+    if named is not None and not known:
+        fix = "name the operator.toml that clearing clearport init wrote"
+        raise ConfigError("says nothing", fix, field=f"--as {named}")
 
     def beside(name: str, given: Path | None) -> Path | None:
         if given is not None or name not in known:

@@ -16,12 +16,14 @@ from clearing.clearport.api.running import Call
 from clearing.clearport.api.views import plain
 from clearing.operator.v1 import operator_pb2 as pb
 
-__all__ = ["STAGES", "wait_for_phase", "wait_for_transaction"]
+__all__ = ["STAGES", "is_asked", "wait_for_phase", "wait_for_request", "wait_for_transaction"]
 
 STAGES: Final = ("queued", "sent", "mined", "final")
 FAILED: Final = frozenset({"refused", "lost"})
 LOOK_S: Final = 1.0
 MOST_S: Final = 15 * 60
+REQUEST_S: Final = 60
+"""A peer's request is here soon after it is made, if the stream stands."""
 
 Show = Callable[[str, int], None]
 T = TypeVar("T")
@@ -63,14 +65,40 @@ async def wait_for_phase(call: Call, channel_id: str, phases: tuple[str, ...]) -
         return await _until(look, f"the channel {channel_id} is not {phases[-1]}")
 
 
-async def _until(look: Callable[[], Awaitable[T | None]], problem: str) -> T:
-    end = time.monotonic() + MOST_S
+def is_asked(request: pb.PendingRequest) -> bool:
+    """Say whether a request is the peer's and waits for our word."""
+    return not request.is_ours and not request.is_agreed
+
+
+async def wait_for_request(call: Call, channel_id: str) -> None:
+    """Wait until a peer asks for something, in this channel (or how its id begins), or in any.
+
+    Raises CallError after a minute.
+    """
+    digits = channel_id.lower().removeprefix("0x")
+    with _progress(1):
+
+        async def look() -> pb.Channel | None:
+            reply: pb.ListChannelsResponse = await call.ask(
+                "ListChannels", pb.ListChannelsRequest()
+            )
+            asking = (c for c in reply.channels if any(map(is_asked, c.requests)))
+            named = (c for c in asking if c.channel_id.removeprefix("0x").startswith(digits))
+            return next(named, None)
+
+        await _until(look, "no peer asks for anything", REQUEST_S)
+
+
+async def _until(
+    look: Callable[[], Awaitable[T | None]], problem: str, most_s: float = MOST_S
+) -> T:
+    end = time.monotonic() + most_s
     while True:
         found = await look()
         if found is not None:
             return found
         if time.monotonic() >= end:
-            raise CallError(f"{problem} after {MOST_S} s", "look again later")
+            raise CallError(f"{problem} after {most_s:g} s", "look again later")
         await asyncio.sleep(LOOK_S)
 
 

@@ -60,6 +60,8 @@ MAX_BACKLOG: Final = 1 << 20
 """Trades that wait for the peer: more than that is a fault, not a day's work."""
 MAX_SIGNED: Final = 4_096
 MAX_WAITS: Final = 4_096
+SPARE: Final = 1_024
+"""Trades that are booked and whose bytes are still kept."""
 
 
 Kept = dict[int, tuple[object, bytes]]
@@ -106,7 +108,7 @@ class LineWriter:
         if not is_backlog_kept:
             ours = _framed("trades", ours, line.trades)
             theirs = _framed("reported", theirs, line.reported)
-            backlog = _joined(ours, line.trades) + _joined(theirs, line.reported)
+            backlog = b"".join((*_bytes_of(ours, line.trades), *_bytes_of(theirs, line.reported)))
         written = LinePieces(fixed, backlog, self._state(line))
         self._line, self._pieces, self._kept = line, written, self._used
         self._ours, self._theirs = ours, theirs
@@ -171,27 +173,32 @@ class LineWriter:
 
 
 def _framed(field: str, kept: Kept, trades: tuple[ReportedTrade, ...]) -> Kept:
-    """Return each trade's bytes as an item of a list of a Line. Raises WireError."""
+    """Return each trade's bytes as an item of a list of a Line. Raises WireError.
+
+    `kept` is only added to, until most of it is of trades that are booked: to make it anew for
+    each booking would cost as much as there are trades.
+    """
     if len(trades) > MAX_BACKLOG:
         raise wrong(field, f"at most {MAX_BACKLOG} items")
-    framed: Kept = {}
     for place, trade in enumerate(trades):
-        item = kept.get(id(trade))
-        if item is None:
-            try:
-                data = encode_trade(trade).SerializeToString()
-            except WireError as error:
-                raise within(f"{field}[{place}]", error) from None
-            parts = (
-                pb.LineParts(trades=[data]) if field == "trades" else pb.LineParts(reported=[data])
-            )
-            item = (trade, parts.SerializeToString())
-        framed[id(trade)] = item
-    return framed
+        if id(trade) not in kept:
+            kept[id(trade)] = _frame(field, place, trade)
+    if len(kept) > 2 * len(trades) + SPARE:
+        return {id(trade): kept[id(trade)] for trade in trades}
+    return kept
 
 
-def _joined(framed: Kept, trades: tuple[ReportedTrade, ...]) -> bytes:
-    return b"".join([framed[id(trade)][1] for trade in trades])
+def _frame(field: str, place: int, trade: ReportedTrade) -> tuple[object, bytes]:
+    try:
+        data = encode_trade(trade).SerializeToString()
+    except WireError as error:
+        raise within(f"{field}[{place}]", error) from None
+    parts = pb.LineParts(trades=[data]) if field == "trades" else pb.LineParts(reported=[data])
+    return trade, parts.SerializeToString()
+
+
+def _bytes_of(framed: Kept, trades: tuple[ReportedTrade, ...]) -> list[bytes]:
+    return [framed[id(trade)][1] for trade in trades]
 
 
 def _is_fixed_part_same(before: Line, line: Line) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from clearing.channel.signatures import Signature, is_signed_by
+from clearing.clearport.core.calls import forget_refused_calls, note_refused_call
 from clearing.clearport.core.channel import Half
 from clearing.clearport.core.duties import do_duties
 from clearing.clearport.core.effects import Booked
@@ -14,6 +15,7 @@ from clearing.clearport.core.messages import Answer, Refusal
 from clearing.clearport.core.notices import Kind
 from clearing.clearport.core.reestablish import proposal_of
 from clearing.clearport.core.refusals import LATER, Code
+from clearing.clearport.core.trades import without
 from clearing.clearport.core.turn import Turn
 from clearing.clearport.core.wishes import is_wish_of, send_rejection
 from clearing.client import moves
@@ -95,6 +97,8 @@ def hear_refusal(turn: Turn, refusal: Refusal) -> None:
         code=code,
         detail=refusal.detail,
     )
+    if isinstance(half.move, moves.CallMargin):
+        note_refused_call(turn, code.value)
     if isinstance(half.move, moves.Book):
         _leave_trade(turn, half, code, refusal.detail)
     elif code not in LATER:
@@ -139,9 +143,8 @@ def _adopt(turn: Turn, half: Half, ours: Signature, theirs: Signature) -> None:
     full = CoSigned(state, signatures, half.after.order)
     changes: dict[str, object] = {}
     if half.trade_ids:
-        done = frozenset(half.trade_ids)
-        changes["trades"] = tuple(each for each in line.trades if each.trade_id not in done)
-        changes["reported"] = tuple(each for each in line.reported if each.trade_id not in done)
+        changes["trades"] = without(line.trades, half.trade_ids)
+        changes["reported"] = without(line.reported, half.trade_ids)
     if line.waits:
         changes["waits"] = tuple(
             each for each in line.waits if not is_wish_of(each.request.wish, half.move)
@@ -161,6 +164,8 @@ def _adopt(turn: Turn, half: Half, ours: Signature, theirs: Signature) -> None:
     link = turn.link
     if link.refused or link.retry_at:
         turn.learn(refused=0, retry_at=0)
+    if isinstance(half.move, moves.CallMargin):
+        forget_refused_calls(turn)
     if not isinstance(half.move, moves.Book):
         turn.notify(Kind.AGREED, version=half.version, move=type(half.move).__name__)
         turn.learn(skipped=frozenset(), is_call_due=False)

@@ -9,6 +9,7 @@ from typing import Final
 
 from clearing.channel.errors import CodecError
 from clearing.channel.signatures import is_signed_by
+from clearing.clearport.core.calls import forget_refused_calls
 from clearing.clearport.core.channel import Half, Line
 from clearing.clearport.core.market import doubt_about_market
 from clearing.clearport.core.memory import known_version
@@ -17,6 +18,7 @@ from clearing.clearport.core.notices import Kind
 from clearing.clearport.core.reckoning import digest_of, doubt_about, reckon
 from clearing.clearport.core.refusals import LATER, Code, Doubt
 from clearing.clearport.core.restore import diverge
+from clearing.clearport.core.trades import Finder
 from clearing.clearport.core.turn import Turn
 from clearing.clearport.core.wishes import is_authorised
 from clearing.client import moves
@@ -83,6 +85,8 @@ def refuse(turn: Turn, version: int, doubt: Doubt, move: moves.Move) -> None:
     refusal = Refusal(line.position.epoch, version, code.value, detail)
     turn.change(burnt=max(line.burnt, version))
     turn.learn(last_refusal=refusal)
+    if isinstance(move, moves.CallMargin):
+        forget_refused_calls(turn)
     turn.send(refusal)
     turn.notify(
         Kind.REFUSED,
@@ -108,12 +112,18 @@ def _judge(turn: Turn, proposal: Proposal) -> None:
         turn.change(half=half)
         turn.sign(proposal.version, proposal.digest)
         return
-    code, _ = found
-    is_held = code in LATER and code is not Code.BELOW_FLOOR and isinstance(proposal.move, Held)
-    if is_held and turn.now < proposal.signed_at + HOLD_S:
+    if _is_held(turn, proposal, found[0]):
         turn.learn(held=proposal)
     else:
         refuse(turn, proposal.version, found, proposal.move)
+
+
+def _is_held(turn: Turn, proposal: Proposal, code: Code) -> bool:
+    """Say whether to wait: a refusal would cost low dearly, or we have only just been started."""
+    if code not in LATER or code is Code.BELOW_FLOOR or turn.now >= proposal.signed_at + HOLD_S:
+        return False
+    has_just_begun = turn.link.view is None or turn.link.last_market is None
+    return has_just_begun or isinstance(proposal.move, Held)
 
 
 def _accepted(turn: Turn, proposal: Proposal) -> Position | Doubt:
@@ -153,12 +163,12 @@ def _unknown_trade(line: Line, proposal: Proposal, move: moves.Book) -> Doubt | 
     ids = proposal.trade_ids
     if not 0 < len(ids) == len(move.trades) <= MAX_TRADES or len(set(ids)) != len(ids):
         return Code.MOVE, "a booking names each of its trades once"
-    known = {each.trade_id: each.trade for each in line.trades}
-    for trade_id, trade in zip(ids, move.trades, strict=True):
-        ours = known.get(trade_id)
+    known = Finder(line.trades)
+    for place, (trade_id, trade) in enumerate(zip(ids, move.trades, strict=True)):
+        ours = known.find(trade_id, place)
         if ours is None:
             return Code.TRADE_UNKNOWN, trade_id
-        if ours != trade:
+        if ours.trade != trade:
             return Code.TRADE_DIFFERS, trade_id
     return None
 

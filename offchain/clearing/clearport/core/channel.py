@@ -104,6 +104,8 @@ class Link:
     admit. `held`: a proposal that we would sign later rather than refuse. `last_refusal`: to be
     repeated as it was. `is_call_due`: a margin call would move enough. `submitted`: (key, first
     wanted at, attempts) of transactions. `told`: what the operator has been told once.
+    `calls_refused` margin calls were refused in a row on prices that both see, the first of them at
+    `call_refused_at`.
     """
 
     is_connected: bool = False
@@ -123,11 +125,17 @@ class Link:
     is_call_due: bool = False
     submitted: tuple[tuple[str, int, int], ...] = ()
     told: frozenset[str] = frozenset()
+    calls_refused: int = 0
+    call_refused_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """This broker's bounds. Shares in thousandths, tolerances in ten-thousandths and seconds."""
+    """This broker's bounds. Shares in thousandths, tolerances in ten-thousandths and seconds.
+
+    `auto_settle`: a settlement is asked for when the peer's risk reaches `call_share_permille`.
+    `auto_force`: the channel is ended by force when `core.forcing` says that it is time.
+    """
 
     grace_s: int
     condition_s: int = 7 * 86_400
@@ -139,6 +147,8 @@ class Policy:
     batch: int = 256
     auto_close: bool = True
     auto_resize: bool = True
+    auto_settle: bool = True
+    auto_force: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from clearing.clearport.core.channel import Policy
+from clearing.clearport.core.forcing import force_by_policy, settle_by_policy
 from clearing.clearport.core.messages import CallMarginWish
 from clearing.clearport.core.notices import Kind
 from clearing.clearport.core.reckoning import REFUSALS
@@ -91,7 +92,11 @@ def take_market(turn: Turn, market: Market | None) -> None:
         uses = use_of(position, turn.line.terms, market)
     except REFUSALS:
         return
-    _warn(turn, uses)
+    theirs = [use for use in uses if use.side is not turn.line.side]
+    is_news = _warn(turn, uses)
+    if is_news and any(use.has_reached(turn.policy.call_share_permille) for use in theirs):
+        settle_by_policy(turn)
+    force_by_policy(turn, is_exhausted=any(use.has_reached(PERMILLE) for use in theirs))
     if any(_is_due(use, turn.policy) for use in uses):
         _call(turn)
 
@@ -103,8 +108,12 @@ def _is_due(use: Use, policy: Policy) -> bool:
     )
 
 
-def _warn(turn: Turn, uses: tuple[Use, ...]) -> None:
-    """Tell the operator when a share is reached, again only after it was left."""
+def _warn(turn: Turn, uses: tuple[Use, ...]) -> bool:
+    """Tell the operator when a share is reached, again only after it was left.
+
+    Return whether there was something new to tell.
+    """
+    told = turn.link.told
     limits = (
         (Kind.MARGIN_HIGH, turn.policy.call_share_permille),
         (Kind.MARGIN_EXHAUSTED, PERMILLE),
@@ -123,6 +132,7 @@ def _warn(turn: Turn, uses: tuple[Use, ...]) -> None:
                     risk_wad=use.required_wad,
                     collateral_wad=use.collateral_wad,
                 )
+    return not turn.link.told <= told
 
 
 def _call(turn: Turn) -> None:

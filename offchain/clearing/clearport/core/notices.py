@@ -22,6 +22,8 @@ class Kind(StrEnum):
     DIVERGED = "diverged"
     """Two digests for one version: nothing more is signed in this epoch."""
     EXPIRED = "request_expired"
+    FORCED = "forced"
+    """Policy ends the channel by a challenge; `why` says why."""
     FUNDING_SHORT = "funding_short"
     """Our ledger does not hold what we have to deliver."""
     KEY_FAULT = "key_fault"

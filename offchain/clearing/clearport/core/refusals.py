@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum, unique
 
-__all__ = ["LATER", "Code", "Doubt"]
+__all__ = ["LATER", "UNBLAMED", "Code", "Doubt"]
 
 
 @unique
@@ -57,6 +57,18 @@ LATER = frozenset(
     }
 )
 """What may be otherwise in a while: the same move is worth another proposal then."""
+
+UNBLAMED = frozenset(
+    {
+        Code.BELOW_FLOOR,
+        Code.BURNT,
+        Code.CLOCK,
+        Code.NOT_READY,
+        Code.PRICE_MISMATCH,
+        Code.STALE_PRICES,
+    }
+)
+"""Why a peer that would pay may refuse a margin call: it sees other prices, or too little."""
 
 Doubt = tuple[Code, str]
 """Why a state is not signed, and the detail."""

@@ -9,7 +9,7 @@ from clearing.clearport.core.notices import Kind
 from clearing.clearport.core.turn import Turn
 from clearing.spec.types import Side
 
-__all__ = ["hear_report", "matched", "record", "report_all"]
+__all__ = ["Finder", "hear_report", "matched", "record", "report_all", "without"]
 
 REPORT: Final = 1_024
 """Trades in one message."""
@@ -70,10 +70,10 @@ def matched(turn: Turn, limit: int) -> tuple[ReportedTrade, ...]:
     line, skipped = turn.line, turn.link.skipped
     if not line.trades or not line.reported:
         return ()
-    theirs = {each.trade_id: each for each in line.reported}
+    theirs = Finder(line.reported)
     found = []
-    for each in line.trades:
-        their = theirs.get(each.trade_id)
+    for place, each in enumerate(line.trades):
+        their = theirs.find(each.trade_id, place)
         if their is None or each.trade_id in skipped:
             continue
         if their.trade != each.trade:
@@ -83,6 +83,38 @@ def matched(turn: Turn, limit: int) -> tuple[ReportedTrade, ...]:
         if len(found) == limit:
             break
     return tuple(found)
+
+
+def without(
+    trades: tuple[ReportedTrade, ...], trade_ids: tuple[str, ...]
+) -> tuple[ReportedTrade, ...]:
+    """Return the trades that are left; mostly it is the first ones that are booked."""
+    count = len(trade_ids)
+    if tuple([each.trade_id for each in trades[:count]]) == trade_ids:
+        return trades[count:]
+    done = frozenset(trade_ids)
+    return tuple([each for each in trades if each.trade_id not in done])
+
+
+class Finder:
+    """Finds trades by id: where they stand, if both brokers record in the same order.
+
+    Else by an index, which is made when it is first needed.
+    """
+
+    __slots__ = ("_by_id", "_trades")
+
+    def __init__(self, trades: tuple[ReportedTrade, ...]) -> None:
+        self._trades = trades
+        self._by_id: dict[str, ReportedTrade] | None = None
+
+    def find(self, trade_id: str, place: int) -> ReportedTrade | None:
+        """Return the trade of an id, looked for at a place first; None if there is none."""
+        if place < len(self._trades) and self._trades[place].trade_id == trade_id:
+            return self._trades[place]
+        if self._by_id is None:
+            self._by_id = {each.trade_id: each for each in self._trades}
+        return self._by_id.get(trade_id)
 
 
 def _report(turn: Turn, trades: tuple[ReportedTrade, ...]) -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from clearing.channel.keccak import keccak256
+from clearing.clearport.core.calls import note_refused_call
 from clearing.clearport.core.channel import Wait
 from clearing.clearport.core.events import Wanted
 from clearing.clearport.core.messages import (
@@ -31,6 +32,7 @@ from clearing.spec.types import ConditionKind, Intent, Side
 
 __all__ = [
     "agree_by_policy",
+    "ask_to_settle",
     "consent",
     "derived_id",
     "expire",
@@ -113,16 +115,21 @@ def derived_id(turn: Turn, what: bytes) -> bytes:
 
 def settle_before_closing(turn: Turn) -> None:
     """Ask for a settlement where a close is wanted and something is still owed."""
-    line, link = turn.line, turn.link
+    line = turn.line
     state = line.position.state
     if not line.is_closing or state is None or line.position.liabilities == NO_LIABILITIES:
         return
     if state.condition.kind != ConditionKind.NONE or line.half is not None or line.alarm:
         return
-    if any(isinstance(each.request.wish, SettleWish) for each in line.waits):
-        return
-    wish = SettleWish(max(turn.now, link.chain_now) + turn.policy.offer_s)
-    request(turn, derived_id(turn, b"settle"), wish)
+    ask_to_settle(turn)
+
+
+def ask_to_settle(turn: Turn) -> None:
+    """Ask for a settlement unless one is asked for already."""
+    line = turn.line
+    if not any(isinstance(each.request.wish, SettleWish) for each in line.waits):
+        wish = SettleWish(max(turn.now, turn.link.chain_now) + turn.policy.offer_s)
+        request(turn, derived_id(turn, b"settle"), wish)
 
 
 # THE PEER
@@ -163,6 +170,8 @@ def hear_rejection(turn: Turn, rejection: Rejection) -> None:
         return
     _drop(turn, wait)
     turn.notify(Kind.REJECTED, request_id=wait.request.request_id.hex(), reason=rejection.reason)
+    if isinstance(wait.request.wish, CallMarginWish):
+        note_refused_call(turn, rejection.reason)
     if isinstance(wait.request.wish, moves.Close | SettleWish) and turn.line.is_closing:
         turn.change(is_closing=False)
         for each in turn.line.waits:
@@ -187,11 +196,11 @@ def agree_by_policy(turn: Turn) -> None:
 
 
 def expire(turn: Turn) -> None:
-    """Drop the wishes whose time is over. A close is dated anew when it is proposed."""
+    """Drop the wishes whose time is over."""
     now = max(turn.now, turn.link.chain_now)
     for wait in turn.line.waits:
         wish = wait.request.wish
-        if not isinstance(wish, moves.Close) and 0 < _until(wish) <= now:
+        if _is_over(wish, now):
             _drop(turn, wait)
             turn.notify(Kind.EXPIRED, request_id=wait.request.request_id.hex())
 
@@ -288,29 +297,32 @@ def _impossible(turn: Turn, wish: Wish) -> str:
     line = turn.line
     state = line.position.state
     now = max(turn.now, turn.link.chain_now)
-    if not isinstance(wish, moves.Close) and 0 < _until(wish) <= now:
+    if _is_over(wish, now):
         return "its time is over"
     if isinstance(wish, moves.Open):
         if state is not None and state.intent != Intent.OPEN:
             return "the channel is open"
         if len(wish.nets) != len(line.definition.assets):
             return "one pair of amounts for each asset"
+        if any(amount < 0 for pair in wish.nets for amount in pair):
+            return "an amount is negative"
         return ""
     if state is None:
         return "the channel is not open"
     return "the channel is closing" if state.intent == Intent.CLOSE else ""
 
 
-def _until(wish: Wish) -> int:
+def _is_over(wish: Wish, now: int) -> bool:
+    """Say whether a wish can come true no more. A close is dated anew when it is proposed."""
     match wish:
-        case moves.Open() | ResizeWish() | moves.Close():
-            return wish.valid_until
+        case moves.Open() | ResizeWish():
+            return wish.valid_until <= now
         case SettleWish():
-            return wish.fund_by
+            return wish.fund_by <= now
         case moves.LockHash():
-            return wish.expiry
+            return wish.expiry <= now
         case _:
-            return 0
+            return False
 
 
 def _is_for_policy(turn: Turn, wish: Wish) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -33,7 +34,9 @@ NOT_MET = 1
 def init(  # noqa: PLR0913 - an option each
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder for the daemon.")],
     *,
-    name: Annotated[str, typer.Option(help="The broker's name, as peers see it.")],
+    name: Annotated[
+        str, typer.Option(help="The broker's name, as peers see it.", show_default="DIR")
+    ] = "",
     url: Annotated[
         str, typer.Option(help="The node's JSON-RPC address.", envvar="CLEARING_NODE_URL")
     ] = "http://127.0.0.1:8545",
@@ -41,19 +44,34 @@ def init(  # noqa: PLR0913 - an option each
         str, typer.Option(help="Whose record in deployments/registry names the contracts.")
     ] = "local",
     deployment: Annotated[
-        Path | None, typer.Option(help="A deployment's record, instead of --network.")
+        Path | None,
+        typer.Option(
+            help="A deployment's record, instead of --network.", envvar="CLEARING_DEPLOYMENT"
+        ),
     ] = None,
     finality: Annotated[
-        str, typer.Option(help="finalized, safe, or a number of blocks.")
-    ] = "finalized",
-    peer_listen: Annotated[str, typer.Option(help="Where peers reach us.")] = "127.0.0.1:7401",
+        str,
+        typer.Option(
+            help="finalized, safe, or a number of blocks.",
+            show_default="finalized; 0 on the network local",
+        ),
+    ] = "",
+    port: Annotated[
+        int,
+        typer.Option(min=1, max=65_533, help="For peers; operators and metrics take the next two."),
+    ] = 7_401,
+    peer_listen: Annotated[
+        str, typer.Option(help="Where peers reach us.", show_default="127.0.0.1:PORT")
+    ] = "",
     peer_endpoint: Annotated[
         str | None, typer.Option(help="What our record tells them, if it is not --peer-listen.")
     ] = None,
     operator_listen: Annotated[
-        str, typer.Option(help="Where our own systems call.")
-    ] = "127.0.0.1:7402",
-    metrics_listen: Annotated[str, typer.Option(help="Where Prometheus asks.")] = "127.0.0.1:7403",
+        str, typer.Option(help="Where our own systems call.", show_default="127.0.0.1:PORT+1")
+    ] = "",
+    metrics_listen: Annotated[
+        str, typer.Option(help="Where Prometheus asks.", show_default="127.0.0.1:PORT+2")
+    ] = "",
     passphrase_file: Annotated[
         Path | None,
         typer.Option(help="The keystores' passphrase; a random one is made if it is not there."),
@@ -65,25 +83,30 @@ def init(  # noqa: PLR0913 - an option each
     from clearing.clearport.signer.secret import SecretSource  # noqa: PLC0415 - the same
 
     answers = Answers(
-        name=name,
+        name=name or folder.resolve().name,
         url=url,
         network=network,
         deployment=deployment,
-        finality=finality,
-        peer_listen=peer_listen,
-        peer_endpoint=peer_endpoint or peer_listen,
-        operator_listen=operator_listen,
-        metrics_listen=metrics_listen,
+        # Embedded chains finalize nothing, and nobody takes their blocks back.
+        finality=finality or ("0" if network == "local" else "finalized"),
+        peer_listen=peer_listen or f"127.0.0.1:{port}",
+        peer_endpoint=peer_endpoint or peer_listen or f"127.0.0.1:{port}",
+        operator_listen=operator_listen or f"127.0.0.1:{port + 1}",
+        metrics_listen=metrics_listen or f"127.0.0.1:{port + 2}",
     )
     made = make_folder(folder, answers, SecretSource("passphrase", file=passphrase_file))
     where = made.config
-    typer.echo(f"Made {where}. Next:")
-    typer.echo(f"  1. send ether and YELLOW to the account {as_text(made.account)}")
+    caller = made.operator_file
+    is_local = network == "local" and deployment is None
+    money = f"clearing devnet {folder} [OTHER]: a chain to try on, and money for it"
+    money = money if is_local else "send it ether and YELLOW"
+    typer.echo(f"Made {where} and, for those who call the daemon, {caller}.")
+    typer.echo(f"The broker's account is {as_text(made.account)}. Next:")
+    typer.echo(f"  1. {money}")
     typer.echo(f"  2. clearing clearport check --config {where}")
     typer.echo(f"  3. clearing clearport run --config {where}")
-    typer.echo("  4. clearing channel stake AMOUNT, which names the state key too")
+    typer.echo(f"  4. clearing channel stake 250000 --wait --as {caller}: YELLOW for 4 channels")
     typer.echo(f"  5. clearing clearport record --config {where} > record.json, for your peers")
-    typer.echo(f"The operator's key is {as_text(made.operator)} ({folder / 'operator.json'}).")
 
 
 @clearport.command("run")
@@ -160,7 +183,8 @@ def restore(
 
     known = read_config(config)
     manifest = fill(known.store_url, file, owner_of(known))
-    typer.echo(f"Restored what was kept at {manifest.created_at}. What was signed later is not")
+    kept_at = datetime.fromtimestamp(manifest.created_at, UTC).isoformat(" ")
+    typer.echo(f"Restored what was kept at {kept_at}. What was signed later is not")
     typer.echo("known: channels wait for their peers, and nothing is challenged by itself.")
 
 

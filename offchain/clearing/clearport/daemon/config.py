@@ -197,6 +197,8 @@ class PolicyConfig(_Strict):
     batch: int = Field(default=256, ge=1, le=4_096)
     auto_close: bool = True
     auto_resize: bool = True
+    auto_settle: bool = True
+    auto_force: bool = False
     channels_per_peer: int = Field(default=64, ge=1, le=10_000)
     trades_waiting: int = Field(default=65_536, ge=1)
 

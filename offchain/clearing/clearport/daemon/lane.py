@@ -61,6 +61,7 @@ class Lane:
         self._link: PeerLink | None = None
         self._unsigned: tuple[Permit, Sign] | None = None
         self._is_retried = False
+        self._decided_s = time.perf_counter()
 
     @property
     def peer(self) -> Address:
@@ -145,8 +146,11 @@ class Lane:
             if ask is not None and ask.consume is not None:
                 used = ask.consume(self.phase, effects)
             intents = wanted.intents if ask is None else ask.intents + wanted.intents
+            decided_s = time.perf_counter()
             permit = await self._commit(wanted, signed, used, intents)
             self._adopt(phase, wanted)
+            if wanted.sign is not None:
+                self._decided_s = decided_s
             if ask is not None:
                 ask.succeed(effects)
                 ask = None
@@ -211,6 +215,8 @@ class Lane:
         line = phase.line
         if wanted.agreed is not None:
             world.meters.agreed += 1
+            world.meters.agreed_at = world.clock()
+            world.meters.agree_s.add(time.perf_counter() - self._decided_s)
             world.agreed(self.channel_id, wanted.agreed)
         if wanted.booked is not None:
             world.meters.booked += len(wanted.booked.trade_ids)

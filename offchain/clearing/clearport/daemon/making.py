@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -24,8 +25,11 @@ from clearing.spec.units import Address
 __all__ = ["Answers", "Made", "make_folder", "render"]
 
 CONFIG: Final = "clearport.toml"
+OPERATOR: Final = "operator.toml"
 PASSPHRASE_BYTES: Final = 24
 OWNER_ONLY: Final = 0o600
+MakeKey = Callable[[Path, SecretSource], Address]
+"""Writes a new keystore, locked by a passphrase, and returns the key's address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +49,23 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The addresses of the keys that were made, and the configuration's path."""
+    """The addresses of the keys that were made, and what was written for daemon and operator."""
 
     account: Address
     signer: Address
     operator: Address
     config: Path
+    operator_file: Path
 
 
-def make_folder(folder: Path, answers: Answers, passphrase: SecretSource) -> Made:
+def make_folder(
+    folder: Path, answers: Answers, passphrase: SecretSource, make_key: MakeKey = made
+) -> Made:
     """Write keystores, certificate, factors and configuration into a folder.
 
-    With a passphrase file that is not there yet, a random passphrase is written into it. Raises
-    ConfigError if a file is there already; what was made before stays.
+    The keys are random unless `make_key` knows better. With a passphrase file that is not there
+    yet, a random passphrase is written into it. Raises ConfigError if a file is there already; what
+    was made before stays.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     config = folder / CONFIG
@@ -66,7 +74,7 @@ def make_folder(folder: Path, answers: Answers, passphrase: SecretSource) -> Mad
     if passphrase.file is not None and not passphrase.file.exists():
         _write(passphrase.file, secrets.token_urlsafe(PASSPHRASE_BYTES) + "\n")
     account, signer, operator = (
-        made(folder / f"{name}.json", passphrase) for name in ("account", "state", "operator")
+        make_key(folder / f"{name}.json", passphrase) for name in ("account", "state", "operator")
     )
     host = answers.peer_endpoint.rpartition(":")[0].strip("[]")
     save_pair(make_pair(host), folder / "peer.crt", folder / "peer.key")
@@ -76,7 +84,10 @@ def make_folder(folder: Path, answers: Answers, passphrase: SecretSource) -> Mad
     named = os.path.relpath(passphrase.file or "", folder) if is_beside else ""
     text = render(answers, account, operator, f'passphrase_file = "{named}"' if is_beside else "")
     _write(config, text)
-    return Made(account, signer, operator, config)
+    calling = f'endpoint = "{answers.operator_listen}"\nkey = "operator.json"\n'
+    calling += f'passphrase_file = "{named}"\n' if is_beside else ""
+    _write(folder / OPERATOR, calling)
+    return Made(account, signer, operator, config, folder / OPERATOR)
 
 
 def render(answers: Answers, account: Address, operator: Address, passphrase: str) -> str:

@@ -27,9 +27,15 @@ class Histogram:
 
 @dataclass(slots=True)
 class Meters:
-    """Since the process began. `dropped` counts what was not said to a peer, by reason."""
+    """Since the process began. `dropped` counts what was not said to a peer, by reason.
+
+    `agreed_at`: when the last version became co-signed and durable here, Unix seconds. `agree_s`:
+    how long each took from our decision to sign it.
+    """
 
     agreed: int = 0
+    agreed_at: float = 0.0
+    agree_s: Histogram = field(default_factory=Histogram)
     booked: int = 0
     transitions: int = 0
     commits: int = 0

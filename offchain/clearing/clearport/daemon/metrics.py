@@ -58,6 +58,10 @@ class _Daemon(Collector):
                 family.add_metric([code], count)
             yield family
         yield _histogram("clearport_commit_seconds", "Until a record was durable.", meters.commit_s)
+        help_ = "From our decision to sign a version until both have, durable here."
+        yield _histogram("clearport_agree_seconds", help_, meters.agree_s)
+        help_ = "When the last version was agreed."
+        yield GaugeMetricFamily("clearport_last_agreed_timestamp_seconds", help_, meters.agreed_at)
         for name, (help_, read) in self._gauges.values.items():
             yield GaugeMetricFamily(f"clearport_{name}", help_, value=read())
         for name, (help_, label, read_all) in self._gauges.labelled.items():

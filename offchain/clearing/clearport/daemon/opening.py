@@ -92,6 +92,8 @@ def policy_of(config: Config, contracts: Contracts) -> Policy:
         batch=policy.batch,
         auto_close=policy.auto_close,
         auto_resize=policy.auto_resize,
+        auto_settle=policy.auto_settle,
+        auto_force=policy.auto_force,
     )
 
 

@@ -40,7 +40,7 @@ class Limits:
     hellos_burst: int = 20
     greet_s: float = 5.0
     connect_s: float = 5.0
-    patience_s: float = 1.0
+    patience_s: float = 5.0
     parting_s: float = 1.0
     retry_least_s: float = 0.2
     retry_most_s: float = 30.0

@@ -13,6 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from clearing.clearport.errors import StoreError
 from clearing.clearport.store.errors import store_error
+from clearing.clearport.store.statements import run_sqlite
 
 __all__ = ["Database", "engine_of", "file_of"]
 
@@ -20,6 +21,7 @@ PRIVATE: Final = 0o600
 """What is traded is nobody else's business."""
 CHECKPOINT_PAGES: Final = 4_000
 """SQLite moves its log into the file after so many pages of 4,096 bytes."""
+BEGIN: Final = "BEGIN IMMEDIATE"
 WAIT_MS: Final = 30_000
 """How long one statement may take: a server that hangs is a server that is gone."""
 ADVISORY_LOCK: Final = 0x5C9_C1EA
@@ -102,7 +104,8 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        driver: Any = connection.connection.driver_connection
+        run_sqlite(driver, BEGIN, ())
 
     @event.listens_for(engine, "do_connect")
     def make_private(*_: object) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.sql.expression import ClauseElement
 
 from clearing.clearport.store import tables
 
-__all__ = ["ORDER", "Row", "Statements"]
+__all__ = ["ORDER", "Row", "Statements", "run_sqlite"]
 
 Row = tuple[Any, ...]
 """The values of a row, in the order of the table's columns or as the statement says."""
@@ -33,15 +33,19 @@ class Prepared:
         else:
             connection.exec_driver_sql(self.sql, list(rows))
 
-    def run_sqlite(self, driver: sqlite3.Connection, rows: Sequence[Row]) -> None:
-        """Do the same past SQLAlchemy, which takes longer than SQLite. Raises what it raises."""
-        try:
-            if len(rows) == 1:
-                driver.execute(self.sql, rows[0])
-            else:
-                driver.executemany(self.sql, rows)
-        except sqlite3.Error as error:
-            raise DBAPIError.instance(self.sql, None, error, sqlite3.Error) from error
+
+def run_sqlite(driver: sqlite3.Connection, sql: str, *rows: Row) -> None:
+    """Run a statement for each row past SQLAlchemy, which takes longer than SQLite.
+
+    Raises what SQLAlchemy raises.
+    """
+    try:
+        if len(rows) == 1:
+            driver.execute(sql, rows[0])
+        else:
+            driver.executemany(sql, rows)
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(sql, None, error, sqlite3.Error) from error
 
 
 ORDER: Final = (
@@ -149,7 +153,7 @@ class Statements:
             if driver is None:
                 statement.run(connection, its_rows)
             else:
-                statement.run_sqlite(driver, its_rows)
+                run_sqlite(driver, statement.sql, *its_rows)
 
     @staticmethod
     def _sqlite(connection: Connection) -> sqlite3.Connection | None:

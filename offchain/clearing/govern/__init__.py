@@ -1,0 +1,1 @@
+"""Make proposals, vote on them and bring them to their effect: the command `clearing govern`."""
