@@ -75,6 +75,8 @@ class FakeDesk:
     calls: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
     now_events: list[OperatorEvent] = field(default_factory=list)
     failure: BaseException | None = None
+    refusal: Exception | None = None
+    """What calls that change something raise before anything is consumed."""
     listeners: int = 0
     phase: str = "open"
     alarm: str = ""
@@ -95,8 +97,9 @@ class FakeDesk:
 
     async def _take(self, method: str, used: Used, result: Result, *args: Any) -> None:
         """Consume the call in the commit of its effect, as the store does."""
-        if self.failure is not None:
-            raise self.failure
+        failure = self.failure or self.refusal
+        if failure is not None:
+            raise failure
         if self.gate is not None:
             await self.gate.wait()
         key = (used.subject, used.idempotency_key)
@@ -108,6 +111,10 @@ class FakeDesk:
         if used.idempotency_key:
             self._results[key] = completed(used, result).result
         self.calls.append((method, args))
+
+    async def first_result(self, used: Used) -> bytes | None:
+        """Return what the first call under this key returned."""
+        return self._results.get((used.subject, used.idempotency_key))
 
     def _look(self, method: str, *args: Any) -> None:
         if self.failure is not None:
@@ -162,11 +169,15 @@ class FakeDesk:
         await self._take("open_channel", used, started, order)
         return started
 
-    async def accept(self, channel_id: bytes, request_id: bytes, used: Used) -> None:
+    async def accept(
+        self, channel_id: bytes, request_id: bytes, used: Used, *, is_settlement: bool
+    ) -> None:
         """Record it."""
         await self._take("accept", used, None, channel_id, request_id)
 
-    async def reject(self, channel_id: bytes, request_id: bytes, reason: str, used: Used) -> None:
+    async def reject(
+        self, channel_id: bytes, request_id: bytes, reason: str, used: Used, *, is_settlement: bool
+    ) -> None:
         """Record it."""
         await self._take("reject", used, None, channel_id, request_id, reason)
 

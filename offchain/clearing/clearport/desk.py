@@ -161,11 +161,18 @@ class Desk(Protocol):
     async def open_channel(self, order: OpenOrder, used: Used) -> Started:
         """Ask a peer for a channel; funding, signing and the transaction follow by themselves."""
 
-    async def accept(self, channel_id: bytes, request_id: bytes, used: Used) -> None:
-        """Say yes to the peer's request."""
+    async def accept(
+        self, channel_id: bytes, request_id: bytes, used: Used, *, is_settlement: bool
+    ) -> None:
+        """Say yes to the peer's request, if it is (or is not) one to settle, as the caller means.
 
-    async def reject(self, channel_id: bytes, request_id: bytes, reason: str, used: Used) -> None:
-        """Say no to the peer's request."""
+        Raises RefusedError if it is of another kind by now.
+        """
+
+    async def reject(
+        self, channel_id: bytes, request_id: bytes, reason: str, used: Used, *, is_settlement: bool
+    ) -> None:
+        """Say no to the peer's request; the same holds."""
 
     async def channels(self) -> tuple[ChannelView, ...]:
         """Return every channel."""
@@ -218,6 +225,12 @@ class Desk(Protocol):
 
     async def export_states(self, channel_id: bytes | None) -> bytes:
         """Return the latest co-signed states for a watchtower, encrypted to its key."""
+
+    async def first_result(self, used: Used) -> bytes | None:
+        """Return what the first call under this idempotency key returned, None for none.
+
+        A call that is repeated may be refused before the store is asked: what it wants is there.
+        """
 
     async def status(self) -> StatusView:
         """Return how the daemon is."""

@@ -211,6 +211,9 @@ class Store(Protocol):
     async def put_fact(self, name: str, value: bytes) -> None:
         """Keep a fact in place of what it was."""
 
+    async def result_of(self, used: Used) -> bytes | None:
+        """Return what the first call under this idempotency key returned, None for none."""
+
     async def forget_expired(self, now: int) -> int:
         """Forget the nonces that have expired at `now` and old results; return how many nonces."""
 

@@ -151,6 +151,29 @@ def test_open__idempotency_key_repeated__returns_the_first_result(method):
     assert (len(effects), len(more)) == (1, 2)
 
 
+@pytest.mark.parametrize("method", ENVELOPED)
+def test_open__idempotency_key_repeated_of_what_cannot_be_twice__returns_the_first_result(method):
+    """The channel is there, the trade is booked, the wallet is empty: because of the first call."""
+
+    async def play():
+        async with running() as scene:
+            token = await scene.login()
+            first = await scene.call(
+                method, token, request=scene.seal(method, idempotency_key="order-1")
+            )
+            scene.desk.refusal = RefusedError("cannot be twice", "look")
+            again = scene.seal(method, idempotency_key="order-1")
+            second = await scene.call(method, token, request=again)
+            with pytest.raises(grpc.aio.AioRpcError, match="cannot be twice"):
+                await scene.call(
+                    method, token, request=scene.seal(method, idempotency_key="order-2")
+                )
+            return first, second
+
+    first, second = asyncio.run(play())
+    assert first == second
+
+
 def test_open__idempotency_key_of_another_call__is_refused():
     async def play():
         async with running() as scene:

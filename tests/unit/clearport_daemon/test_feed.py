@@ -159,3 +159,17 @@ def test_parse_signed__a_huge_or_deep_file__is_refused() -> None:
     for text in (b" " * 70_000, b"[" * 60_000):
         with pytest.raises(UnavailableError):
             parse_signed(text)
+
+
+def test_market__the_clock_is_set_back__prices_of_the_future_are_stale(tmp_path: Path) -> None:
+    """Else they would stay fresh for as long as the clock was set back."""
+    path, clock = tmp_path / "feed.json", Clock()
+    put(path, NOW, KEYS[0])
+    feed = source(path, clock=clock)
+    assert asyncio.run(feed.market()) is not None
+
+    clock.now = float(NOW - 30)
+    assert asyncio.run(feed.market()) is not None
+    clock.now = float(NOW - 31)
+
+    assert asyncio.run(feed.market()) is None

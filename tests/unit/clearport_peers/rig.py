@@ -81,9 +81,12 @@ class Registry:
     signers: dict[Address, Address] = field(default_factory=dict)
     answers: asyncio.Event = field(default_factory=_set)
     asked: int = 0
+    fails: list[Exception] = field(default_factory=list)
 
     async def signer_of(self, broker: Address) -> Address | None:
         self.asked += 1
+        if self.fails:
+            raise self.fails.pop(0)
         await self.answers.wait()
         return self.signers.get(broker)
 

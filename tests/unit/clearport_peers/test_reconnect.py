@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+from dataclasses import replace
 
 from clearing.clearport.peers.dialler import Backoff
 from clearing.clearport.peers.endpoint import Endpoint
@@ -43,6 +44,22 @@ def test_dial__dialling_peer_restarts__reconnected():
             await until(lambda: high.link_to(low) is None)
             async with low.running(high):
                 assert await talks(low, high, 2)
+
+    asyncio.run(scene())
+
+
+def test_dial__a_try_fails_in_an_unknown_way__the_next_is_made():
+    """A node that answers nonsense, say: without the hub no peer is met any more."""
+
+    async def scene():
+        low, high = pair_of_brokers()
+        low.registry = replace(low.registry, fails=[])
+        async with low.running(high):
+            low.registry.fails = [ValueError("nonsense")]
+            async with high.running(low):
+                await until(lambda: not low.registry.fails)
+                await until(lambda: low.link_to(high))
+                assert await talks(low, high, 1)
 
     asyncio.run(scene())
 

@@ -19,7 +19,7 @@ from clearing.clearport.api.text import (
     parse_token,
 )
 from clearing.clearport.desk import Desk, PeerView, Started
-from clearing.clearport.errors import RefusedError, RepeatedError, UnknownError
+from clearing.clearport.errors import ClearportError, RefusedError, RepeatedError, UnknownError
 from clearing.clearport.ports import Used
 from clearing.client.terms import Token
 from clearing.operator.v1 import operator_pb2 as pb
@@ -207,6 +207,11 @@ class Calls(rpc.OperatorServicer):
             return await self._acts.run(act)
         except RepeatedError as repeated:
             return results.first_result(used, repeated.result, kind)
+        except ClearportError:
+            stored = await self._desk.first_result(used) if used.idempotency_key else None
+            if stored is None:
+                raise
+            return results.first_result(used, stored, kind)
 
     async def _accept(self, envelope: pb.Envelope, method: str, *, is_settlement: bool) -> Started:
         session, used = self._open(envelope, method)
@@ -214,7 +219,7 @@ class Calls(rpc.OperatorServicer):
         channel_id = _channel_of(body.channel_id, session)
         request_id = parse_request_id(body.request_id, "request_id")
         await self._require_kind(channel_id, request_id, used, is_settlement=is_settlement)
-        act = self._desk.accept(channel_id, request_id, used)
+        act = self._desk.accept(channel_id, request_id, used, is_settlement=is_settlement)
         await self._act(used, act, type(None))
         return Started(channel_id, request_id)
 
@@ -225,7 +230,7 @@ class Calls(rpc.OperatorServicer):
         request_id = parse_request_id(body.request_id, "request_id")
         reason = requests.reason_of(body.reason)
         await self._require_kind(channel_id, request_id, used, is_settlement=is_settlement)
-        act = self._desk.reject(channel_id, request_id, reason, used)
+        act = self._desk.reject(channel_id, request_id, reason, used, is_settlement=is_settlement)
         await self._act(used, act, type(None))
         return Started(channel_id, request_id)
 

@@ -143,6 +143,7 @@ class LineWriter:
             floor=natural("floor", line.floor),
             alarm=cleaned(line.alarm),
             backing=b"" if line.backing is None else self._part(line.backing, encode_cosigned),
+            refused=each("refused", self._half, line.refused, MAX_SIGNED),
         ).SerializeToString()
 
     def _half(self, half: Half) -> bytes:
@@ -244,6 +245,7 @@ def decode_line(line: pb.Line) -> Line:
         floor=line.floor,
         alarm=free_text("alarm", line.alarm),
         backing=part(line, "backing", decode_cosigned) if line.HasField("backing") else None,
+        refused=each("refused", _decode_half, line.refused, MAX_SIGNED),
     )
 
 

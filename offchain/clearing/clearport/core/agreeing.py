@@ -6,7 +6,7 @@ from typing import Final
 
 from clearing.channel.signatures import Signature, is_signed_by
 from clearing.clearport.core.calls import forget_refused_calls, note_refused_call
-from clearing.clearport.core.channel import Half
+from clearing.clearport.core.channel import Half, Line
 from clearing.clearport.core.duties import do_duties
 from clearing.clearport.core.effects import Booked
 from clearing.clearport.core.events import Signed
@@ -21,12 +21,15 @@ from clearing.clearport.core.wishes import is_wish_of, send_rejection
 from clearing.client import moves
 from clearing.client.session import CoSigned
 from clearing.spec.types import Intent, Side
+from clearing.spec.world import Channel
 
-__all__ = ["hear_answer", "hear_refusal", "take_signature"]
+__all__ = ["hear_answer", "hear_refusal", "shown_half", "take_signature"]
 
 RETRY_S: Final = 5
 RETRY_MOST_S: Final = 300
 UINT64_DIGITS: Final = 20
+REFUSED_LIMIT: Final = 16
+"""How many refused versions are kept, should the peer show one to the chain."""
 JUMP: Final = 1 << 33
 """How far above ours the peer's floor may lie; one loss of a store takes 2**32."""
 
@@ -56,8 +59,9 @@ def hear_answer(turn: Turn, answer: Answer) -> None:
     """Take the peer's countersignature of our proposal."""
     line = turn.line
     half = line.half
-    is_ours = line.side is Side.LOW and half is not None and half.ours is not None
-    if not is_ours or half is None or half.ours is None:
+    if half is None or half.version != answer.version:
+        half = shown_half(line, turn.link.latest)  # refused, and shown to the chain all the same
+    if line.side is not Side.LOW or half is None or half.ours is None:
         return  # an answer that came twice
     if (answer.epoch, answer.version) != (line.position.epoch, half.version):
         return
@@ -84,7 +88,11 @@ def hear_refusal(turn: Turn, refusal: Refusal) -> None:
         turn.lied("refusal.version")  # it is on the chain with the peer's signature
         return
     code = Code(refusal.code) if refusal.code in set(Code) else Code.MOVE
-    turn.change(half=None, burnt=max(line.burnt, half.version, _floor_in(refusal, code, half)))
+    turn.change(
+        half=None,
+        burnt=max(line.burnt, half.version, _floor_in(refusal, code, half)),
+        refused=(*line.refused, half)[-REFUSED_LIMIT:],
+    )
     wait_s = min(RETRY_S << min(turn.link.refused, 16), RETRY_MOST_S)
     if code is Code.BELOW_FLOOR:
         wait_s = 0
@@ -103,6 +111,21 @@ def hear_refusal(turn: Turn, refusal: Refusal) -> None:
         _leave_trade(turn, half, code, refusal.detail)
     elif code not in LATER:
         _end_wishes(turn, half, code)
+
+
+def shown_half(line: Line, latest: Channel | None) -> Half | None:
+    """Return what we signed, the peer did not answer, and the chain enforces; None for nothing.
+
+    The peer's signature of it stands in the transaction that brought it there. Without it we could
+    neither deliver what the state names nor end the channel by it.
+    """
+    if latest is None or not latest.is_live or latest.epoch != line.position.epoch:
+        return None
+    version = latest.enforced_version
+    if line.full is not None and line.full.state.version >= version:
+        return None
+    known = line.refused if line.half is None else (line.half, *line.refused)
+    return next((half for half in known if half.version == version and half.ours is not None), None)
 
 
 def _floor_in(refusal: Refusal, code: Code, half: Half) -> int:
@@ -155,7 +178,8 @@ def _adopt(turn: Turn, half: Half, ours: Signature, theirs: Signature) -> None:
     turn.change(
         position=half.after,
         full=full,
-        half=None,
+        half=None if line.half is None or line.half.version <= half.version else line.half,
+        refused=tuple(each for each in line.refused if each.version > half.version),
         signed=remembered(line.signed, state, turn.link.view),
         **changes,
     )

@@ -70,6 +70,7 @@ def _begin_epoch(turn: Turn, epoch: int) -> None:
         full=None,
         half=None,
         backing=None,
+        refused=(),
         signed=(),
         burnt=0,
         waits=(),

@@ -70,6 +70,7 @@ class Line:
     from a backup, so nothing is challenged without the operator's consent. `is_closing`: a
     cooperative close is wanted once nothing is owed. `alarm` names why the channel needs a person.
     `backing`: while `full` is a CLOSE, the state that it closes, to go back to once it has expired.
+    `refused`: signed by us above `full` and refused by the peer, which may show them to the chain.
     """
 
     definition: ChannelDef
@@ -92,6 +93,7 @@ class Line:
     floor: int = 0
     alarm: str = ""
     backing: CoSigned | None = None
+    refused: tuple[Half, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from clearing.clearport.core.step import step
 from clearing.clearport.daemon import opening
 from clearing.clearport.daemon.app import Daemon, Parts
 from clearing.clearport.daemon.bell import Bell
+from clearing.clearport.daemon.completing import Completing, answers_on
 from clearing.clearport.daemon.config import Config
 from clearing.clearport.daemon.exports import Exporter
 from clearing.clearport.daemon.funding import Funding
@@ -139,7 +140,12 @@ async def _parts(config: Config, stack: AsyncExitStack) -> Parts:
         watcher=base.watcher,
         prices=opening.prices_of(config, base.contracts),
         price_poll_s=config.prices.poll_s,
-        loops={"watch": base.watcher.run, "outbox": base.outbox.run, "count": outboxes.run},
+        loops={
+            "watch": base.watcher.run,
+            "outbox": base.outbox.run,
+            "count": outboxes.run,
+            "complete": Completing(lanes, answers_on(base.contracts)).run,
+        },
         metrics=_metrics(config, stack, office, outboxes),
         closing=stack,
     )

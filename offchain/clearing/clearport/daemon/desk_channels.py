@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from clearing.clearport.api.results import completed
@@ -11,10 +13,16 @@ from clearing.clearport.core.effects import Effect
 from clearing.clearport.core.events import Consented, Forced, Recorded, Rejected, Wanted
 from clearing.clearport.core.messages import ReportedTrade, SettleWish, Wish
 from clearing.clearport.daemon.lane import Lane
-from clearing.clearport.daemon.office import Office, asked_of_us, consumed, request_id
+from clearing.clearport.daemon.office import (
+    Office,
+    consumed,
+    request_id,
+    while_wanted,
+    wish_of_kind,
+)
 from clearing.clearport.daemon.views import channel_view, phase_name, trade_views
 from clearing.clearport.desk import ChannelView, OpenOrder, Started, TradeView
-from clearing.clearport.errors import RefusedError
+from clearing.clearport.errors import RefusedError, UnavailableError
 from clearing.clearport.ports import BookedTrade, Intent, Used
 from clearing.client import moves
 from clearing.peer.v1 import peer_pb2
@@ -29,6 +37,7 @@ class ChannelDesk:
 
     def __init__(self, office: Office) -> None:
         self._office = office
+        self._recording: set[tuple[bytes, str]] = set()
 
     async def open_channel(self, order: OpenOrder, used: Used) -> Started:
         """Ask a peer for a channel; what our side lacks is approved in the same commit."""
@@ -54,26 +63,31 @@ class ChannelDesk:
         await lane.ask(Wanted(started.request_id, wish), consumed(used, started), intents)
         return started
 
-    async def accept(self, channel_id: bytes, wanted: bytes, used: Used) -> None:
+    async def accept(
+        self, channel_id: bytes, wanted: bytes, used: Used, *, is_settlement: bool
+    ) -> None:
         """Say yes to the peer's request; what an opening pulls from us is approved before.
 
         Raises UnavailableError if the approval takes long: then it goes on, and whoever accepts
-        again finds it done.
+        again finds it done. RefusedError if the peer asks for something else under the id by now.
         """
         lane = self._office.lane(channel_id)
         line = lane.phase.line
-        wish = asked_of_us(lane.phase, wanted).request.wish
+        wish = wish_of_kind(lane.phase, wanted, is_settlement=is_settlement)
         if isinstance(wish, moves.Open):
             started = Started(channel_id, wanted)
             intents = await self._funding(line.definition, wish, line.side, started)
             await self._office.mined(intents)
-        await lane.ask(Consented(wanted), consumed(used, None))
+        await lane.ask(Consented(wanted), while_wanted(wanted, wish, consumed(used, None)))
 
-    async def reject(self, channel_id: bytes, wanted: bytes, reason: str, used: Used) -> None:
+    async def reject(
+        self, channel_id: bytes, wanted: bytes, reason: str, used: Used, *, is_settlement: bool
+    ) -> None:
         """Say no to the peer's request."""
         lane = self._office.lane(channel_id)
-        asked_of_us(lane.phase, wanted)
-        await lane.ask(Rejected(wanted, reason), consumed(used, None))
+        wish = wish_of_kind(lane.phase, wanted, is_settlement=is_settlement)
+        consume = while_wanted(wanted, wish, consumed(used, None))
+        await lane.ask(Rejected(wanted, reason), consume)
 
     async def channels(self) -> tuple[ChannelView, ...]:
         """Return every channel."""
@@ -98,16 +112,20 @@ class ChannelDesk:
     ) -> int:
         """Record trades with the peer; return how many are new. All or none."""
         lane = self._office.lane(channel_id)
-        await self._require_unbooked(channel_id, trades)
-        counted = 0
+        ids = frozenset(each.trade_id for each in trades)
+        with self._alone(channel_id, ids):
+            waiting = _waiting(lane.phase, ids)
+            await self._require_unbooked(channel_id, trades)
+            counted = 0
 
-        def consume(before: Phase, _effects: tuple[Effect, ...]) -> Used:
-            nonlocal counted
-            counted = self._new_trades(before, trades)
-            return completed(used, counted)
+            def consume(before: Phase, _effects: tuple[Effect, ...]) -> Used:
+                nonlocal counted
+                _require_none(waiting - _waiting(before, ids))  # booked since the store was asked
+                counted = self._new_trades(before, trades)
+                return completed(used, counted)
 
-        await lane.ask(Recorded(trades), consume)
-        return counted
+            await lane.ask(Recorded(trades), consume)
+            return counted
 
     async def trades(self, channel_id: bytes) -> tuple[TradeView, ...]:
         """Return the trades that are not settled."""
@@ -149,10 +167,19 @@ class ChannelDesk:
     async def _require_unbooked(self, channel_id: bytes, trades: tuple[ReportedTrade, ...]) -> None:
         """Refuse a trade that was booked before: both sides' slip would book it twice."""
         ids = tuple(each.trade_id for each in trades)
-        booked = await self._office.store.booked_among(channel_id, ids)
-        if booked:
-            problem = f"{min(booked)} is booked already"
-            raise RefusedError(problem, "take an id of its own", field="trade_id")
+        _require_none(await self._office.store.booked_among(channel_id, ids))
+
+    @contextmanager
+    def _alone(self, channel_id: bytes, ids: frozenset[str]) -> Iterator[None]:
+        """Let no other call record these trades meanwhile: one may be booked between two looks."""
+        places = {(channel_id, trade_id) for trade_id in ids}
+        if not places.isdisjoint(self._recording):
+            raise UnavailableError("the trade is being recorded", "ask again", field="trade_id")
+        self._recording |= places
+        try:
+            yield
+        finally:
+            self._recording -= places
 
     def _new_trades(self, phase: Phase, trades: tuple[ReportedTrade, ...]) -> int:
         """Return how many trades are not recorded yet. Raises RefusedError for a second meaning."""
@@ -168,6 +195,17 @@ class ChannelDesk:
             problem = f"{len(known)} trades wait to be booked"
             raise RefusedError(problem, "wait for the peer to report them", field="trades")
         return count
+
+
+def _waiting(phase: Phase, ids: frozenset[str]) -> frozenset[str]:
+    """Return which of these trades are recorded and not booked."""
+    return frozenset(each.trade_id for each in phase.line.trades if each.trade_id in ids)
+
+
+def _require_none(booked: frozenset[str]) -> None:
+    if booked:
+        problem = f"{min(booked)} is booked already"
+        raise RefusedError(problem, "take an id of its own", field="trade_id")
 
 
 def _opening_of(channel_id: bytes, wish: moves.Open) -> ClearingState:

@@ -114,6 +114,10 @@ class NewsDesk:
 
     # THE DAEMON
 
+    async def first_result(self, used: Used) -> bytes | None:
+        """Return what the first call under this idempotency key returned, None for none."""
+        return await self._office.store.result_of(used)
+
     async def status(self) -> StatusView:
         """Return how the daemon is."""
         office = self._office

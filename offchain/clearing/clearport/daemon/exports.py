@@ -12,6 +12,7 @@ from pathlib import Path
 
 from clearing.clearport.daemon.bell import Bell
 from clearing.clearport.daemon.world import Log
+from clearing.clearport.watchtower.kept import ALWAYS_GOOD
 from clearing.clearport.watchtower.sealed import replace_file
 from clearing.client.session import CoSigned
 
@@ -30,11 +31,21 @@ class Exporter:
     every_s: float
     log: Log
     _latest: dict[bytes, CoSigned] = field(default_factory=dict)
+    _behind: dict[bytes, CoSigned] = field(default_factory=dict)
     _written: dict[bytes, int] = field(default_factory=dict)
     _bell: Bell = field(default_factory=Bell)
 
     def note(self, channel_id: bytes, agreed: CoSigned) -> None:
-        """Take a newly co-signed state."""
+        """Take a newly co-signed state.
+
+        One that can run out (a CLOSE) goes with the last one of its life that cannot.
+        """
+        before = self._latest.get(channel_id)
+        is_same_life = before is not None and before.state.epoch == agreed.state.epoch
+        if agreed.state.intent in ALWAYS_GOOD or not is_same_life:
+            self._behind.pop(channel_id, None)
+        elif before is not None and before.state.intent in ALWAYS_GOOD:
+            self._behind[channel_id] = before
         self._latest[channel_id] = agreed
         self._bell.ring()
 
@@ -47,10 +58,9 @@ class Exporter:
 
     def sealed(self, channel_id: bytes | None = None) -> bytes:
         """Return the latest states, of one channel or all, sealed."""
+        known = (*self._behind.items(), *self._latest.items())
         return self.seal(
-            (each, agreed)
-            for each, agreed in self._latest.items()
-            if channel_id is None or each == channel_id
+            (each, agreed) for each, agreed in known if channel_id is None or each == channel_id
         )
 
     async def run(self) -> None:
@@ -63,12 +73,11 @@ class Exporter:
 
     async def flush(self) -> None:
         """Write what is not written yet."""
-        latest = dict(self._latest)
-        versions = {channel_id: agreed.state.version for channel_id, agreed in latest.items()}
+        versions = {each: agreed.state.version for each, agreed in self._latest.items()}
         if versions == self._written:
             return
         try:
-            await asyncio.to_thread(replace_file, self.path, self.seal(latest.items()))
+            await asyncio.to_thread(replace_file, self.path, self.sealed())
         except OSError as error:
             self.log.warning("export_failed", path=str(self.path), problem=error.strerror)
             self._bell.ring()

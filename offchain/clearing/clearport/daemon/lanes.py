@@ -99,8 +99,9 @@ class Lanes:
         if self.market is not None:
             lane.observe(Priced(self.market))
         self.watcher.watch(line)
-        if line.full is not None:
-            self.world.agreed(line.channel_id, line.full)
+        for agreed in (line.backing, line.full):
+            if agreed is not None:
+                self.world.agreed(line.channel_id, agreed)
         link = self._links.get(lane.peer)
         if link is not None:
             _introduce(lane, link)

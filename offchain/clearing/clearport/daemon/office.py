@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from clearing.clearport.api.results import Result, completed
 from clearing.clearport.core.channel import Phase, Wait
 from clearing.clearport.core.effects import Effect, Notify
+from clearing.clearport.core.messages import SettleWish, Wish
 from clearing.clearport.core.notices import Kind
 from clearing.clearport.daemon.bell import Bell
 from clearing.clearport.daemon.exports import Exporter
@@ -27,7 +28,7 @@ from clearing.client.terms import Market, Token
 from clearing.spec.assets import AssetId, symbol_of
 from clearing.spec.units import Address
 
-__all__ = ["Chain", "Office", "PeerBook", "consumed"]
+__all__ = ["Chain", "Office", "PeerBook", "consumed", "request_id", "while_wanted", "wish_of_kind"]
 
 REQUEST_ID_BYTES: Final = 16
 MINED_S: Final = 30.0
@@ -177,6 +178,35 @@ def consumed(used: Used, result: Result) -> Consume:
         return whole
 
     return consume
+
+
+def wish_of_kind(phase: Phase, wanted: bytes, *, is_settlement: bool) -> Wish:
+    """Return what the peer asks our operator for. Raises RefusedError for another kind.
+
+    Who may settle may not open or withdraw: the caller's scope is for one kind alone.
+    """
+    wish = asked_of_us(phase, wanted).request.wish
+    if isinstance(wish, SettleWish) is not is_settlement:
+        call = "…Channel" if is_settlement else "…Settlement"
+        problem = f"asks for {type(wish).__name__.removesuffix('Wish')}"
+        raise RefusedError(problem, f"answer it by {call}", field="request_id")
+    return wish
+
+
+def while_wanted(wanted: bytes, wish: Wish, consume: Consume) -> Consume:
+    """Return what a lane consumes for an answer to exactly this wish.
+
+    An id may be free again and be asked with by the peer for another wish before the answer is
+    taken. Raises RefusedError then.
+    """
+
+    def consume_if_same(before: Phase, effects: tuple[Effect, ...]) -> Used:
+        if asked_of_us(before, wanted).request.wish != wish:
+            fix = "look at the request again, then answer it"
+            raise RefusedError("asks for something else by now", fix, field="request_id")
+        return consume(before, effects)
+
+    return consume_if_same
 
 
 def asked_of_us(phase: Phase, wanted: bytes) -> Wait:

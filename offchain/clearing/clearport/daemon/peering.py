@@ -68,6 +68,7 @@ class Peering:
         if waiting:
             self._later = asyncio.create_task(self._take_up_later(waiting), name="peers later")
         self._running = asyncio.create_task(self._hub.run(), name="peers")
+        self._running.add_done_callback(self._say_ended)
         ready = asyncio.create_task(self._hub.ready.wait())
         try:
             await asyncio.wait(
@@ -84,6 +85,11 @@ class Peering:
             if task is not None:
                 task.cancel()
                 await asyncio.wait({task})
+
+    def _say_ended(self, task: asyncio.Task[None]) -> None:
+        """Say that no peer is met any more, unless we have been told to stop."""
+        if not task.cancelled() and task.exception() is not None:
+            self._log.error("peers_ended", exc_info=task.exception())
 
     async def _on_link(self, link: PeerLink) -> None:
         if self._serve is not None:
@@ -111,10 +117,11 @@ class Peering:
     async def add(self, record_json: str, used: Used) -> PeerView:
         """Take a record up, durable together with what the call consumes. Raises PeerLiedError."""
         signed = read_record(record_json)
-        await self._hub.add(signed)
+        await self._hub.check(signed)
         view = await self._view(signed.record)
         kept = StoredPeer(signed.record.broker, record_json.encode())
         await self._store.commit(Record(peers=(kept,), used=completed(used, view)))
+        self._hub.seat(signed)  # only now: a call that is replayed brings no dropped peer back
         return view
 
     async def views(self) -> tuple[PeerView, ...]:

@@ -138,6 +138,8 @@ class FeedSource:
         market = self._market
         if market is None or now - market.dated.oldest_at > self._max_age_s:
             return None
+        if market.dated.newest_at > now + AHEAD_S:
+            return None  # the clock was set back: how old they are is not known
         return market
 
 

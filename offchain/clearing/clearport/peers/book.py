@@ -58,8 +58,8 @@ class Book:
                 return seat
         return None
 
-    def take(self, record: PeerRecord) -> Seat:
-        """Seat a peer, or renew its record. Raises PeerLiedError and changes nothing.
+    def require_newest(self, record: PeerRecord) -> None:
+        """Go on if the record may be taken. Raises PeerLiedError.
 
         A dropped peer may come back with the very record that it had.
         """
@@ -80,6 +80,11 @@ class Book:
             raise PeerLiedError(
                 "another broker shows it", "each makes its own", field="certificate"
             )
+
+    def take(self, record: PeerRecord) -> Seat:
+        """Seat a peer, or renew its record. Raises PeerLiedError and changes nothing."""
+        self.require_newest(record)
+        broker = record.broker
         self._newest[broker] = record
         seat = self._seats.get(broker)
         if seat is None:

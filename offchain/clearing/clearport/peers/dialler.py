@@ -71,6 +71,8 @@ class Dialler:
                 await self._dial()
             except ClearportError as error:
                 self._report(error)
+            except Exception as error:  # noqa: BLE001 - one peer's trouble may not end the hub
+                self._report(UnavailableError(f"dialling failed ({error!r})", "it is tried again"))
             await asyncio.sleep(backoff.pause(time.monotonic() - since))
 
     async def _dial(self) -> None:

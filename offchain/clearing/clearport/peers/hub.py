@@ -77,7 +77,12 @@ class Hub:
     # ------------------------------------------------------------------------- who the peers are
 
     async def add(self, signed: SignedRecord) -> None:
-        """Take a peer up, or renew its record; dial it if our address is the lower.
+        """Check a peer's record and seat it. Raises as `check`."""
+        await self.check(signed)
+        self.seat(signed)
+
+    async def check(self, signed: SignedRecord) -> None:
+        """Go on if a peer's record may be taken up now; change nothing.
 
         Raises PeerLiedError, ConfigError (plain TCP off loopback), UnavailableError.
         """
@@ -86,6 +91,14 @@ class Hub:
             record.endpoint, insecure_loopback=self._config.insecure_loopback, field="endpoint"
         )
         await require_record(signed, own.domain, own.signer_of, now=own.clock())
+        self._book.require_newest(record)
+
+    def seat(self, signed: SignedRecord) -> None:
+        """Take a checked peer up, or renew its record; dial it if our address is the lower.
+
+        Raises PeerLiedError if a newer record has come since.
+        """
+        record = signed.record
         before = self._book.seat_of(record.broker)
         known = None if before is None else before.record
         seat = self._book.take(record)

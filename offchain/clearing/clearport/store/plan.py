@@ -179,15 +179,15 @@ class Group:
 
     def _require_unused(self, used: Used) -> None:
         """Refuse a call that was made before. Raises ReplayedError, RepeatedError."""
-        is_used = (used.subject, used.nonce) in self._nonces
-        if is_used or questions.is_nonce_used(self.connection, used):
-            raise ReplayedError("this call's nonce is used", "sign the call anew", field="nonce")
-        if used.idempotency_key:
+        if used.idempotency_key:  # first: the very same bytes may come twice
             result = self._results.get((used.subject, used.idempotency_key))
             if result is None:
                 result = questions.result_of(self.connection, used)
             if result is not None:
                 raise RepeatedError(result)
+        is_used = (used.subject, used.nonce) in self._nonces
+        if is_used or questions.is_nonce_used(self.connection, used):
+            raise ReplayedError("this call's nonce is used", "sign the call anew", field="nonce")
 
     def _use(self, used: Used, rows: Rows) -> None:
         self._nonces.add((used.subject, used.nonce))

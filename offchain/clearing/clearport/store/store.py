@@ -16,8 +16,9 @@ from clearing.clearport.ports import (
     Permit,
     Record,
     StoredPeer,
+    Used,
 )
-from clearing.clearport.store import reads
+from clearing.clearport.store import questions, reads
 from clearing.clearport.store.backup import Manifest, Owner, backup
 from clearing.clearport.store.writer import Writer
 from clearing.client.session import CoSigned
@@ -114,6 +115,10 @@ class SqlStore:
     async def put_fact(self, name: str, value: bytes) -> None:
         """Keep a fact in place of what it was."""
         await self.commit(Record(facts=((name, value),)))
+
+    async def result_of(self, used: Used) -> bytes | None:
+        """Return what the first call under this idempotency key returned, None for none."""
+        return await self._writer.ask(partial(questions.result_of, used=used))
 
     async def forget_expired(self, now: int) -> int:
         """Forget the nonces that have expired at `now` and old results; return how many nonces."""

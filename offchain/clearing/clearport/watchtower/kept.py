@@ -12,7 +12,7 @@ from clearing.clearport.errors import WireError
 from clearing.client.session import CoSigned
 from clearing.spec.types import ChannelDef, Intent, Side
 
-__all__ = ["Kept", "require_signed", "worth_keeping"]
+__all__ = ["ALWAYS_GOOD", "Kept", "require_signed", "worth_keeping"]
 
 ALWAYS_GOOD = (Intent.OPERATE, Intent.SETTLE)
 
