@@ -121,6 +121,17 @@ def test_demo__json__longs_pay_funding_to_shorts(facts: dict[str, Any]) -> None:
     assert paid["Bear"] / paid["Bull"] == pytest.approx(-1.5)
 
 
+def test_demo__json__the_keepers_jobs_tick_settle_take_over_and_absorb(
+    facts: dict[str, Any],
+) -> None:
+    counts = {step["name"].rpartition(": ")[2]: step["tx_count"] for step in facts["steps"]}
+
+    assert counts["tickFunding"] == 2 * HOURS, "two markets"
+    assert counts["settlePacked"] == 1
+    assert counts["liquidateBatch"] == 5
+    assert counts["Keeper calls absorb, once for all of it"] == 1
+
+
 def test_demo__json__the_crash_liquidates_part_by_part_and_pays_insurance(
     facts: dict[str, Any],
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from clearing.chain.sender import Receipt
 from clearing.demo.swaps_facts import Liquidation
-from clearing.demo.swaps_keeper import keeping_watch
 from clearing.demo.swaps_market import BTC, CRASH, ETH, HOURS
 from clearing.demo.swaps_stage import SwapsStage
 from clearing.demo.swaps_words import fall, size, tell_positions, usd
@@ -24,18 +23,18 @@ def play_crash(swaps: SwapsStage, teller: Teller) -> None:
     keeper = swaps.traders["Keeper"]
     taken: list[Receipt] = []
     sold: list[Receipt] = []
-    with keeping_watch(swaps) as watch:
-        for hour in range(1, HOURS + 1):
-            swaps.at(CRASH, hour)
-            if hour == NOON:
-                teller.step("Bear takes his profit in BTC at noon: close", _take_profit(swaps))
-            for receipt in watch.look():
-                taken.append(receipt)
-                sold.append(swaps.trade(keeper, ETH, -swaps.size(keeper.account, ETH)))
-                (told,) = swaps.happened("RiskManager", "Liquidated", receipt)
-                teller.facts.swaps.liquidations.append(
-                    Liquidation(hour, told["sizeLots"], told["priceWad"], told["penaltyWad"])
-                )
+    for hour in range(1, HOURS + 1):
+        swaps.at(CRASH, hour)
+        if hour == NOON:
+            teller.step("Bear takes his profit in BTC at noon: close", _take_profit(swaps))
+        for receipt in swaps.keepers.liquidate(keeper.account):
+            taken.append(receipt)
+            # no keeper sells what it took over: that is its owner's decision
+            sold.append(swaps.trade(keeper, ETH, -swaps.size(keeper.account, ETH)))
+            (told,) = swaps.happened("RiskManager", "Liquidated", receipt)
+            teller.facts.swaps.liquidations.append(
+                Liquidation(hour, told["sizeLots"], told["priceWad"], told["penaltyWad"])
+            )
     teller.step(f"Keeper takes over, {len(taken)} times: liquidateBatch", *taken)
     teller.step("Keeper sells it to the vault: trade", *sold)
     _tell_liquidations(swaps, teller)

@@ -29,6 +29,7 @@ def play_funding(swaps: SwapsStage, teller: Teller) -> None:
     accounts |= {name: swaps.traders[name].account for name in ("Bull", "Bear", "Swing")}
     paid = dict.fromkeys(accounts, 0)
     receipts: list[Receipt] = []
+    ticked: list[Receipt] = []
     rows: list[tuple[str, ...]] = []
     state = _state(swaps)
     for hour in range(1, HOURS + 1):
@@ -41,8 +42,10 @@ def play_funding(swaps: SwapsStage, teller: Teller) -> None:
             numbers = (state[F_LONG] * PICO_TO_WAD, paid["Bull"])
             told = (usd(state[MID]), percent(state[RATE]))
             rows.append((str(hour), *told, *map(usd, numbers)))
+        ticked += swaps.keepers.tick()
         receipts.append(swaps.trade(swing, ETH, 3 * LOTS if hour % 2 else -3 * LOTS))
         state = _state(swaps)
+    teller.step("A keeper ticks both markets every hour: tickFunding", *ticked)
     teller.step("Swing buys or sells 3 ETH every hour: trade", *receipts)
     teller.table("Hour", "ETH, USD", "rate an hour", "paid for 1 ETH", "Bull paid, USD", rows=rows)
     teller.facts.swaps.funding = paid

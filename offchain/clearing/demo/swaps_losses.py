@@ -7,7 +7,7 @@ from clearing.demo.bad_day import refusal_of
 from clearing.demo.facts import Refused
 from clearing.demo.swaps_facts import Loss
 from clearing.demo.swaps_market import BTC, ETH, HOURS, MARKETS, RELAPSE
-from clearing.demo.swaps_orders import match, next_batch, settle
+from clearing.demo.swaps_orders import match, settle
 from clearing.demo.swaps_stage import SwapsStage
 from clearing.demo.swaps_words import fall, plainly, size, tell_positions, usd
 from clearing.demo.teller import Teller
@@ -37,7 +37,7 @@ def play_losses(swaps: SwapsStage, teller: Teller) -> None:
         f"{fall(BTC, RELAPSE)}, Bull's margin was 5 %: he lacks\n"
         f"  {usd(-favourable[0])} USD, at the prices that favour him."
     )
-    absorbed = _absorb(swaps)
+    (absorbed,) = swaps.keepers.liquidate(swaps.traders["Keeper"].account)
     teller.step("Keeper calls absorb, once for all of it", absorbed)
     _tell_cover(swaps, teller, absorbed)
     tell_positions(swaps, teller)
@@ -53,7 +53,6 @@ def _buy_again(swaps: SwapsStage, teller: Teller) -> None:
     swaps.speak(RELAPSE, 0)
     receipt = settle(
         swaps,
-        next_batch(swaps),
         match(swaps, ETH, swing, (bull, 20 * LOTS)),
         match(swaps, BTC, swing, (bull, LOTS)),
     )
@@ -62,7 +61,7 @@ def _buy_again(swaps: SwapsStage, teller: Teller) -> None:
 
 
 def _absorb(swaps: SwapsStage) -> Receipt:
-    """Name whom to deleverage against: Bear, who is on the other side in both markets."""
+    """Try it by hand, as no keeper would; Bear is on the other side in both markets."""
     keeper, bull, bear = (swaps.traders[name] for name in ("Keeper", "Bull", "Bear"))
     lists = [(market, [bear.account]) for market in (ETH, BTC)]
     return swaps.send(keeper, "ResolutionModule", "absorb", bull.account, keeper.account, lists)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from clearing.demo.bad_day import refusal_of
 from clearing.demo.facts import Refused
 from clearing.demo.swaps_market import BTC, CALM, ETH
-from clearing.demo.swaps_orders import match, next_batch, settle
+from clearing.demo.swaps_orders import bring_again, last_batch, match, settle
 from clearing.demo.swaps_stage import SwapsStage
 from clearing.demo.swaps_words import tell_positions
 from clearing.demo.teller import Teller
@@ -68,13 +68,13 @@ def play_trades(swaps: SwapsStage, teller: Teller) -> None:
     teller.say(
         "  By signed orders Bear sells 10 ETH to Bull, and 20 ETH and 1 BTC to Swing, all at mid:"
     )
-    number = next_batch(swaps)
-    receipt = settle(swaps, number, *batch)
+    receipt = settle(swaps, *batch)
+    number = last_batch(swaps)
     teller.step("three fills in one batch: settlePacked", receipt)
     teller.refused(
         Refused(
             attack="the settler brings the same batch again",
-            error=refusal_of(lambda: settle(swaps, number, *batch)),
+            error=refusal_of(lambda: bring_again(swaps, number, *batch)),
             fixed=f"batch {number + 1}, which trades what is signed in it",
         )
     )

@@ -1,4 +1,4 @@
-"""Let traders sign orders, and the settler bring what it matched in one packed batch."""
+"""Let traders sign orders, and the settler's keeper bring what was matched in a packed batch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from clearing.demo.swaps_stage import HOUR_S, SwapsStage, Trader
 from clearing.spec.perp_orders import TICK, Order
 from clearing.spec.units import mul_div_down
 
-__all__ = ["match", "next_batch", "settle"]
+__all__ = ["bring_again", "last_batch", "match", "settle"]
 
 MAX_FEE_PPM = 500
 
@@ -26,20 +26,25 @@ def match(swaps: SwapsStage, market: int, taker: Trader, *makers: tuple[Trader, 
     return Match(_signed(swaps, taker, market, lots), fills)
 
 
-def next_batch(swaps: SwapsStage) -> int:
-    """Return the number that the next batch must have."""
-    number: int = swaps.call("MatchSettler", "lastBatch") + 1
+def last_batch(swaps: SwapsStage) -> int:
+    """Return the number of the newest batch."""
+    number: int = swaps.call("MatchSettler", "lastBatch")
     return number
 
 
-def settle(swaps: SwapsStage, batch_id: int, *matches: Match) -> Receipt:
-    """Bring a batch. Raises CallRefusedError; AssertionError if a group was skipped."""
-    packed = pack(batch_id, matches)
-    receipt = swaps.settler.send(swaps["MatchSettler"].transact("settlePacked", packed))
+def settle(swaps: SwapsStage, *matches: Match) -> Receipt:
+    """Let the settler's keeper bring one batch. Raises AssertionError if a group was skipped."""
+    (receipt,) = swaps.keepers.settle(matches)
     skipped = swaps.happened("MatchSettler", "FillSkipped", receipt)
     if skipped:
-        raise AssertionError(f"groups of batch {batch_id} were skipped: {skipped}")
+        raise AssertionError(f"groups were skipped: {skipped}")
     return receipt
+
+
+def bring_again(swaps: SwapsStage, batch_id: int, *matches: Match) -> Receipt:
+    """Bring a batch by hand, as no keeper would. Raises CallRefusedError."""
+    packed = pack(batch_id, matches)
+    return swaps.settler.send(swaps["MatchSettler"].transact("settlePacked", packed))
 
 
 def _signed(swaps: SwapsStage, who: Trader, market: int, lots: int) -> SignedFill:

@@ -17,8 +17,11 @@ from clearing.chain.contract import Contract, as_text
 from clearing.chain.sender import Receipt, Sender
 from clearing.channel.signatures import LocalSigner
 from clearing.demo.stage import Stage, secret_of, sender_of
+from clearing.demo.swaps_keepers import Keepers
 from clearing.demo.swaps_market import BTC, E8_DECIMALS, ETH, MARKETS, price_at
-from clearing.spec.units import DAY_S, mul_div_down
+from clearing.keeper.oracle_plan import Latest
+from clearing.keeper.updates import Signed
+from clearing.spec.units import DAY_S, WAD, mul_div_down
 
 __all__ = ["HOUR_S", "RAW", "SwapsStage", "Trader"]
 
@@ -26,6 +29,7 @@ RAW = 10**6
 """Raw units of the collateral, USDC, in one USD."""
 HOUR_S = 3_600
 UPDATE = "(bytes32,int64,uint64,int32,uint64,uint64,int64,uint64)[]"
+E8_TO_WAD = WAD // 10**E8_DECIMALS
 SURENESS = 10_000
 """Pyth is sure of its price to one part in so many."""
 SLIPPAGE_PERCENT = 2
@@ -48,7 +52,8 @@ class SwapsStage:
     """The swaps' contracts by name, and who is there; `paid_in` by account, USD.
 
     `start` is when the story's first day begins. `settler` brings the batches of signed orders,
-    each of which has a nonce of its own. `mouth` speaks for the sources of prices.
+    each of which has a nonce of its own. `mouth` speaks for the sources of prices,
+    `keepers` do the rest once the markets are listed.
     """
 
     stage: Stage
@@ -59,6 +64,7 @@ class SwapsStage:
     traders: dict[str, Trader] = field(default_factory=dict)
     paid_in: dict[int, int] = field(default_factory=dict)
     is_listed: bool = False
+    keepers: Keepers = field(init=False)
     nonces: Iterator[int] = field(default_factory=count)
 
     def __getitem__(self, name: str) -> Contract:
@@ -144,7 +150,7 @@ class SwapsStage:
         self.speak(day, hour)
 
     def speak(self, day: int, hour: int) -> None:
-        """Let both sources say the prices of an hour now, and the oracle look."""
+        """Let both sources say the prices of an hour now, and the oracle's keeper bring them."""
         prices = [price_at(market, day, hour) for market in (ETH, BTC)]
         for it, price in zip(MARKETS, prices, strict=True):
             self._let_say(f"aggregator {it.symbol}", "transmit", price)
@@ -155,8 +161,14 @@ class SwapsStage:
             for sure in (mul_div_down(price, 1, SURENESS),)
         ]
         update = [encode([UPDATE], [rows])]
-        feeds = [it.feed for it in MARKETS] if self.is_listed else []
-        self._let_say("PriceOracle", "updateAndPoke", update, feeds)
+        if not self.is_listed:  # the oracle has no feed yet that a keeper could find
+            self._let_say("PriceOracle", "updateAndPoke", update, [])
+            return
+        latest = {
+            it.pyth_id: Latest(price * E8_TO_WAD, at)
+            for it, price in zip(MARKETS, prices, strict=True)
+        }
+        self.keepers.poke(Signed(tuple(update), latest))
 
     def _let_say(self, contract: str, method: str, *args: Any) -> None:
         """Send from an account of the embedded chain's own: a third of the requests of a sender's.

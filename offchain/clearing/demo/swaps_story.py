@@ -6,9 +6,11 @@ from clearing.demo.stage import Stage
 from clearing.demo.swaps_crash import play_crash
 from clearing.demo.swaps_end import play_end
 from clearing.demo.swaps_funding import play_funding
+from clearing.demo.swaps_keepers import keepers_at_work
 from clearing.demo.swaps_losses import play_losses
 from clearing.demo.swaps_open import play_opening, play_trades
 from clearing.demo.swaps_setup import set_up_swaps
+from clearing.demo.swaps_stage import SwapsStage
 from clearing.demo.swaps_vault import play_claim, play_request
 from clearing.demo.teller import Teller
 
@@ -18,6 +20,12 @@ __all__ = ["play_swaps"]
 def play_swaps(stage: Stage, teller: Teller) -> None:
     """Play it on the chain of the first act. Raises AssertionError if the books do not balance."""
     swaps = set_up_swaps(stage)
+    lens = swaps["PerpLens"].address
+    with keepers_at_work(stage.anvil, stage.contracts.chain_id, lens) as swaps.keepers:
+        _play(swaps, teller)
+
+
+def _play(swaps: SwapsStage, teller: Teller) -> None:
     play_opening(swaps, teller)
     play_trades(swaps, teller)
     play_funding(swaps, teller)
