@@ -5,7 +5,7 @@ Correct only while nobody else writes, which the store's lock sees to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, func, select
 
@@ -13,7 +13,6 @@ from clearing.clearport.codec import LineWriter, read_line
 from clearing.clearport.codec.lines import LinePieces
 from clearing.clearport.core.channel import Line
 from clearing.clearport.errors import StoreDamagedError, WireError
-from clearing.clearport.store.reads import booked_among
 from clearing.clearport.store.tables import BACKLOGS, CHANNELS, EVENTS, INTENTS, STATES
 
 __all__ = ["Kept", "Memory", "Slot", "read_lines"]
@@ -24,11 +23,10 @@ Slot = tuple[bytes, int, int, bytes, str]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A channel as it is stored; its stored backlog has `stale` trades more, which are booked."""
+    """A channel as it is stored."""
 
     line: Line
     pieces: LinePieces
-    stale: int = 0
 
 
 @dataclass(slots=True)
@@ -103,20 +101,5 @@ def read_lines(connection: Connection) -> dict[bytes, Kept]:
                 f"channel 0x{channel_id.hex()} cannot be read back ({error})",
                 "stop the daemon, keep the file, and run `clearing clearport restore`",
             ) from error
-        kept[channel_id] = Kept(_without_booked(connection, line), LinePieces(*pieces))
+        kept[channel_id] = Kept(line, LinePieces(*pieces))
     return kept
-
-
-def _without_booked(connection: Connection, line: Line) -> Line:
-    """Return the line without trades that its stored backlog still has though they are booked."""
-    if not line.trades and not line.reported:
-        return line
-    ids = list({each.trade_id: None for each in (*line.trades, *line.reported)})
-    done = booked_among(connection, line.channel_id, ids)
-    if not done:
-        return line
-    return replace(
-        line,
-        trades=tuple(each for each in line.trades if each.trade_id not in done),
-        reported=tuple(each for each in line.reported if each.trade_id not in done),
-    )

@@ -8,10 +8,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from clearing.channel.signatures import Signature
-from clearing.clearport.codec.lines import LinePieces
 from clearing.clearport.core.channel import Line
-from clearing.clearport.core.effects import Booked
-from clearing.clearport.core.trades import without
 from clearing.clearport.errors import (
     RepeatedError,
     ReplayedError,
@@ -45,9 +42,6 @@ __all__ = ["RESULT_KEPT_S", "Group"]
 
 RESULT_KEPT_S: Final = 7 * DAY_S
 """A result is returned to whoever repeats a call for so long after the call's own expiry."""
-
-STALE: Final = 64
-"""As many booked trades may always be left in a stored backlog."""
 
 Rows = dict[str, list[Row]]
 
@@ -228,8 +222,7 @@ class Group:
         rows: Rows = {"state": [(channel_id, pieces.state)]}
         if before is None or pieces.fixed != before.pieces.fixed:
             rows["channel"] = [(channel_id, pieces.fixed)]
-        stale = _stale_after(record.booked, line, pieces, before)
-        if stale is None:
+        if before is None or pieces.backlog != before.pieces.backlog:
             rows["backlog"] = [(channel_id, pieces.backlog)]
         if record.agreed is not None:
             state = record.agreed.state
@@ -240,29 +233,8 @@ class Group:
             rows["book"] = book_rows(record.booked, line, None if before is None else before.line)
         if not line.position.liabilities.rows and (owed_before or record.booked is not None):
             rows["settle"] = [(channel_id,)]
-        self.memory.keep(channel_id, Kept(line, pieces, stale or 0))
+        self.memory.keep(channel_id, Kept(line, pieces))
         return rows
-
-
-def _stale_after(
-    booked: Booked | None, line: Line, pieces: LinePieces, before: Kept | None
-) -> int | None:
-    """Return how many booked trades the stored backlog has if it stays; None if it is to be put.
-
-    To put it for each booking would cost as much as there are trades in it. Whoever reads it leaves
-    out what is booked, so it may stay until about half of it is.
-    """
-    if before is None:
-        return None
-    if pieces.backlog == before.pieces.backlog:
-        return before.stale
-    if booked is None:
-        return None
-    was, ids = before.line, booked.trade_ids
-    if line.trades != without(was.trades, ids) or line.reported != without(was.reported, ids):
-        return None
-    stale = before.stale + len(ids)
-    return stale if stale <= max(STALE, len(line.trades)) else None
 
 
 def _slot_of(reservation: Reservation) -> Slot:
