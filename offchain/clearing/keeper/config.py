@@ -1,5 +1,8 @@
 """Read keeper.toml; paths are relative to its folder, and no field holds a secret.
 
+A field may be set by the environment instead, which goes before the file: KEEPER__CHAIN__URLS is
+[chain] urls, as JSON.
+
 deployments/examples/keeper.toml shows and explains every field.
 """
 
@@ -12,6 +15,12 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from clearing.clearport.errors import ConfigError
 from clearing.clearport.signer.settings import SignerSettings, settings_of
@@ -136,8 +145,12 @@ class LogTable(_Strict):
     file: Path | None = None
 
 
-class Config(_Strict):
+class Config(BaseSettings):
     """A keeper. A job runs if its table is there and it is asked for."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="KEEPER__", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
 
     folder: Path = Path()
     state: Path = Path("keeper-state")
@@ -150,6 +163,18 @@ class Config(_Strict):
     settlement: SettlementTable | None = None
     metrics: MetricsTable | None = None
     log: LogTable = LogTable()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment go before the file; nothing else is read."""
+        return env_settings, init_settings
 
     def at(self, path: Path) -> Path:
         """Return a path of the file, taken from its folder."""
@@ -175,6 +200,9 @@ def read_config(path: Path) -> Config:
         raise ConfigError(f"{path} is not TOML: {error}", "mend it", field="--config") from error
     try:
         config = Config(**{**fields, "folder": path.parent.resolve()})
+    except SettingsError:
+        problem = "a variable KEEPER__… of the environment is no JSON"
+        raise ConfigError(problem, "write lists and tables as JSON", field="keeper") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or "keeper"

@@ -87,8 +87,8 @@ def test_example__is_read_and_names_every_field():
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [
-        ("chain_id = 31337", 'chain_id = "x"', "chain.chain_id"),
-        ('network = "local"', "", "give one of lens, network and deployment"),
+        ("chain_id = 11155420", 'chain_id = "x"', "chain.chain_id"),
+        ('network = "optimism-sepolia"', "", "give one of lens, network and deployment"),
         ("liquidator = 12", "liquidator = 3", "liquidation.liquidator"),
         ("poll_s = 0.5", "poll_s = 0.5\npoll = 1", "chain.poll"),
         ("[funding.account]", "[funding.account]\nkey = 1", "funding.account"),
