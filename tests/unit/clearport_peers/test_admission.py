@@ -169,7 +169,7 @@ def test_accept__replayed_hello__refused_for_the_old_nonce():
             assert (code, reason.partition(":")[0]) == (UNAUTHENTICATED, "peer_nonce")
             assert high.hub.tally.links == 1
             assert await admitted(low, high) is None
-            assert high.hub.tally.links == 2
+            await until(lambda: high.hub.tally.links == 2)
 
     asyncio.run(scene())
 
