@@ -182,7 +182,10 @@ class Store(Protocol):
         """Return the co-signed states above a version, oldest first, of one or the latest epoch."""
 
     async def operator_events(self, after: int, limit: int) -> tuple[OperatorEvent, ...]:
-        """Return events with a cursor above `after`, oldest first."""
+        """Return events with a cursor above `after`, oldest first.
+
+        The newest million are kept. Cursors leave no number out, so a gap tells what is gone.
+        """
 
     async def intents(self, states: Sequence[str]) -> tuple[tuple[Intent, IntentStatus], ...]:
         """Return the outbox's intents in these states, in the order they were wanted."""
@@ -215,7 +218,7 @@ class Store(Protocol):
         """Return what the first call under this idempotency key returned, None for none."""
 
     async def forget_expired(self, now: int) -> int:
-        """Forget the nonces that have expired at `now` and old results; return how many nonces."""
+        """Forget nonces expired at `now`, old results and events; return how many nonces."""
 
 
 class StateSigner(Protocol):

@@ -10,9 +10,11 @@ import time
 import pytest
 from eth_account import Account
 
+from clearing.channel.signatures import LocalSigner
 from clearing.clearport.api import waiting
+from clearing.clearport.api.key_file import read_key
 from clearing.clearport.api.views import document_of, plain
-from clearing.clearport.errors import UnavailableError
+from clearing.clearport.errors import ConfigError, UnavailableError
 from clearing.operator.v1 import operator_pb2 as pb
 from clearing.spec.types import Side
 from clearing.spec.units import WAD
@@ -290,6 +292,19 @@ def test_command__bad_key_file__is_one_line(content, mode, problem, refused, dae
     key.chmod(mode)
 
     assert problem in refused("list", "--endpoint", daemon.endpoint, "--key", key)
+
+
+def test_read_key__keystore_that_would_take_all_memory__is_refused(tmp_path):
+    path = tmp_path / "operator.json"
+    keystore = Account.encrypt(bytes([0x11]) * 32, "open sesame", kdf="scrypt", iterations=2)
+    path.write_text(json.dumps(keystore))
+    assert read_key(path, lambda: "open sesame").address == LocalSigner(bytes([0x11]) * 32).address
+
+    keystore["crypto"]["kdfparams"]["n"] = 2**40
+    path.write_text(json.dumps(keystore))
+
+    with pytest.raises(ConfigError, match="is no keystore"):
+        read_key(path, lambda: "open sesame")
 
 
 def test_command__key_that_is_not_listed__is_one_line(refused, daemon, key):

@@ -205,4 +205,5 @@ lines = st.builds(
     floor=VERSIONS,
     alarm=TEXTS,
     backing=st.none() | cosigned,
+    refused=tuples(halves()),
 )

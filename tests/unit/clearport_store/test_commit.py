@@ -22,7 +22,7 @@ from clearing.clearport.ports import (
     StoredPeer,
     Used,
 )
-from clearing.clearport.store import SqlStore
+from clearing.clearport.store import SqlStore, reads
 from clearing.clearport.store.plan import RESULT_KEPT_S
 from clearing.spec.liabilities import NO_LIABILITIES, Trade
 from clearing.spec.types import Side
@@ -423,6 +423,21 @@ def test_forget_expired__nonces_and_old_results__are_gone(using, url) -> None:
         await store.commit(Record(used=used(3, "once")))
 
     using(url, work)
+
+
+def test_forget_expired__events__the_newest_are_kept_and_numbers_go_on(
+    using, url, monkeypatch
+) -> None:
+    monkeypatch.setattr(reads, "EVENTS_KEPT", 3)
+    told = tuple(OperatorEvent(f"kind {number}", b"") for number in range(1, 6))
+
+    async def work(store):
+        await store.commit(Record(events=told))
+        await store.forget_expired(0)
+        await store.commit(Record(events=told[:1]))
+        return await store.operator_events(0, 100)
+
+    assert [each.cursor for each in using(url, work)] == [3, 4, 5, 6]
 
 
 # TRADES

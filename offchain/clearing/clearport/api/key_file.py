@@ -12,6 +12,7 @@ from eth_account import Account
 
 from clearing.channel.signatures import LocalSigner
 from clearing.clearport.errors import ConfigError
+from clearing.clearport.signer.keystore import require_bounded
 
 __all__ = ["read_file", "read_key", "read_passphrase"]
 
@@ -60,12 +61,14 @@ def _require_private(path: Path, field: str) -> None:
 def _decrypted(text: str, ask_passphrase: Callable[[], str]) -> bytes:
     try:
         keystore = json.loads(text)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         raise ConfigError("is not JSON", FORMS, field="--key") from None
     passphrase = ask_passphrase()
     try:
+        if keystore["crypto"]["kdf"] == "scrypt":  # pbkdf2 takes time and no memory
+            require_bounded(keystore)
         return bytes(Account.decrypt(keystore, passphrase))
-    except (ValueError, KeyError, TypeError, NotImplementedError):
+    except (ValueError, KeyError, TypeError, AttributeError, NotImplementedError):
         problem = "is no keystore, or the passphrase is wrong"
         raise ConfigError(problem, "check both", field="--key") from None
 

@@ -16,7 +16,13 @@ from clearing.clearport.signer.port import key_id_of
 from clearing.clearport.signer.secret import Ask, Secret, SecretSource, ask_terminal
 from clearing.spec.units import ADDRESS_BYTES, Address
 
-__all__ = ["KeystoreSigner", "named_address", "open_keystore", "write_keystore"]
+__all__ = [
+    "KeystoreSigner",
+    "named_address",
+    "open_keystore",
+    "require_bounded",
+    "write_keystore",
+]
 
 WORK: Final = 2**18
 """scrypt's n for new files: 256 MiB and about a second for each passphrase that is tried."""
@@ -131,13 +137,13 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(problem, "give a keystore that can be read", field="file") from None
     try:
         keystore = json.loads(text)
-        _require_bounded(keystore)
+        require_bounded(keystore)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise SignerError(BROKEN, ADVICE, field="file") from None
     return dict(keystore)
 
 
-def _require_bounded(keystore: Mapping[str, Any]) -> None:
+def require_bounded(keystore: Mapping[str, Any]) -> None:
     """Refuse other formats, and parameters that would take all memory. Raises ValueError."""
     crypto = keystore["crypto"]
     params = crypto["kdfparams"]

@@ -46,6 +46,8 @@ __all__ = [
 ]
 
 WORD_BYTES = 32
+EVENTS_KEPT = 1_000_000
+"""Of the operator's events, the newest: a hostile peer makes one with each proposal of no use."""
 ASKED_AT_ONCE = 500
 """Values in one question: fewer than any database's limit."""
 
@@ -168,8 +170,10 @@ def fact(connection: Connection, name: str) -> bytes | None:
 
 
 def forget_expired(connection: Connection, now: int) -> int:
-    """Delete the nonces that have expired and the results that are kept no longer."""
+    """Delete the nonces that have expired, and the results and events that are kept no longer."""
     gone = connection.execute(delete(NONCES).where(NONCES.c.expires_at < now))
     connection.execute(delete(RESULTS).where(RESULTS.c.expires_at < now))
+    newest = connection.execute(select(func.max(EVENTS.c.cursor))).scalar() or 0
+    connection.execute(delete(EVENTS).where(EVENTS.c.cursor <= newest - EVENTS_KEPT))
     connection.commit()
     return int(gone.rowcount)
