@@ -110,8 +110,6 @@ class Stage:
 def staged() -> Iterator[Stage]:
     """Deploy everything on a chain of its own."""
     with run_anvil() as anvil:
-        # Blocks a second apart, whatever the time: a busy machine must not move the chain's clock.
-        anvil.node.request("anvil_setBlockTimestampInterval", [1])
         for each in (MAKER, TRADER):
             anvil.give_ether(each.address, 1_000 * ETHER)
         sender = Sender(anvil.node, MAKER)
