@@ -17,7 +17,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from clearing.clearport.errors import ConfigError
+from clearing.clearport.errors import ClearportError, ConfigError
 from clearing.risk.printing import print_json, print_view
 
 __all__ = ["clearport"]
@@ -117,7 +117,20 @@ def run(config: ConfigFile = DEFAULT) -> None:
     from clearing.clearport.daemon.build import run_daemon  # noqa: PLC0415 - see above
     from clearing.clearport.daemon.config import read_config  # noqa: PLC0415 - the same
 
-    asyncio.run(run_daemon(read_config(config), lambda ready: typer.echo(json.dumps(ready))))
+    try:
+        asyncio.run(run_daemon(read_config(config), lambda ready: typer.echo(json.dumps(ready))))
+    except ExceptionGroup as group:
+        # What the daemon's tasks raise together is one fault, told in one line as any other.
+        known = group.subgroup(ClearportError)
+        if known is None:
+            raise
+        raise _first_of(known) from None
+
+
+def _first_of(group: ExceptionGroup[ClearportError]) -> ClearportError:
+    """Return the first error of a group, or of a group in it."""
+    first = group.exceptions[0]
+    return _first_of(first) if isinstance(first, ExceptionGroup) else first
 
 
 @clearport.command("record")
