@@ -46,7 +46,7 @@ from clearing.spec.assets import AssetId, asset_id
 from clearing.spec.liabilities import Trade
 from clearing.spec.risk import FactorTable, PriceSet
 from clearing.spec.types import ChannelDef, Side
-from clearing.spec.units import WAD, Timestamp
+from clearing.spec.units import WAD, Bytes32, Timestamp
 from tests.unit.clearport_core.chain import (
     ADJUDICATOR,
     BROKERS,
@@ -72,7 +72,7 @@ TERMS = Terms(
     },
 )
 TOKENS = tuple(address(0xC0 + n) for n in range(4))
-SEPARATOR = domain_separator(PARAMS.chain_id, ADJUDICATOR)
+SEPARATOR = Bytes32(domain_separator(PARAMS.chain_id, ADJUDICATOR))
 DEFINITION = ChannelDef(
     chain_id=PARAMS.chain_id,
     adjudicator=ADJUDICATOR,

@@ -231,7 +231,7 @@ class Parts:
     def world(self) -> World:
         return World(
             step=self.script,
-            store=self.store,
+            store=self.store,  # type: ignore[arg-type]  # it has what lanes ask for
             signer=self.signer,
             outbox=self.outbox,
             log=self.log,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -274,7 +274,7 @@ class Rig:
 
 
 @contextmanager
-def rigged(folder: Path):
+def rigged(folder: Path) -> Iterator[Rig]:
     """Deploy all of it: keepers have 1,000,000 USD each, insurance 10,000."""
     with staged() as stage:
         maker = Deployer(stage.anvil.node, stage.sender, CHAIN_ID)
@@ -293,7 +293,7 @@ def rigged(folder: Path):
         modules = ((4, resolution), (5, fund), (7, settlement), (2, settler))
         for role, module in modules:
             stage.send("DerivativesEngine", "setModule", role, module.address)
-        liquidators = {}
+        liquidators: dict[str, int] = {}
         for key in (KEEPER, RIVAL, SETTLER):
             stage.anvil.give_ether(key.address, 100 * ETHER)
             liquidators[key.address] = _account_of(stage, key, 1_000_000)
