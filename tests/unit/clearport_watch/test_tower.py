@@ -140,7 +140,8 @@ def test_run__two_towers_at_once__do_no_harm(stage: Stage, pair: Pair, tmp_path:
             await asyncio.to_thread(_challenge_unmined, stage, pair, stale)
             stage.anvil.mine()
             await until(lambda: all(tower.n_answers for tower in towers))
-            await until(lambda: _pending(stage) == 2)
+            # Whoever asks the node once the other's answer waits there is told that it is stale.
+            await until(lambda: _pending(stage) + _refused(towers) == 2)
             stage.anvil.mine()
             stage.anvil.node.request("evm_setAutomine", [True])
             await until(lambda: stored(stage, pair).status is Status.OPEN)
@@ -280,6 +281,10 @@ def _head(stage: Stage) -> int:
 def _pending(stage: Stage) -> int:
     block = stage.anvil.node.request("eth_getBlockByNumber", ["pending", False])
     return len(block["transactions"])
+
+
+def _refused(towers) -> int:
+    return [_first_state(tower) for tower in towers].count("refused")
 
 
 def _challenge_unmined(stage: Stage, pair: Pair, stale) -> None:
