@@ -369,7 +369,7 @@ INVARIANTS = (
     Invariant("PERP-42", "Premium and funding rate stay within their caps, whatever is traded."),
     Invariant(
         "PERP-43",
-        "Funding settled on the way, however often, costs at most a wei each time and gains nothing.",
+        "Funding settled on the way costs at most a wei each time and gains nothing.",
     ),
     Invariant("PERP-44", "What accounts of different markets do, they may do in any order."),
     Invariant("PERP-45", "Everything k times as large pays k times as much, but for rounding."),
