@@ -19,6 +19,8 @@ LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)[^)]*\)")
 TEST = re.compile(r"`(test_\w+__\w+)`")
 DEFINED = re.compile(r"^(?:async )?def (test_\w+)\(", re.MULTILINE)
 INDEX = "docs/README.md"
+MADE = {"docs/audit-report.md"}
+"""What a command writes: a checkout may not have it yet."""
 BRACES = re.compile(r"\{([^{}]*)\}")
 
 
@@ -80,7 +82,7 @@ def main() -> None:
         targets = [(ROOT, name) for name in SPAN.findall(text)]
         targets += [(page.parent, name) for name in LINK.findall(text)]
         named += len(targets)
-        wrong = [name for base, name in targets if not _exists(base, name)]
+        wrong = [name for base, name in targets if name not in MADE and not _exists(base, name)]
         wrong += [name for name in TEST.findall(text) if name not in tests]
         missing += [f"{page.relative_to(ROOT)} names {name}" for name in wrong]
     if missing:
