@@ -128,7 +128,7 @@ def hours(stage: Stage, settled: Sequence[int], times: int, first: str) -> tuple
 def test_perennial__settled_any_number_of_times__loses_a_wei_each_at_most(
     stage: Stage, who: str, times: int, first: str
 ) -> None:
-    """[PERP-43] Once or nine times an hour: the same, less at most a wei for each time, never more."""
+    """[PERP-43] Once or nine times an hour: the same, less at most a wei each time, never more."""
     ids = {"long": stage.long.account, "short": stage.short.account, "vault": VAULT}
     settled = list(ids.values()) if who == "all" else [ids[who]]
     never = hours(stage, [], 0, "tick")
