@@ -167,7 +167,7 @@ slither: $(VENV) $(NODE)
 facts: $(VENV)
 	@$(RUN) python tools/check_locks.py
 	@$(RUN) python tools/check_docs.py
-	@$(RUN) python tools/check_invariants.py
+	@$(RUN) python -m tools.check_invariants
 
 .PHONY: snapshots
 snapshots: setup compile

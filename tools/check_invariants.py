@@ -1,67 +1,101 @@
 """Fail when an invariant's ID is not in each of docs/invariants.md, specification and tests.
 
-docs/invariants.md says what must hold, offchain/clearing/spec/invariants.py says it to a machine, a
-test holds it. An ID that any other file mentions must be one of these.
+docs/invariants.md says what must hold and which functions make it so,
+offchain/clearing/spec/invariants.py says it to a machine, a test holds it. Every function and test
+that the page names exists; an ID that any other file mentions must be one of these.
 """
 
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-__all__ = ["main"]
+from tools.invariant_map import InvariantMap, MapError, read_map
+
+__all__ = ["gaps_of", "main"]
 
 ROOT = Path(__file__).resolve().parents[1]
-ID = re.compile(r"\b(?:ADJ|SET|REG|HTL|ENC|RSK|ORA|PERP|GOV|CLP)-\d{2}\b")
-DOCS = ROOT / "docs/invariants.md"
-SPEC = ROOT / "offchain/clearing/spec/invariants.py"
-# An invariant is defined where its ID opens a heading, a list item or a table row.
-DEFINITION = re.compile(rf"^(?:#+ |[-*] |\| ?)\W*({ID.pattern})", re.MULTILINE)
 
 
-def _ids(paths: Iterable[Path]) -> set[str]:
-    return {found for path in paths for found in ID.findall(path.read_text(encoding="utf-8"))}
+def _ids(pattern: re.Pattern[str], texts: Iterable[str]) -> set[str]:
+    return {found for text in texts for found in pattern.findall(text)}
 
 
-def _sources(folder: str, *patterns: str) -> list[Path]:
-    found = (path for pattern in patterns for path in (ROOT / folder).rglob(pattern))
-    return sorted(path for path in found if ".cache" not in path.parts)
+def _sources(root: Path, folder: str, *patterns: str) -> Iterator[str]:
+    for pattern in patterns:
+        for path in (root / folder).rglob(pattern):
+            if ".cache" not in path.parts:
+                yield path.read_text(encoding="utf-8")
+
+
+def gaps_of(there: InvariantMap) -> list[str]:
+    """Return what is missing, one line each."""
+    if not there.statements and not there.rows:
+        return ["no invariant found at all"]
+    pattern = there.pattern
+    places = {
+        "docs/invariants.md": set(there.rows),
+        "offchain/clearing/spec/invariants.py": set(there.statements),
+        "tests": _ids(pattern, there.texts.values()),
+    }
+    everywhere = set().union(*places.values())
+    page = (there.root / "docs/invariants.md").read_text(encoding="utf-8")
+    defined = Counter(re.findall(rf"^\| ({pattern.pattern}) \|", page, re.MULTILINE))
+    cited = _ids(
+        pattern,
+        [
+            *_sources(there.root, "contracts", "*.sol", "*.vy", "*.vyi"),
+            *_sources(there.root, "offchain", "*.py"),
+            *_sources(there.root, "docs", "*.md"),
+        ],
+    )
+    return [
+        *(
+            f"{place} lacks {', '.join(sorted(everywhere - ids))}"
+            for place, ids in places.items()
+            if everywhere - ids
+        ),
+        *(f"docs/invariants.md defines {name} {n} times" for name, n in defined.items() if n > 1),
+        *(f"{name} is cited but not defined" for name in sorted(cited - everywhere)),
+        *(gap for name in there.rows for gap in _gaps_of_row(there, name)),
+    ]
+
+
+def _gaps_of_row(there: InvariantMap, name: str) -> Iterator[str]:
+    """Yield what a row's two last columns name that is not there."""
+    enforced = there.enforced(name)
+    if not enforced:
+        yield f"{name} is enforced nowhere: name a file and its functions, `file`: `f`, `g`"
+    if unread := there.unread(name):
+        yield f"{name}: not a list of `file`: `function`, `function`: {unread}"
+    for place in enforced:
+        if place.line == 0:
+            yield f"{name} is enforced by {place.path}: {place.name}, which does not exist"
+    tests = there.held_by(name)
+    if not tests:
+        yield f"{name} is held by no test"
+    for path in tests:
+        if path not in there.texts:
+            yield f"{name} is held by {path}, which does not exist"
+        elif name not in there.texts[path]:
+            yield f"{name} is held by {path}, which does not name it"
 
 
 def main() -> None:
-    """Compare the three places and everything that cites them; exit 1 and name each gap."""
-    for path in (DOCS, SPEC):
-        if not path.exists():
-            sys.exit(f"invariants: {path.relative_to(ROOT)} is missing")
-
-    defined = Counter(DEFINITION.findall(DOCS.read_text(encoding="utf-8")))
-    places = {
-        "docs/invariants.md": set(defined),
-        "offchain/clearing/spec/invariants.py": _ids([SPEC]),
-        "tests": _ids(_sources("tests", "*.py")),
-    }
-    everywhere = set().union(*places.values())
-    cited = _ids(
-        [
-            *_sources("contracts", "*.sol", "*.vy", "*.vyi"),
-            *_sources("offchain", "*.py"),
-            *_sources("docs", "*.md"),
-        ]
-    )
-
-    gaps = [
-        f"{place} lacks {', '.join(sorted(everywhere - ids))}"
-        for place, ids in places.items()
-        if everywhere - ids
-    ]
-    gaps += [f"docs/invariants.md defines {name} {n} times" for name, n in defined.items() if n > 1]
-    gaps += [f"{name} is cited but not defined" for name in sorted(cited - everywhere)]
-    if not everywhere:
-        gaps.append("no invariant found at all")
+    """Compare page, specification, code and tests; exit 1 and name each gap."""
+    try:
+        there = read_map(ROOT)
+        gaps = gaps_of(there)
+    except MapError as error:
+        sys.exit(f"invariants: {error}")
     if gaps:
         sys.exit("invariants: " + "\ninvariants: ".join(gaps))
-    print(f"invariants: {len(everywhere)} IDs agree in docs, specification and tests")
+    places = {place for name in there.rows for place in there.enforced(name)}
+    print(
+        f"invariants: {len(there.rows)} IDs agree in docs, specification and tests; "
+        f"{len(places)} functions enforce them"
+    )
 
 
 if __name__ == "__main__":

@@ -152,6 +152,24 @@ def demo(
     run(as_json=as_json, keep=keep)
 
 
+@app.command("invariant")
+def invariant(
+    asked: Annotated[
+        list[str] | None,
+        typer.Argument(help="IDs like PERP-12, a family like PERP, or a word. None: the list."),
+    ] = None,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
+    """Show what must hold, the code that makes it so and the tests; needs the checkout."""
+    from clearing.chain.project import project_root  # noqa: PLC0415 - only here a checkout is read
+
+    root = project_root()
+    sys.path.insert(0, str(root))  # tools/ is not installed
+    from tools.invariant_view import show  # noqa: PLC0415 - the same
+
+    show(root, asked or [], as_json=as_json)
+
+
 oracle = typer.Typer(help="Look into the price oracle.")
 app.add_typer(keeper, name="keeper")
 app.add_typer(oracle, name="oracle")

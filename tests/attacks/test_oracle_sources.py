@@ -35,6 +35,29 @@ def test_thousandfold__chainlink_alone__moves_no_money(stage: Stage, factor: flo
     assert stage.look().last_good == usd(PRICE)
 
 
+def test_walk__chainlink_lies_in_small_steps_while_pyth_rests__a_fresh_pyth_price_ends_it(
+    stage: Stage,
+) -> None:
+    """A minute's step is 370 bps of the lower price at most; a larger one trips."""
+    stage.silence_pyth()
+    lie = float(PRICE)
+    for _ in range(10):
+        stage.wait(60)
+        stage.chainlink(1.04 * lie)
+        assert stage.look().trip is TripReason.JUMP
+        lie *= 1.0369
+        stage.chainlink(lie)
+        stage.poke()
+        assert stage.allowed() >= MONEY_MOVES
+    assert lie > 1.4 * PRICE, "so far a lone source goes in ten minutes"
+
+    stage.pyth(PRICE)
+
+    reading = stage.look()
+    assert (reading.state, reading.trip) == (PriceState.TRIPPED, TripReason.DEVIATION)
+    assert not stage.allowed() & MONEY_MOVES
+
+
 @pytest.mark.parametrize("factor", [1_000, 1 / 1_000])
 def test_thousandfold__pyth_against_chainlink__moves_no_money(stage: Stage, factor: float) -> None:
     stage.chainlink(PRICE)

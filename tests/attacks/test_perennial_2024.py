@@ -128,7 +128,7 @@ def hours(stage: Stage, settled: Sequence[int], times: int, first: str) -> tuple
 def test_perennial__settled_any_number_of_times__loses_a_wei_each_at_most(
     stage: Stage, who: str, times: int, first: str
 ) -> None:
-    """Once or nine times an hour: the same, less at most a wei for each time, and never more."""
+    """[PERP-43] Once or nine times an hour: the same, less at most a wei each time, never more."""
     ids = {"long": stage.long.account, "short": stage.short.account, "vault": VAULT}
     settled = list(ids.values()) if who == "all" else [ids[who]]
     never = hours(stage, [], 0, "tick")
@@ -152,7 +152,7 @@ def acts(stage: Stage) -> dict[str, Callable[[], None]]:
 
 
 def test_perennial__in_whatever_order__ends_the_same(stage: Stage) -> None:
-    """All 120 orders of tick, settlements and fees at one moment leave the same books, exactly."""
+    """[PERP-44] All 120 orders of tick, settlements and fees at a moment leave the same books."""
     stage.later(2 * HOUR_S)
     ends = set()
     for order in permutations(acts(stage)):

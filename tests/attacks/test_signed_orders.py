@@ -49,6 +49,7 @@ def invalid(scene, who):
 
 
 def test_replay__a_batch_that_was_settled__fills_nothing(scene, settle):
+    """[PERP-39] Its orders are full."""
     match = scene.match()
     scene.rig.skipped(settle(match))
 
@@ -63,6 +64,7 @@ def test_replay__of_a_packed_batch_as_it_is__is_refused(scene):
 
 
 def test_replay__after_the_slot_was_used_again__fills_nothing(scene, settle):
+    """[PERP-39] A slot that forgot an order refuses it."""
     old = scene.match(nonce=5)
     settle(old)
     settle(scene.match(nonce=69))
@@ -81,6 +83,7 @@ def test_replay__in_one_batch__fills_once(scene, settle):
 
 @pytest.mark.parametrize("what", ["cancel", "cancelUpTo"])
 def test_cancelled__before_the_batch__fills_nothing(scene, settle, what):
+    """[PERP-39] However it was cancelled."""
     match = scene.match(nonce=3)
     scene.fills(match, settle)
     args = ([3],) if what == "cancel" else (4,)
@@ -111,6 +114,7 @@ def signed_for(scene, match, separator):
 
 
 def test_signature__for_another_domain__fills_nothing(scene, settle):
+    """[PERP-39] Another chain, contract or name."""
     here, match = scene.settler.address, scene.match()
     scene.fills(
         signed_for(scene, match, domain_separator(CHAIN_ID, here, DERIVATIVES_NAME)), settle
@@ -132,6 +136,7 @@ def malleated(signature):
 
 
 def test_signature__malleated__fills_nothing(scene):
+    """[PERP-39] The twin of a signature is none."""
     match = scene.match()
     (maker,) = match.makers
     high_s, parity = malleated(maker.signature)
@@ -434,7 +439,7 @@ def test_settler__packing_numbers_beyond_their_types__is_skipped(scene, units, n
 
 
 def test_fork__on_another_chain__needs_other_signatures(scene):
-    """The same code at the same address of a chain that split off: the domain follows the id."""
+    """[PERP-39] The same code at the same address of a chain that split off."""
     fork = Revm(chain_id=CHAIN_ID + 1)
     address, abi = scene.settler.address, load("MatchSettler").abi
     fork.set_code(address, scene.chain.evm.get_code(text_of(address)))

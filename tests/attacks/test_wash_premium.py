@@ -115,7 +115,7 @@ def lots_of(impact: int, share_ppm: int) -> int:
 def test_wash__every_schedule_of_a_grid__costs_more_than_it_earns(
     market: Market, units: int, least: int, side: int
 ) -> None:
-    """Twenty schedules of an hour: honest traders do pay for the premium, and less than it cost.
+    """[PERP-41] Twenty schedules of an hour: honest traders pay for the premium, less than it cost.
 
     The smaller and the rarer the trades, the nearer to the cost, which is the limit: with weight w
     every t seconds, fees are earned 1 / (1 + 150 w / t) times.
@@ -138,7 +138,7 @@ def test_wash__every_schedule_of_a_grid__costs_more_than_it_earns(
 def test_wash__five_trades_and_an_idle_day__cost_more_than_they_earn(
     market: Market, hours: int
 ) -> None:
-    """A premium that nobody renews fades within 300 s, however long nobody trades or ticks."""
+    """[PERP-41] A premium that nobody renews fades within 300 s, whoever trades or ticks later."""
     stage = plot(market, 3_000)
     impact = stage.impact()
     for share in SHARES_PPM:
@@ -161,7 +161,7 @@ def skewed(market: Market, units: int = 30_000) -> Plot:
 
 
 def test_wash__trades_with_a_skewed_vault__cost_more_than_they_earn(market: Market) -> None:
-    """The taker's fee, the spread and the band are what such a trade costs: 7 bps here as well."""
+    """[PERP-41] The taker's fee, the spread and the band are such a trade's cost: 7 bps here."""
     stage = skewed(market)
     impact = stage.impact()
     for share, spacing in ((1_000, 20), (10_000, 30), (15_000, 150)):

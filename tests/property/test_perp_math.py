@@ -113,6 +113,7 @@ def test_owed__any_size_and_index__is_rounded_up(size, delta):
 
 @given(signed(256), magnitudes(255), signed(256))
 def test_units__beyond_their_widths__are_refused_not_wrapped(size, price, delta):
+    """[PERP-47] Exact, or refused."""
     assert is_refused_or(value(size, price), verdict(SOL.read, "value", size, price))
     assert is_refused_or(notional(size, price), verdict(SOL.read, "notional", size, price))
     assert is_refused_or(owed(size, delta), verdict(SOL.read, "owed", size, delta))
@@ -284,6 +285,7 @@ def test_passes_reduce__any_accounts__is_the_specifications(e, mm, e_after, mm_a
 
 @given(signed(256), unsigned_integers(255), signed(256), unsigned_integers(255))
 def test_passes_reduce__beyond_its_widths__is_refused_not_wrapped(e, mm, e_after, mm_after):
+    """[PERP-47] Exact, or refused."""
     expected = passes_reduce(e, mm, e_after, mm_after)
 
     assert is_refused_or(expected, verdict(SOL.read, "passesReduce", e, mm, e_after, mm_after))
@@ -626,6 +628,7 @@ def test_shares__in_and_out__takes_nothing_from_who_stays(amount_, nav, supply):
 
 @given(magnitudes(256), magnitudes(256), magnitudes(256))
 def test_shares__beyond_their_widths__are_refused_not_wrapped(amount_, nav, supply):
+    """[PERP-47] Exact, or refused."""
     rate = Fraction(supply + 10**6, nav + 1)
 
     for name, exact in (("minted", amount_ * rate), ("worth", amount_ / rate)):

@@ -342,6 +342,7 @@ def test_sample_of__any_price__is_the_capped_distance_towards_zero(price, mid, c
 
 @given(signed(200), within(0, 2**17 - 1), st.sampled_from((-1, 0, 1)))
 def test_clamped__around_the_cap__is_the_specifications(sample, cap, beside):
+    """[PERP-42] At the cap it counts whole, beyond it as the cap."""
     edge = cap * PPM_TO_PICO + beside
     for each in (sample, edge, -edge):
         assert SOL.read("clamped", each, cap) == capped(each, cap)
@@ -485,7 +486,7 @@ def test_ticked__any_market__moves_both_sides_by_the_same(scene):
     if terms.paused:
         assert charge == rate == 0
     elif terms.live:
-        assert abs(rate) <= cap
+        assert abs(rate) <= cap, "PERP-42"
         assert abs(charge) <= Fraction(24 * cap * terms.index, WAD)
 
 
@@ -527,6 +528,7 @@ def test_account__packed__comes_back(cash, markets):
 @example(2**127 - 1, 0, 1)
 @example(-(2**127), 2**128 - 1, -1)
 def test_account__cash_beyond_its_bits__is_refused(cash, markets, more):
+    """[PERP-47] As is every other field of a word."""
     word = word_of_account(cash, markets)
 
     expected = verdict(lambda: word_of_account(fit_int(cash + more, 128), markets))

@@ -357,6 +357,24 @@ INVARIANTS = (
     Invariant("PERP-35", "An absorbed account is left with nothing, and owes nothing."),
     Invariant("PERP-36", "Deleveraging turns nobody around and loads nobody."),
     Invariant("PERP-37", "The pot holds what was claimed, and no more than that."),
+    Invariant("PERP-38", "No fill goes beyond an order's size or its limit price."),
+    Invariant(
+        "PERP-39",
+        "A cancelled, expired, replaced, replayed, foreign or malleated order fills nothing.",
+    ),
+    Invariant(
+        "PERP-40", "A group that fails leaves no trace, and the others of its batch are settled."
+    ),
+    Invariant("PERP-41", "Wash trades cost more in fees than they earn in funding."),
+    Invariant("PERP-42", "Premium and funding rate stay within their caps, whatever is traded."),
+    Invariant(
+        "PERP-43",
+        "Funding settled on the way costs at most a wei each time and gains nothing.",
+    ),
+    Invariant("PERP-44", "What accounts of different markets do, they may do in any order."),
+    Invariant("PERP-45", "Everything k times as large pays k times as much, but for rounding."),
+    Invariant("PERP-46", "What a feed forbids reverts and changes nothing."),
+    Invariant("PERP-47", "A number beyond its width is refused, never wrapped."),
     # Clearport
     Invariant(
         "CLP-01",
@@ -438,6 +456,8 @@ INVARIANTS = (
         "GOV-16",
         "Only while a live upgrade acts on its scope does a pause go on, and never beyond 19 days.",
     ),
+    Invariant("GOV-17", "When a deployment ends its deployer holds no role."),
+    Invariant("GOV-18", "A proposal's digest is the sha256 of the published file's bytes."),
 )
 
 

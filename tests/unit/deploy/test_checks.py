@@ -33,7 +33,7 @@ def test_inspect_deployment__as_deployed__finds_no_problem(stage):
 
 
 def test_inspect_deployment__the_end_of_a_deployment__nobody_but_the_governor_has_a_role(stage):
-    """The deployer granted and renounced; the events tell both."""
+    """[GOV-17] The deployer granted and renounced; the events tell both."""
     governor = stage.made.address_of("ProtocolGovernor")
 
     held = holders_of(stage.anvil.node, stage.made)
@@ -54,6 +54,7 @@ def test_inspect_deployment__a_role_given_to_somebody__is_found(stage, name):
 
 
 def test_inspect_deployment__the_deployer_has_a_role_again__is_found(stage):
+    """[GOV-17] The check can say no."""
     role = role_id("CANCELLER_ROLE")
     as_timelock(stage, "ProtocolTimelock", "grantRole", role, stage.deployer.address)
 

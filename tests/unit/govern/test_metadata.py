@@ -23,6 +23,7 @@ def test_cid_of__a_file_whose_address_is_known__is_that(data, cid):
 
 
 def test_read_metadata__a_file__gives_title_body_address_and_digest():
+    """[GOV-18] The digest is of the very bytes."""
     words = read_metadata(FILE)
 
     assert words.title == "Lower the fee"

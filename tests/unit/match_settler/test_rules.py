@@ -78,6 +78,7 @@ def test_order__with_unknown_flags__is_skipped(scene, flags):
 
 
 def test_order__after_its_expiry__is_skipped(scene):
+    """[PERP-39] In its last second it still fills."""
     now = scene.now
     for match in (scene.match({"expiry": now - 1}), scene.match({}, {"expiry": now - 1})):
         assert scene.skip_of(match)[0::3] == ("OrderExpired", now - 1)
@@ -168,6 +169,7 @@ def test_price__off_the_tick__is_skipped(scene):
 
 @pytest.mark.parametrize("side", [1, -1])
 def test_price__beyond_the_takers_limit__is_skipped(scene, side):
+    """[PERP-38] At the limit it fills, a tick beyond it does not."""
     limit = MID - side * 10**14
     bought, sold = {"size": side * ONE, "limit_price": limit}, {"size": -side * ONE}
 
@@ -254,6 +256,7 @@ def test_nonce__too_far_ahead__is_skipped(scene):
 
 
 def test_nonce__whose_slot_a_later_one_took__is_skipped(scene):
+    """[PERP-39] The ring remembers the later one alone."""
     scene.fills(scene.match({"nonce": 1}, {"nonce": 2}))
     scene.rig.settle(scene.match({"nonce": 0}, {"nonce": 66}))
 
@@ -264,6 +267,7 @@ def test_nonce__whose_slot_a_later_one_took__is_skipped(scene):
 
 
 def test_fill__beyond_the_size__is_skipped(scene):
+    """[PERP-38] The last lot fits, one more does not."""
     big = scene.match({"size": 2 * ONE}, {}, sizes=[ONE + 1])
     assert scene.skip_of(big) == ("Overfilled", scene.maker.account, 0, 0, ONE)
     small = scene.match({"size": ONE - 1})

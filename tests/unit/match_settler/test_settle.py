@@ -145,6 +145,7 @@ def test_settle__ioc_taker__is_closed_by_its_group(scene):
 
 
 def test_settle__a_bad_group_among_good_ones__is_skipped_alone(scene):
+    """[PERP-40] The good ones before and behind it are settled."""
     good = [scene.match(nonce=nonce) for nonce in (0, 1)]
     bad = scene.match({"expiry": scene.now - 1}, nonce=2)
 
@@ -202,6 +203,7 @@ def test_settle__first_fill_of_an_account__keeps_its_owner(scene):
 
 
 def test_settle__skipped_group__keeps_no_owner(scene):
+    """[PERP-40] Nothing that it wrote is left."""
     bad = scene.match({"expiry": scene.now - 1})
 
     scene.rig.settle(bad)

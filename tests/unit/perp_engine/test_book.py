@@ -102,7 +102,7 @@ def test_book__a_market_that_nobody_added__is_refused(rig, pair, settler):
 
 
 def test_book__a_size_beyond_its_bits__is_refused(rig, pair, makers):
-    """It reverts and never wraps."""
+    """[PERP-47] It reverts and never wraps."""
     assert_only_fails_for(
         rig,
         lambda size: booking(

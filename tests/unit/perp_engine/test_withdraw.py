@@ -254,6 +254,7 @@ def test_withdraw__every_other_bit_paused__works(rig, long_trader, function):
 
 @BOTH
 def test_withdraw__a_frozen_feed__binds_who_is_in_it(rig, long_trader, function):
+    """[PERP-46] And nobody else."""
     account, owner = long_trader
 
     def arrange(market):

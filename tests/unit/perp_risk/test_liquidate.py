@@ -351,7 +351,7 @@ def test_liquidate__a_paused_market__is_refused(rig, weak, keeper):
 
 
 def test_liquidate__a_frozen_feed__is_refused(rig, weak, keeper):
-    """A frozen market counts at 3,190, the last good price and a tenth: even so E < 0."""
+    """[PERP-46] A frozen market counts at 3,190, the last good price and a tenth: even so E < 0."""
     account = weak(-usd(5_000))
 
     def arrange(market):

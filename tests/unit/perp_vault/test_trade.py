@@ -485,6 +485,7 @@ def test_trade__reductions_paused__refuses_to_reduce(rig, trader):
 
 @pytest.mark.parametrize("size", [LOT, -LOT])
 def test_trade__a_frozen_feed__is_refused(rig, trader, size):
+    """[PERP-46] The other market trades on."""
     trading(rig, trader, TEN)()
 
     def arrange(market):

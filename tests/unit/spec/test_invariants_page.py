@@ -8,7 +8,7 @@ from pathlib import Path
 from clearing.spec.invariants import INVARIANTS
 
 ROOT = Path(__file__).parents[3]
-ROW = re.compile(r"^\| ([A-Z]{3,4}-\d\d) \| (.*?) \| (.*?) \| (.*?) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| ([A-Z]{3,4}-\d\d) \| (.*?) \| (.*?) \| .*? \| (.*?) \|$", re.MULTILINE)
 ROWS = {
     found[0]: found[1:] for found in ROW.findall((ROOT / "docs/invariants.md").read_text("utf-8"))
 }
