@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from eth.db.atomic import AtomicDB
+from eth.exceptions import Revert
 from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.prague import PragueVM
 from eth.vm.forks.prague.constants import HISTORY_SERVE_WINDOW, HISTORY_STORAGE_ADDRESS
@@ -50,6 +51,8 @@ class Outcome:
     output: bytes
     logs: tuple[Told, ...]
     calls: tuple[Inner, ...] = ()
+    is_revert: bool = False
+    """Whether the contract said no; another failure is the EVM's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +111,12 @@ class PyEvm:
         )
 
     def call(
-        self, sender: bytes, to: bytes, data: bytes, *, value: int, gas: int, is_static: bool
+        self, sender: bytes, to: bytes, data: bytes, *, value: int, gas: int, is_kept: bool
     ) -> Outcome:
-        """Run a message that costs nothing, as a transaction of its own for transient storage."""
+        """Run a message that costs nothing, as a transaction of its own for transient storage.
+
+        Unless it `is_kept` its effects are undone.
+        """
         message = Message(
             gas=gas,
             to=to,
@@ -118,18 +124,27 @@ class PyEvm:
             value=value,
             data=data,
             code=self.state.get_code(to),
-            is_static=is_static,
         )
-        return self._run(message, sender)
+        if is_kept:
+            return self._run(message, sender, is_kept=True)
+        before = self.state.snapshot()
+        outcome = self._run(message, sender, is_kept=False)
+        self.state.revert(before)
+        self._end_transaction()
+        return outcome
 
     def create(self, sender: bytes, at: bytes, code: bytes, *, gas: int) -> Outcome:
         """Create a contract at an address."""
         message = Message(
             gas=gas, to=NOWHERE, sender=sender, value=0, data=b"", code=code, create_address=at
         )
-        return self._run(message, sender)
+        return self._run(message, sender, is_kept=True)
 
-    def _run(self, message: Any, sender: bytes) -> Outcome:
+    def _end_transaction(self) -> None:
+        self.state.lock_changes()
+        self.state.clear_transient_storage()
+
+    def _run(self, message: Any, sender: bytes, *, is_kept: bool) -> Outcome:
         state = self.state
         context = state.get_transaction_context_class()(gas_price=0, origin=sender)
         apply = "apply_create_message" if message.is_create else "apply_message"
@@ -138,10 +153,16 @@ class PyEvm:
         done = getattr(state.computation_class, apply)(state, message, context)
         for account in done.get_accounts_for_deletion():
             state.delete_account(account)
-        state.lock_changes()
-        state.clear_transient_storage()
+        if is_kept:
+            self._end_transaction()
         gas_used = message.gas - done.get_gas_remaining()
-        return Outcome(done.is_success, gas_used, bytes(done.output), tuple(done.get_log_entries()))
+        return Outcome(
+            done.is_success,
+            gas_used,
+            bytes(done.output),
+            tuple(done.get_log_entries()),
+            is_revert=done.is_error and isinstance(done.error, Revert),
+        )
 
 
 def _inner_of(computation: Any) -> tuple[Inner, ...]:
