@@ -1,0 +1,1 @@
+"""Everything that money rests on, computed a second time by what shares no code with ours."""
