@@ -12,7 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.invariants.machines import MACHINES, Machine
+from tests.invariants.machines import Machine
 from tests.invariants.played import Fault, Played, Seen
 
 __all__ = ["Result", "Schedule", "Tally", "play", "run", "share_out", "tally"]
@@ -25,7 +25,7 @@ AHEAD: Final = 2
 class Schedule:
     """What one call of a machine plays."""
 
-    machine: str
+    machine: Machine
     seed: str
     steps: int
 
@@ -78,7 +78,7 @@ def share_out(machines: Sequence[Machine], steps: int, seed: int | str) -> list[
             min(machine.schedule, total - begin) for begin in range(0, total, machine.schedule)
         ]
         placed += [
-            ((at + 0.5) / len(lengths), Schedule(machine.name, f"{seed}/{at}", length))
+            ((at + 0.5) / len(lengths), Schedule(machine, f"{seed}/{at}", length))
             for at, length in enumerate(lengths)
         ]
     return [schedule for _, schedule in sorted(placed, key=lambda place: place[0])]
@@ -97,13 +97,13 @@ def tally(results: Iterable[Result]) -> dict[str, Tally]:
     """Sum the results up by machine."""
     tallies: dict[str, Tally] = {}
     for result in results:
-        tallies.setdefault(result.schedule.machine, Tally()).add(result)
+        tallies.setdefault(result.schedule.machine.name, Tally()).add(result)
     return tallies
 
 
 def play(schedule: Schedule) -> Result:
     """Play one schedule; an exception that the machine did not foresee is a fault like another."""
-    machine = MACHINES[schedule.machine].load()
+    machine = schedule.machine.load()
     started = time.process_time()
     try:
         played = machine.play(schedule.seed, schedule.steps)
@@ -115,7 +115,7 @@ def play(schedule: Schedule) -> Result:
 
 
 def _in_turn(schedules: Iterable[Schedule]) -> Iterator[Result]:
-    failed: set[str] = set()
+    failed: set[Machine] = set()
     for schedule in schedules:
         if schedule.machine not in failed:
             result = play(schedule)
@@ -125,7 +125,7 @@ def _in_turn(schedules: Iterable[Schedule]) -> Iterator[Result]:
 
 
 def _at_once(schedules: Iterable[Schedule], jobs: int) -> Iterator[Result]:
-    todo, failed = deque(schedules), set[str]()
+    todo, failed = deque(schedules), set[Machine]()
     running: set[Future[Result]] = set()
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_ignore_interrupt) as pool:

@@ -30,12 +30,17 @@ from tests.invariants.script import write
 __all__ = ["main"]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+TRACES: Final = Path(".reports") / "traces"
 BAD_INPUT: Final = 2
 STOPPED: Final = 130
 """As a shell has it for a command that Ctrl-C ended."""
 ALL: Final = "all"
 STEPS: Final = 100_000
 MOST_JOBS: Final = 1_024
+PYTEST: Final = (
+    *(sys.executable, "-m", "pytest", "-q", "-c", "pyproject.toml", "--rootdir", "."),
+    *("-p", "no:cacheprovider"),
+)
 NO_TESTS: Final = 5
 """Pytest's exit code when a file held none."""
 
@@ -70,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _play(machines: Sequence[Machine], args: argparse.Namespace) -> int:
     """Play, print, and return the exit code."""
-    playable = {machine.name: machine.load() for machine in machines}
+    playable = {machine: machine.load() for machine in machines}
     console = Console(stderr=args.json)
     console.print(f"again: --machine {args.machine} --steps {args.steps} --seed {args.seed}")
     schedules = share_out(machines, args.steps, args.seed)
@@ -78,15 +83,15 @@ def _play(machines: Sequence[Machine], args: argparse.Namespace) -> int:
     is_stopped = False
     try:
         for result in watched(run(schedules, args.jobs), schedules, console):
-            tallies[result.schedule.machine].add(result)
+            tallies[result.schedule.machine.name].add(result)
     except KeyboardInterrupt:
         is_stopped = True
 
     scripts = _write_down(tallies, console)
     missed = {
-        name: playable[name].unseen(tally.seen)
-        for name, tally in tallies.items()
-        if tally.steps >= MACHINES[name].long
+        machine.name: module.unseen(tallies[machine.name].seen)
+        for machine, module in playable.items()
+        if tallies[machine.name].steps >= machine.long
     }
     told = facts(tallies, missed, scripts)
     if args.json:
@@ -105,7 +110,7 @@ def _write_down(tallies: Mapping[str, Tally], console: Console) -> dict[str, Pat
     for name, tally in tallies.items():
         if tally.faulty is not None:
             with console.status(f"{name} {tally.faulty.schedule.seed}: writing it down"):
-                scripts[name] = write(tally.faulty)
+                scripts[name] = write(tally.faulty, TRACES)
     return scripts
 
 
@@ -121,8 +126,11 @@ def _replay(script: Path) -> int:
     """Run a script that an earlier run wrote; 0 when what it found is mended."""
     if script.suffix != ".py" or not script.is_file():
         _refuse(f"{script} is no script; name a test_….py that a run wrote to .reports/traces")
-    command = [sys.executable, "-m", "pytest", "-q", "-c", "pyproject.toml", "--rootdir", "."]
-    code = subprocess.run([*command, "-p", "no:cacheprovider", str(script)], check=False).returncode
+    code = subprocess.run(
+        [*PYTEST, str(script)],
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # Ape's would start a chain
+        check=False,
+    ).returncode
     if code == NO_TESTS:
         _refuse(f"{script} holds no test; name a test_….py that a run wrote to .reports/traces")
     return code

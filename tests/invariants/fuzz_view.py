@@ -19,8 +19,7 @@ from rich.progress import (
 from rich.table import Table
 
 from tests.invariants.campaign import Result, Schedule, Tally
-from tests.invariants.lockstep import ACCEPTED
-from tests.invariants.played import Seen
+from tests.invariants.played import ACCEPTED, Seen
 
 __all__ = ["by_move", "facts", "show", "watched"]
 
@@ -31,7 +30,8 @@ def watched(
     """Pass the results on while a bar for each machine moves."""
     totals: dict[str, int] = {}
     for schedule in schedules:
-        totals[schedule.machine] = totals.get(schedule.machine, 0) + schedule.steps
+        name = schedule.machine.name
+        totals[name] = totals.get(name, 0) + schedule.steps
     with Progress(
         TextColumn("{task.description:<10}"),
         BarColumn(),
@@ -42,9 +42,10 @@ def watched(
     ) as progress:
         tasks = {name: progress.add_task(name, total=total) for name, total in totals.items()}
         for result in results:
-            progress.advance(tasks[result.schedule.machine], result.schedule.steps)
+            task = tasks[result.schedule.machine.name]
+            progress.advance(task, result.schedule.steps)
             if result.played.fault is not None:
-                progress.stop_task(tasks[result.schedule.machine])
+                progress.stop_task(task)
             yield result
 
 

@@ -12,7 +12,12 @@ __all__ = ["MACHINES", "Machine", "MachineMissing", "Playable"]
 
 
 class Playable(Protocol):
-    """What a machine's module has."""
+    """What a machine's module has.
+
+    It may have more: `keep(seed, steps, path) -> int`, which writes a failing schedule cut down to
+    what matters and tells how many actions are left, and `fault_in(path) -> str | None`, which
+    plays that again.
+    """
 
     def play(self, seed: str, steps: int) -> Played:
         """Play one schedule."""
