@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import dataclass, field
 from typing import Final
 
+from clearing.chain.errors import ArtifactMissingError
 from tests.invariants.machines import Machine
 from tests.invariants.played import Fault, Played, Seen
 
@@ -87,8 +88,8 @@ def share_out(machines: Sequence[Machine], steps: int, seed: int | str) -> list[
 def run(schedules: Iterable[Schedule], jobs: int) -> Iterator[Result]:
     """Give the results as they come in; after a fault the machine gets no more schedules.
 
-    With one job all is played in this process. Raises MachineMissing, and BrokenProcessPool when a
-    process died.
+    With one job all is played in this process. Raises MachineMissing, ArtifactMissingError, and
+    BrokenProcessPool when a process died.
     """
     return _in_turn(schedules) if jobs == 1 else _at_once(schedules, jobs)
 
@@ -107,6 +108,8 @@ def play(schedule: Schedule) -> Result:
     started = time.process_time()
     try:
         played = machine.play(schedule.seed, schedule.steps)
+    except ArtifactMissingError:
+        raise  # nothing is compiled: that is no finding
     except Exception as error:  # noqa: BLE001 - whatever it is, its seed is worth keeping
         where = traceback.extract_tb(error.__traceback__)[-1]
         message = f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"
