@@ -125,11 +125,10 @@ coverage: setup compile ## run the Vyper units and hold their line coverage at 9
 	@echo "test: the Vyper units, each line counted"
 	@$(RUN) pytest -q -p tools.vyper_coverage --junitxml .reports/vyper.xml $(VYPER_UNITS)
 
+PROFILE ?= ci
 .PHONY: audit
-audit: setup compile ## run the property, invariant and attack tests long, with fresh randomness
-	@HYPOTHESIS_PROFILE=nightly $(RUN) pytest -n $(CORES) --dist loadfile tests/property tests/invariants tests/attacks
-	@$(RUN) python -m tests.invariants --steps 1000000
-	@$(RUN) python -m tests.invariants.perp --steps 1000000
+audit: setup compile ## all that an auditor would run, PROFILE=dev|ci|nightly; writes docs/audit-report.md
+	@$(RUN) python -m tools.audit --profile $(PROFILE)
 
 # ---------------------------------------------------------------- checks
 

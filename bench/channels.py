@@ -31,9 +31,9 @@ GAS = BENCH.parent / "snapshots" / "gas.json"
 DATA = BENCH.parent / "snapshots" / "data.json"
 DATA_BARS = {"match.packed.pairs50": 165, "match.packed.makers50": 90}
 """Most FastLZ bytes that a fill may take."""
-MACHINE = "tests.invariants.runner"
-"""Has `run(steps, seed)`: the state machine on contract and specification."""
-MACHINE_STEPS = 500
+MACHINE = "tests.invariants.channels"
+"""Has `play(seed, steps)`: the state machine on contract and specification."""
+MACHINE_STEPS = 300
 MIN_WIDTH = 110
 """Columns below which the tables would break their lines."""
 
@@ -149,11 +149,11 @@ def _calls(deployment: Deployment) -> int:
 def _steps() -> int | None:
     """Return None in a checkout without the machine."""
     try:
-        run = importlib.import_module(MACHINE).run
+        play = importlib.import_module(MACHINE).play
     except ModuleNotFoundError:
         return None
     seeds = count(1)
-    return rate(lambda steps: run(steps, next(seeds)), MACHINE_STEPS)
+    return rate(lambda steps: play(f"bench/{next(seeds)}", steps), MACHINE_STEPS)
 
 
 def _state(deployment: Deployment) -> ClearingState:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +13,8 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from clearing.chain.errors import ChainError
+from clearing.chain.errors import ChainError, ProjectNotFoundError
+from clearing.chain.project import ROOT_VARIABLE, project_root
 from clearing.clearport.api.commands import channel
 from clearing.clearport.daemon.commands import clearport
 from clearing.clearport.devnet.commands import devnet
@@ -30,6 +33,7 @@ from clearing.spec.risk import FactorTable, risk_of
 __all__ = ["app"]
 
 BAD_INPUT = 2
+FUZZ = Path("tests/invariants/fuzz.py")
 
 
 class OneLineErrors(TyperGroup):
@@ -161,13 +165,32 @@ def invariant(
     as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Show what must hold, the code that makes it so and the tests; needs the checkout."""
-    from clearing.chain.project import project_root  # noqa: PLC0415 - only here a checkout is read
-
     root = project_root()
     sys.path.insert(0, str(root))  # tools/ is not installed
-    from tools.invariant_view import show  # noqa: PLC0415 - the same
+    from tools.invariant_view import show  # noqa: PLC0415 - only there
 
     show(root, asked or [], as_json=as_json)
+
+
+@app.command(
+    "fuzz",
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)
+def fuzz(context: typer.Context) -> None:
+    """Play the protocol's state machines at random, for as long as there is patience."""
+    root = project_root()
+    if not (root / FUZZ).is_file():
+        raise ProjectNotFoundError(
+            f"{root} holds no {FUZZ}", "run it inside the checkout: its tests hold the machines"
+        )
+    paths = filter(None, (str(root), os.environ.get("PYTHONPATH")))
+    done = subprocess.run(  # noqa: S603 - our own module, with the user's own arguments
+        [sys.executable, "-P", "-m", "tests.invariants.fuzz", *context.args],
+        env={**os.environ, ROOT_VARIABLE: str(root), "PYTHONPATH": os.pathsep.join(paths)},
+        check=False,
+    )
+    raise typer.Exit(done.returncode)
 
 
 oracle = typer.Typer(help="Look into the price oracle.")

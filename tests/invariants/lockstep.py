@@ -25,11 +25,11 @@ from tests.harness.revm import START
 from tests.invariants.actions import Action, Manner, RegistryCall, Send, Warp
 from tests.invariants.arena import Arena
 from tests.invariants.chain import Answer, Chain, told
+from tests.invariants.played import ACCEPTED
 from tests.invariants.tokens import TOKEN_FAILED
 
 __all__ = ["ACCEPTED", "CALLED_BACK", "Divergence", "Lockstep"]
 
-ACCEPTED: Final = "accepted"
 CALLED_BACK: Final = "call back"
 """The function under which calls are counted that a token made into the Adjudicator."""
 FAILED_IN_OPEN_ZEPPELIN: Final = "SafeERC20FailedOperation"

@@ -1,74 +1,86 @@
-"""`python -m tests.invariants.oracle`: the oracle and its specification, case by case.
+"""The oracle and its specification as `clearing fuzz` plays them, case by case.
 
-A case is one look at drawn sources at a drawn time for a drawn action, or one call that changes the
-feed. Exit code 1 if anything differed, or if a long run never met some state, gate or refusal.
+A step is a case: one look at drawn sources at a drawn time for a drawn action, or one call that
+changes the feed.
 """
 
 from __future__ import annotations
 
-import argparse
-import multiprocessing
-import secrets
-import sys
-import time
+from collections.abc import Iterator
+from typing import Final
 
-from rich.console import Console
-from rich.table import Table
+from clearing.spec.oracle_types import Action, Gate, Grade, PriceState, TripReason
+from tests.harness.oracle import ACCEPTED, Divergence, deploy_oracle
+from tests.invariants.oracle_machine import OracleMachine
+from tests.invariants.played import Fault, Played, Seen
 
-from tests.invariants.oracle_runner import Report, run_all, unseen
+__all__ = ["play", "unseen"]
 
-__all__: list[str] = []
-
-LONG = 200_000
-"""Cases after which everything must have been seen."""
+BLOCKED: Final = "OracleActionBlocked"
 
 
-def main() -> int:
-    """Run, print, and return the exit code."""
-    args = _arguments()
-    console = Console()
-    console.print(f"again: --seed {args.seed} --cases {args.cases} --jobs {args.jobs}")
-    total, started = Report(), time.perf_counter()
-    with console.status("comparing") as status:
-        for report in run_all(args.seed, args.cases, args.jobs):
-            total.add(report)
-            status.update(f"{total.cases:,} cases compared")
-            if total.failure is not None:
-                break
-    speed = total.cases / (time.perf_counter() - started)
-
-    table = Table(title="What was seen", title_justify="left")
-    for column in ("what", "result", "times"):
-        table.add_column(column, justify="right" if column == "times" else "left")
-    for (what, result), times in sorted(total.seen.items()):
-        table.add_row(what, result, f"{times:,}")
-    console.print(table)
-    console.print(f"{total.cases:,} cases, {speed:,.0f} a second")
-    if total.failure is not None:
-        seed, message = total.failure
-        console.print(f"[red]schedule {seed} differs[/red]: {message}", soft_wrap=True)
-        return 1
-    missed = unseen(total.seen) if total.cases >= LONG else []
-    if missed:
-        console.print(f"[red]never seen: {', '.join(missed)}[/red]")
-        return 1
-    console.print("contract and specification agree")
-    return 0
+def play(seed: str, steps: int) -> Played:
+    """Play feed after feed until so many cases were compared; the last feed's are all played."""
+    rig, cases, seen, at = deploy_oracle(), 0, Seen(), 0
+    while cases < steps:
+        machine = OracleMachine(rig, f"{seed}/{at}")
+        try:
+            machine.play()
+        except Divergence as difference:
+            cases += machine.cases
+            return Played(cases, seen + machine.seen, Fault(f"feed {at}: {difference}", cases - 1))
+        cases += machine.cases
+        seen += machine.seen
+        at += 1
+    return Played(cases, seen)
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.invariants.oracle", description=__doc__)
-    parser.add_argument("--cases", type=_natural, default=1_000_000, help="of all jobs together")
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**9))
-    parser.add_argument("--jobs", type=_natural, default=multiprocessing.cpu_count())
-    return parser.parse_args()
+def unseen(seen: Seen) -> list[str]:
+    """Return what a long run should have met and did not."""
+    wanted = [
+        *(("state", state.name) for state in PriceState),
+        *(("trip", reason.name) for reason in TripReason),
+        *(("gate", str(gate.name)) for gate in Gate),
+        *(("pyth", grade.name) for grade in Grade),
+        *(("chainlink", grade.name) for grade in (Grade.BROKEN, Grade.STALE, Grade.OK)),
+        ("reset of DEVIATION", ACCEPTED),
+        ("reset of DEVIATION while Pyth rests", ACCEPTED),
+        ("reset of JUMP", ACCEPTED),
+        ("reset of JUMP while Pyth rests", ACCEPTED),
+        ("reset of SANITY while Pyth rests", "ResetNotDue"),
+        ("reset by the timelock of SANITY while Pyth rests", ACCEPTED),
+        ("replaceFeed", ACCEPTED),
+        ("replaceFeed with another Pyth id", ACCEPTED),
+        ("replaceFeed with another Pyth id", "SelfTestFailed"),
+        ("replaceFeed", "PriceMoved"),
+        ("replaceFeed", "SelfTestFailed"),
+        ("replaceFeed of a latched feed", ACCEPTED),
+        ("setParams", ACCEPTED),
+        ("setParams", "BadParameter"),
+        ("pause", ACCEPTED),
+        ("pause", "PauseTooSoon"),
+        ("liftPause", ACCEPTED),
+        ("twap", ACCEPTED),
+        ("twap", "TwapUnavailable"),
+    ]
+    wanted += [
+        (f"{action.name} in {state.name}", verdict)
+        for action in Action
+        for state, verdict in _verdicts(action)
+    ]
+    return [f"{what}: {result}" for what, result in wanted if not seen[what, result]]
 
 
-def _natural(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text} is not a natural number above 0")
-    return int(text)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _verdicts(action: Action) -> Iterator[tuple[PriceState, str]]:
+    """Give, for an action, a verdict that each state must bring about at some time."""
+    never = {
+        Action.OPEN: {PriceState.SECONDARY_ONLY, PriceState.TWAP_ONLY, PriceState.DIVERGED},
+        Action.WITHDRAW: {PriceState.TWAP_ONLY, PriceState.DIVERGED},
+        Action.LIQUIDATE: {PriceState.TWAP_ONLY, PriceState.DIVERGED},
+        Action.TWAP_RECORD: {PriceState.TWAP_ONLY, PriceState.DIVERGED},
+    }.get(action, set())
+    stopped = {PriceState.FROZEN, PriceState.TRIPPED}
+    always = action in {Action.FUNDING, Action.SIGNED_REDUCE}
+    for state in PriceState:
+        is_blocked = not always and (state in never or state in stopped)
+        yield state, BLOCKED if is_blocked else ACCEPTED

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
 
-__all__ = ["Fault", "Played", "Seen"]
+__all__ = ["ACCEPTED", "Fault", "Played", "Seen"]
+
+ACCEPTED: Final = "accepted"
 
 Seen = Counter[tuple[str, str]]
-"""How often each (move, result) was met; a result is "accepted" or the name of an error."""
+"""How often each (move, result) was met; a result is ACCEPTED or the name of an error."""
 
 
 @dataclass(frozen=True, slots=True)

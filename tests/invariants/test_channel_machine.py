@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.invariants.arena import arena
+from tests.invariants.campaign import run, share_out, tally
 from tests.invariants.chain import Chain
-from tests.invariants.coverage import unseen
+from tests.invariants.channels import unseen
 from tests.invariants.drawer import HypothesisDrawer
 from tests.invariants.machine import ChannelMachine
-from tests.invariants.runner import run
+from tests.invariants.machines import MACHINES
 
 STEPS = 30_000
 SEED = 20
@@ -22,10 +23,10 @@ SCHEDULE = 60
 
 
 def test_machine__fixed_seed__finds_nothing_and_misses_nothing():
-    report = run(STEPS, SEED)
-    assert report.failure is None, report.failure
-    assert report.steps == STEPS
-    assert unseen(report.seen) == []
+    played = tally(run(share_out([MACHINES["channels"]], STEPS, SEED), jobs=1))["channels"]
+    assert played.faulty is None
+    assert played.steps == STEPS
+    assert unseen(played.seen) == []
 
 
 @given(st.data())

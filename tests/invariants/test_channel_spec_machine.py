@@ -4,20 +4,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.invariants.arena import arena
+from tests.invariants.channels import record
 from tests.invariants.drawer import HypothesisDrawer
 from tests.invariants.machine import ChannelMachine
-from tests.invariants.runner import EPISODE, Report, play
+from tests.invariants.machines import MACHINES
 
 EPISODES = 100
 SCHEDULE = 120
 
 
 def test_specification__fixed_seeds__breaks_no_invariant():
-    report = Report()
+    steps = MACHINES["channels"].schedule
     for seed in range(EPISODES):
-        play(arena(), f"specification/{seed}", EPISODE, report, on_chain=False)
-        assert report.failure is None, report.failure
-    assert report.steps == EPISODES * EPISODE
+        played, actions = record(f"specification/{seed}", steps, on_chain=False)
+        assert played.fault is None
+        assert played.steps == len(actions) == steps
 
 
 @given(st.data())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,13 @@ import pytest
 
 from clearing.spec import channel, escrow, guards, rules
 from clearing.spec.types import AssetAmounts, Status
-from tests.invariants.arena import arena
-from tests.invariants.runner import EPISODE, Failure, Report, play
-from tests.invariants.trace import dump, fault_of, load, shrunk
+from tests.invariants.channels import fault_in, keep, kind_of, record
+from tests.invariants.machines import MACHINES
+from tests.invariants.played import Fault
 
 PATIENCE = 60
 """Schedules in which a planted fault must show."""
+STEPS = MACHINES["channels"].schedule
 
 
 def _payouts_off_by_one(*given: Any) -> tuple[AssetAmounts, ...]:
@@ -54,13 +54,13 @@ FAULTS = {
 }
 
 
-def _first_failure(*, on_chain: bool) -> Failure | None:
-    report = Report()
-    for seed in range(PATIENCE):
-        play(arena(), f"planted/{seed}", EPISODE, report, on_chain=on_chain)
-        if report.failure is not None:
-            return report.failure
-    return None
+def _first_fault(*, on_chain: bool) -> tuple[str, Fault]:
+    """Return the seed and the fault of the first schedule that fails."""
+    for seed in (f"planted/{at}" for at in range(PATIENCE)):
+        played, _ = record(seed, STEPS, on_chain=on_chain)
+        if played.fault is not None:
+            return seed, played.fault
+    pytest.fail(f"nothing was found in {PATIENCE} schedules")
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -69,9 +69,8 @@ def test_invariants__fault_in_the_specification__are_broken(
 ):
     module, name, wrong, broken = FAULTS[fault]
     monkeypatch.setattr(module, name, wrong)
-    failure = _first_failure(on_chain=False)
-    assert failure is not None, f"{broken} does not notice the fault in {fault}"
-    assert broken in failure.message
+    _, found = _first_fault(on_chain=False)
+    assert broken in found.message
 
 
 @pytest.mark.parametrize("fault", ["payouts", "versions", "windows", "second execution"])
@@ -79,18 +78,10 @@ def test_lock_step__specification_differs_from_contract__diverges(
     fault: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     module, name, wrong, _ = FAULTS[fault]
+    path = tmp_path / "schedule.json"
     with monkeypatch.context() as planted:
         planted.setattr(module, name, wrong)
-        failure = _first_failure(on_chain=True)
-        assert failure is not None
-
-        path = tmp_path / "schedule.json"
-        dump(path, shrunk(failure.schedule, _fails_as(failure)), failure.message)
-        kept = load(path)
-        assert len(kept) < len(failure.schedule)
-        assert failure.kind in str(fault_of(arena(), kept))
-    assert fault_of(arena(), kept) is None
-
-
-def _fails_as(failure: Failure) -> Callable[[Any], bool]:
-    return lambda schedule: failure.kind in (fault_of(arena(), schedule) or "")
+        seed, found = _first_fault(on_chain=True)
+        assert 0 < keep(seed, STEPS, path) <= found.step
+        assert kind_of(found.message) in str(fault_in(path))
+    assert fault_in(path) is None

@@ -1,7 +1,7 @@
 """Schedules on the specification: honest against adversary, colluders against everybody.
 
 Hypothesis draws short schedules, which shrink; a plain loop draws many long ones and adds the seed
-to a failure. The nightly profile (`make audit`) draws 100,000 of each with fresh seeds.
+to a failure. The nightly profile of `make audit` draws 100,000 of each with fresh seeds.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from clearing.chain.errors import ProjectNotFoundError
 
-__all__ = ["project_root"]
+__all__ = ["ROOT_VARIABLE", "project_root"]
 
 ROOT_VARIABLE = "CLEARING_PROJECT"
 MARKER = "ape-config.yaml"

@@ -1,35 +1,20 @@
-"""`python -m tests.invariants.perp`: the perpetual swaps and their specification, step by step.
-
-Exit code 1 if anything differed, or if a long run never met some result.
-"""
+"""The perpetual swaps and their specification as `clearing fuzz` plays them, step by step."""
 
 from __future__ import annotations
 
-import argparse
-import secrets
-import sys
-import time
-from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
 from random import Random
 from typing import Final
-
-from rich.console import Console
-from rich.table import Table
 
 from tests.harness.oracle import ACCEPTED, Divergence
 from tests.harness.perp import deploy_perp
 from tests.harness.perp_resolution_twin import PAYERS, ResolutionTwin, deploy_resolvers
 from tests.invariants.perp_resolution_machine import ResolutionMachine
+from tests.invariants.played import Fault, Played, Seen
 
 __all__ = ["play", "unseen"]
 
-SCHEDULE: Final = 400
-"""Steps from one deployment on."""
 VAULTS_USD: Final = (10_000_000, 200_000, 0)
 """What the vault begins with: enough for everything, little enough to be lost, or its lenders'."""
-LONG: Final = 50_000
-"""Steps after which everything must have been met."""
 WANTED: Final = (
     *(("trade", ACCEPTED), ("trade", "UnderInitialMargin"), ("trade", "BelowMinNotional")),
     *(("trade", "PriceLimit"), ("trade", "NotTrader"), ("trade", "FeedForbids")),
@@ -57,22 +42,21 @@ WANTED: Final = (
 )
 
 
-def play(seed: str, steps: int) -> tuple[int, Counter[tuple[str, str]], str | None]:
-    """Play one schedule; return the steps taken, what was seen, and the first fault.
-
-    When all markets have ended, another system is deployed.
-    """
-    taken, seen = 0, Counter[tuple[str, str]]()
+def play(seed: str, steps: int) -> Played:
+    """Play one schedule; when all markets have ended, another system is deployed."""
+    taken, seen = 0, Seen()
     while taken < steps:
         machine = deployed(f"{seed}:{taken}")
+        fault = None
         try:
             machine.play(steps - taken)
-        except (Divergence, AssertionError) as fault:
-            taken += machine.seen.total()
-            return taken, seen + machine.met, f"{seed} of {steps}, step {taken}: {fault}"
+        except (Divergence, AssertionError) as error:
+            fault = Fault(str(error), taken + machine.seen.total())
         taken += machine.seen.total()
         seen += machine.met
-    return steps, seen, None
+        if fault is not None:
+            return Played(fault.step + 1, seen, fault)
+    return Played(taken, seen)
 
 
 def deployed(seed: str) -> ResolutionMachine:
@@ -81,42 +65,6 @@ def deployed(seed: str) -> ResolutionMachine:
     return ResolutionMachine(ResolutionTwin(rig, deploy_resolvers(rig)), seed)
 
 
-def unseen(seen: Counter[tuple[str, str]]) -> list[str]:
+def unseen(seen: Seen) -> list[str]:
     """Return what a long run should have met and did not."""
     return [" ".join(wanted) for wanted in WANTED if not seen[wanted]]
-
-
-def main() -> int:
-    """Run, print, and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tests.invariants.perp", description=__doc__)
-    parser.add_argument("--steps", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(2**32))
-    parser.add_argument("--jobs", type=int, default=2)
-    args = parser.parse_args()
-    console = Console()
-    console.print(f"again: --seed {args.seed} --steps {args.steps}")
-    seeds = [f"{args.seed}/{part}" for part in range(-(-args.steps // SCHEDULE))]
-    total, seen, fault, started = 0, Counter[tuple[str, str]](), None, time.perf_counter()
-    with ProcessPoolExecutor(args.jobs) as pool, console.status("playing") as status:
-        for steps, met, failure in pool.map(play, seeds, [SCHEDULE] * len(seeds)):
-            total, seen, fault = total + steps, seen + met, fault or failure
-            status.update(f"{total:,} steps")
-            if fault is not None:
-                pool.shutdown(cancel_futures=True)
-                break
-
-    table = Table("move", "result", "times", title="What was met")
-    for (move, result), times in sorted(seen.items()):
-        table.add_row(move, result, f"{times:,}")
-    console.print(table)
-    console.print(f"{total:,} steps, {total / (time.perf_counter() - started):,.0f} a second")
-    missed = unseen(seen) if total >= LONG else []
-    if fault is not None or missed:
-        console.print(f"[red]{fault or 'never met: ' + ', '.join(missed)}[/red]", soft_wrap=True)
-        return 1
-    console.print("contracts and specification agree")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
