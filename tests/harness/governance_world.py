@@ -31,6 +31,7 @@ from tests.harness.governance import (
 from tests.harness.governance_books import PauseBooks
 from tests.harness.governance_stage import CODES, KINDS, Stage
 from tests.harness.governance_votes import Ledger, VoteBook, domain_of, struct_digest
+from tests.harness.revm import text_of
 
 __all__ = ["ALL_ROLES", "FRACTIONS", "Draft", "Entry", "GovernanceWorld", "bitmap"]
 
@@ -136,7 +137,7 @@ class GovernanceWorld(Ledger):
         super().__init__()
         self.stage = stage
         self._chain = stage.gov.chain
-        self._parts = {c.address: part for part, c in stage.contracts.items()}
+        self._hashes = {c.address: _hash_of_code(stage, c.address) for c in stage.contracts.values()}
         self.governor, self.timelock = self.address("governor"), self.address("timelock")
         token = self.address("yellow")
         self._separator = domain_of(
@@ -260,9 +261,9 @@ class GovernanceWorld(Ledger):
             if self.shape_code in CODES[2:]:
                 raise SpecError("TargetNotContract", target)
             return keccak256(self.shape_code)
-        if target not in self._parts:
+        if target not in self._hashes:
             raise SpecError("TargetNotContract", target)
-        return target.ljust(32, b"\0")
+        return self._hashes[target]
 
     # THE GOVERNOR
 
@@ -392,7 +393,7 @@ class GovernanceWorld(Ledger):
             raise SpecError("ProposalNotReady", draft.id, proposal.eta)
         found = self.pin(draft)
         if found != entry.pin:
-            raise SpecError("CodeChanged", draft.id)
+            raise SpecError("CodeChanged", draft.id, entry.pin, found)
         self.run_batch(self.governor, draft, value)
         self.put(self.cells, "allowed", ())
         self.tell(self.governor, "ProposalExecuted", draft.id)
@@ -566,7 +567,7 @@ class GovernanceWorld(Ledger):
             meaning(sender)
         elif target == self.governor and not data:
             raise SpecError("GovernorDisabledDeposit")
-        elif target in self._parts and not (target == self.timelock and not data):
+        elif target in self._hashes and not (target == self.timelock and not data):
             raise SpecError("FailedCall")
         self.put(self.ether, sender, held - value)
         self.put(self.ether, target, self.ether.get(target, 0) + value)
@@ -606,7 +607,7 @@ class GovernanceWorld(Ledger):
         if sender != self.timelock:
             raise SpecError("NotTimelock", sender)
         old = self.caps.get(token, 0)
-        if token not in self._parts:
+        if token not in self._hashes:
             raise SpecError("NoCode", token)
         if cap <= old:
             raise SpecError("CapNotRaised", token, old, cap)
@@ -642,6 +643,12 @@ NUMBERS: Final = {
     ),
 }
 """Field of Setup, name in the error, lowest and highest (the threshold in bps), event."""
+
+
+def _hash_of_code(stage: Stage, address: Address) -> bytes:
+    code = stage.gov.chain.evm.get_code(text_of(address))
+    assert code, "it has been deployed"
+    return keccak256(code)
 
 
 def _unexpected(operation: bytes, allowed: int) -> SpecError:
