@@ -13,7 +13,7 @@ from typing import Any, Final
 from clearing.channel.signatures import Signature
 from clearing.spec import governance as spec
 from clearing.spec.errors import SpecError
-from clearing.spec.governance import Kind, State
+from clearing.spec.governance import Kind
 from clearing.spec.units import Address
 from tests.harness.contract import Receipt
 from tests.harness.errors import Refused
@@ -21,9 +21,11 @@ from tests.harness.governance import SUPPLY, terms_row
 from tests.harness.governance_stage import Stage
 from tests.harness.governance_world import ALL_ROLES, Draft, GovernanceWorld
 
-__all__ = ["ACCEPTED", "Divergence", "GovernanceDuo", "Step"]
+__all__ = ["ACCEPTED", "Divergence", "GovernanceDuo", "Step", "Told"]
 
 ACCEPTED: Final = "accepted"
+Told = tuple[int, int, int, tuple[int, int, int], tuple[Any, ...]]
+"""State, deadline, eta, votes (against, in favour, abstaining), terms: as the governor tells."""
 
 
 class Divergence(AssertionError):
@@ -39,6 +41,10 @@ class Step:
     sender: Address
     verdict: str
     receipt: Receipt | None
+
+
+def _refuse(name: str, *values: object) -> None:
+    raise SpecError(name, *values)
 
 
 @dataclass
@@ -78,6 +84,16 @@ class GovernanceDuo:
             sender,
             ("yellow", "delegateBySig", to, nonce, expiry, rsv[-1], rsv[:32], rsv[32:64]),
             lambda: world.yellow.delegate_by_sig(to, nonce, expiry, signature, world.now),
+        )
+
+    def delegate_with_high_s(
+        self, sender: Address, to: Address, nonce: int, expiry: int, rsv: bytes
+    ) -> str:
+        """Try the form of a signature that is refused."""
+        return self._both(
+            sender,
+            ("yellow", "delegateBySig", to, nonce, expiry, rsv[-1], rsv[:32], rsv[32:64]),
+            lambda: _refuse("ECDSAInvalidSignatureS", rsv[32:64]),
         )
 
     def propose(self, sender: Address, draft: Draft, digest: bytes | None = None) -> str:
@@ -250,36 +266,33 @@ class GovernanceDuo:
             watcher(done)
         return verdict
 
-    def compare_proposal(self, draft: Draft) -> State:
-        """Hold one proposal against its record; return its state as the contract says it."""
+    def compare_proposal(self, draft: Draft) -> Told:
+        """Hold one proposal against its record; return what the governor tells of it."""
         read, world = self.stage["governor"].read, self.world
         entry = world.proposals[draft.id]
         votes, terms = entry.proposal.votes, entry.proposal.terms
-        state = world.state(entry)
-        self._same(
-            f"proposal {draft.id}",
+        told: Told = (
+            read("state", draft.id),
+            read("proposalDeadline", draft.id),
+            read("proposalEta", draft.id),
+            read("proposalVotes", draft.id),
+            read("termsOf", draft.id),
+        )
+        said: Told = (
+            world.state(entry),
+            entry.proposal.deadline,
+            entry.proposal.eta,
+            (votes.against, votes.in_favour, votes.abstain),
             (
-                read("state", draft.id),
-                read("proposalDeadline", draft.id),
-                read("proposalEta", draft.id),
-                read("proposalVotes", draft.id),
-                read("termsOf", draft.id),
-            ),
-            (
-                state,
-                entry.proposal.deadline,
-                entry.proposal.eta,
-                (votes.against, votes.in_favour, votes.abstain),
-                (
-                    entry.proposal.kind,
-                    entry.proposal.is_guardian_only,
-                    entry.is_closed,
-                    *terms_row(terms),
-                    entry.pin,
-                ),
+                entry.proposal.kind,
+                entry.proposal.is_guardian_only,
+                entry.is_closed,
+                *terms_row(terms),
+                entry.pin,
             ),
         )
-        return state
+        self._same(f"proposal {draft.id}", told, said)
+        return told
 
     def compare_all(self, people: tuple[Address, ...]) -> None:
         """Hold everything that can be asked against the model."""

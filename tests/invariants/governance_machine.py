@@ -1,0 +1,640 @@
+"""Play governance at random on contracts and specification at once.
+
+Holders move and delegate YELLOW, propose, vote by themselves, in parts and by signature, queue,
+execute and clear; the guardian cancels, its wallet pauses and extends; strangers call everything.
+Time jumps to the seconds at which something changes, and to their neighbours. Many calls are good
+but for one thing: what was spoiled stands behind a ~ in the move's name.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
+from random import Random
+from typing import Final
+
+from clearing.channel.signatures import LocalSigner
+from clearing.spec import governance as spec
+from clearing.spec.governance import GRACE_S, PAUSE_GAP_S, PAUSE_MAX_S, PAUSE_TOTAL_S, State
+from clearing.spec.types import ZERO_ADDRESS
+from clearing.spec.units import DAY_S, WAD, Address
+from tests.harness.actors import key_of
+from tests.harness.errors import Halted
+from tests.harness.governance import HOLDINGS
+from tests.harness.governance_stage import CODES, Stage, deploy_stage
+from tests.harness.governance_world import FRACTIONS, Draft, Entry, GovernanceWorld
+from tests.harness.pauses import OPENINGS, TRADING, feed_scope
+from tests.invariants.governance_drafts import HEIR, Drafter
+from tests.invariants.governance_rules import Witness
+from tests.invariants.governance_spoils import high_s, params_of, spoiled_draft
+from tests.invariants.governance_twin import GovernanceDuo
+from tests.invariants.governance_wanted import WANTED
+from tests.invariants.played import Fault, Played, Seen
+
+__all__ = ["GovernanceMachine", "play", "unseen"]
+
+LIFE_STEPS: Final = 300
+"""Steps until everything starts anew."""
+LOOK_EVERY: Final = 12
+GIVEN_AWAY_SHARE: Final = 0.15
+"""Part of the lives in which a proposal may give away the timelock's roles."""
+FAR: Final = 2**40
+NAMES: Final = (*HOLDINGS, "sleeper")
+KEYS: Final = {key_of(name).address: key_of(name) for name in NAMES}
+Made = tuple[str, str]
+"""A move, with what was spoiled of it, and the verdict."""
+Move = Callable[[], Made]
+
+
+@cache
+def stage() -> Stage:
+    """Return the chain of this process; every life is undone on it."""
+    return deploy_stage()
+
+
+def play(seed: str, steps: int) -> Played:
+    """Play so many steps in lives of some hundred, or until the first fault."""
+    random, seen, done = Random(seed), Counter[Made](), 0
+    while done < steps:
+        life = min(LIFE_STEPS, steps - done)
+        with stage().gov.chain.isolated():
+            machine = GovernanceMachine(stage(), random)
+            try:
+                machine.play(life)
+            except (AssertionError, Halted) as fault:
+                step = done + machine.steps
+                message = f"{type(fault).__name__}: {fault}"
+                return Played(step + 1, seen + machine.seen, Fault(message, step))
+        seen += machine.seen
+        done += life
+    return Played(done, seen)
+
+
+def unseen(seen: Seen) -> list[str]:
+    """Return what a long run must meet and has not."""
+    return [
+        f"{move}: {result}"
+        for move, results in WANTED.items()
+        for result in results
+        if not seen[move, result]
+    ]
+
+
+class GovernanceMachine:
+    """One life: contracts, model, witness, and a source of chance."""
+
+    def __init__(self, stage: Stage, random: Random) -> None:
+        self.random, self.stage = random, stage
+        stage.gov.chain.set_code(stage.shape, CODES[0])
+        self.world = GovernanceWorld(stage)
+        self.duo = GovernanceDuo(stage, self.world)
+        self.witness = Witness(stage)
+        self.duo.watchers.append(self.witness.hear)
+        is_given = random.random() < GIVEN_AWAY_SHARE
+        self.drafter = Drafter(self.world, random, may_give_away=is_given)
+        self.seen: Seen = Counter()
+        self.steps = 0
+        self.touched: Draft | None = None
+        gov = stage.gov
+        self.voters = tuple(KEYS)
+        self.strangers = (gov.outsider, gov.guardian, stage.wallet, HEIR)
+        self.people = (*self.voters, *self.strangers, self.world.timelock)
+        self.scopes = (OPENINGS, TRADING, *map(feed_scope, stage.feeds))
+
+    def play(self, steps: int) -> None:
+        """Take so many steps. Raises AssertionError or Halted at the first fault."""
+        moves, weights = zip(*self.moves(), strict=True)
+        for _ in range(steps):
+            self.touched = None
+            self.seen[self.random.choices(moves, weights)[0]()] += 1
+            if self.touched is not None and self.touched.id in self.world.proposals:
+                self._look(self.touched)
+            if self.steps % LOOK_EVERY == 0:
+                self._look_at_live()
+            self.steps += 1
+        self.duo.compare_all(self.people)
+        self.witness.settle()
+
+    def moves(self) -> tuple[tuple[Move, float], ...]:
+        """Return what may be done, and how often."""
+        return (
+            (self.forward, 22),
+            (self.propose, 6),
+            (self.vote, 4),
+            (self.fraction, 4),
+            (self.vote_by_sig, 3),
+            (self.queue, 2),
+            (self.execute, 3),
+            (self.cancel, 1.5),
+            (self.cancel_expired, 1),
+            (self.wait, 5),
+            (self.transfer, 2.5),
+            (self.delegate, 1.5),
+            (self.delegate_by_sig, 1.5),
+            (self.pause, 3),
+            (self.extend, 3),
+            (self.intrude, 3),
+            (self.timelock, 1.5),
+            (self.reshape, 0.7),
+        )
+
+    # LOOKING
+
+    def _look(self, draft: Draft) -> None:
+        self.witness.look(draft.id, self.duo.compare_proposal(draft))
+
+    def _look_at_live(self) -> None:
+        for entry in list(self.world.proposals.values()):
+            if self.world.is_live(entry):
+                self._look(entry.draft)
+
+    # WHO AND WHAT
+
+    def _entry(self, *states: State) -> Entry | None:
+        """Draw a proposal, mostly one in one of the states."""
+        entries = list(self.world.proposals.values())
+        wanted = [entry for entry in entries if self.world.state(entry) in states]
+        if wanted and self.random.random() < 0.85:
+            return self.random.choice(wanted)
+        return self.random.choice(entries[-8:]) if entries else None
+
+    def _anybody(self) -> Address:
+        return self.random.choice((*self.voters, *self.strangers))
+
+    def _weight(self, voter: Address, entry: Entry) -> int:
+        """Return the votes that are left to a voter."""
+        held = self.world.yellow.votes(voter, entry.proposal.snapshot)
+        return held - entry.used.get(voter, 0)
+
+    def _voter(self, entry: Entry) -> Address:
+        """Return who has most votes left, mostly, else anybody who holds."""
+        if self.random.random() < 0.6:
+            return max(self.voters, key=lambda voter: self._weight(voter, entry))
+        return self.random.choice(self.voters)
+
+    def _fresh(self) -> Made:
+        """Propose, since there is nothing to do it with."""
+        return self.propose()
+
+    # TIME
+
+    def _warp(self, moment: int) -> None:
+        self.stage.gov.chain.warp(max(moment, self.world.now))
+
+    def _moments(self) -> list[int]:
+        """Return the seconds to come at which something changes by itself."""
+        moments = [self.world.cells["expiry"], *self.drafter.moments[-6:]]
+        for entry in self.world.proposals.values():
+            if not self.world.is_live(entry):
+                continue
+            proposal = entry.proposal
+            moments += [proposal.snapshot, proposal.deadline, proposal.deadline + GRACE_S]
+            if proposal.eta:
+                delayed = proposal.eta - proposal.terms.extra_delay
+                moments += [delayed, proposal.eta, proposal.eta + GRACE_S]
+        for window in self.world.pauses.windows.values():
+            ends = window.ends_at
+            moments += [ends, ends + PAUSE_GAP_S, window.began_at + PAUSE_TOTAL_S]
+            moments.append(window.began_at + PAUSE_TOTAL_S - PAUSE_MAX_S)
+        return sorted(moment for moment in moments if moment >= self.world.now - 1)
+
+    def wait(self) -> Made:
+        """Jump to a second at which something changes, or to a neighbour; or wait a little."""
+        moments = self._moments()
+        if not moments or self.random.random() < 0.35:
+            self._warp(self.world.now + self.random.choice((1, 1, 60, DAY_S)))
+            return "wait", "a little"
+        near = self.random.random() < 0.85
+        moment = self.random.choice(moments[:3] if near else moments)
+        self._warp(moment + self.random.choice((-1, 0, 1)))
+        return "wait", "to a boundary"
+
+    # LIVES OF PROPOSALS
+
+    def forward(self) -> Made:
+        """Do what brings a proposal on, or now and then let its time go by."""
+        entry = self._entry(*spec.LIVE, State.EXPIRED)
+        if entry is None:
+            return self._fresh()
+        self.touched = entry.draft
+        proposal, state, by = entry.proposal, self.world.state(entry), self._anybody()
+        late = self.random.random() < 0.06
+        match state:
+            case State.PENDING:
+                self._warp(proposal.snapshot + self.random.choice((0, 1, 1, 1)))
+                return "wait", "to the vote"
+            case State.ACTIVE if self.world.now < proposal.deadline and late:
+                self._warp(proposal.deadline - self.random.choice((0, 1)))
+                return self._vote_for(entry)
+            case State.ACTIVE if self.random.random() < 0.7 and not self._is_decided(entry):
+                return self._vote_for(entry)
+            case State.ACTIVE:
+                self._warp(proposal.deadline + self.random.choice((0, 1, 1, 1)))
+                return "wait", "to the count"
+            case State.SUCCEEDED if late:
+                self._warp(proposal.deadline + GRACE_S + self.random.choice((0, 1)))
+                return "wait", "too long"
+            case State.SUCCEEDED:
+                return "queue", self.duo.queue(by, entry.draft)
+            case State.QUEUED if self.world.now < proposal.eta:
+                self._warp(proposal.eta - self.random.choice((1, 0, 0, 0)))
+                return "wait", "to the eta"
+            case State.QUEUED if late:
+                self._warp(proposal.eta + GRACE_S + self.random.choice((0, 1)))
+                return "wait", "too long"
+            case State.QUEUED:
+                return "execute", self._execute(entry.draft)
+            case State.EXPIRED:
+                return "cancelExpired", self.duo.cancel_expired(by, entry.draft)
+            case _:
+                return self._fresh()
+
+    def _is_decided(self, entry: Entry) -> bool:
+        return spec.has_passed(entry.proposal)
+
+    def _vote_for(self, entry: Entry) -> Made:
+        support = self.random.choice((1, 1, 1, 1, 2, 0))
+        return "vote", self.duo.vote(self._voter(entry), entry.draft.id, support)
+
+    def _execute(self, draft: Draft) -> str:
+        """Execute with the ether that it needs, mostly."""
+        value = sum(draft.values)
+        if self.random.random() < 0.1:
+            value = 1 - min(value, 1)
+        return self.duo.execute(self.stage.gov.outsider, draft, value)
+
+    def propose(self) -> Made:
+        """Propose something new, by somebody who may, mostly."""
+        able = [
+            voter
+            for voter in self.voters
+            if self.world.yellow.votes(voter, self.world.now - 1) >= self.world.setup.threshold
+        ]
+        free = [voter for voter in able if not self._is_busy(voter)]
+        sender = self.random.choice(free or able or self.voters)
+        if self.random.random() < 0.35:
+            return self._propose_spoiled(sender, able)
+        digest = self.random.choice((None, b"\x11" * 32))
+        return "propose", self._propose(sender, self.drafter.draft(), digest)
+
+    def _is_busy(self, voter: Address) -> bool:
+        last = self.world.last_of.get(voter, 0)
+        return last != 0 and self.world.is_live(self.world.proposals[last])
+
+    def _propose(self, sender: Address, draft: Draft, digest: bytes | None = None) -> str:
+        self.witness.drafts.setdefault(draft.id, draft)
+        self.touched = draft
+        return self.duo.propose(sender, draft, digest)
+
+    def _propose_spoiled(self, sender: Address, able: list[Address]) -> Made:
+        """Propose with one thing wrong."""
+        drafter, random = self.drafter, self.random
+        draft = drafter.draft()
+        spoil = random.choice(
+            ("busy", "poor", "eleven", "none", "lengths", "again", "named", "misnamed", "account")
+        )
+        match spoil:
+            case "busy":
+                sender = next((voter for voter in able if self._is_busy(voter)), sender)
+            case "poor":
+                poor = [voter for voter in (*self.voters, *self.strangers) if voter not in able]
+                sender = random.choice(poor or [HEIR])
+            case "eleven":
+                draft = drafter.of([drafter.plain() for _ in range(spec.MAX_OPERATIONS + 1)])
+            case "none":
+                draft = drafter.of([])
+            case "lengths":
+                which = random.choice(("targets", "values", "calldatas"))
+                draft = drafter.with_lists(draft, **{which: getattr(draft, which)[:-1]})
+            case "again":
+                entries = list(self.world.proposals.values())
+                draft = random.choice(entries).draft if entries else draft
+            case "named" | "misnamed":
+                named = sender if spoil == "named" else HEIR
+                suffix = f"#proposer=0x{named.hex()}"
+                draft = drafter.of(draft.actions, random.choice((suffix, suffix.upper())))
+                if random.random() < 0.5:
+                    draft = drafter.of(draft.actions, suffix)
+            case _:
+                draft = drafter.of([*draft.actions[:8], drafter.shape()])
+                target = random.choice((HEIR, self.stage.shape))
+                draft = drafter.with_lists(draft, targets=(*draft.targets[:-1], target))
+        return f"propose~{spoil}", self._propose(sender, draft)
+
+    # VOTES
+
+    def vote(self) -> Made:
+        """Vote, or vote with one thing wrong."""
+        entry = self._entry(State.ACTIVE)
+        if entry is None:
+            return self._fresh()
+        self.touched = entry.draft
+        voter, proposal_id = self._voter(entry), entry.draft.id
+        spoil = self.random.choice(("", "", "", "again", "support", "unknown", "nobody", "reason"))
+        match spoil:
+            case "":
+                return "vote", self.duo.vote(voter, proposal_id, self.random.choice((0, 1, 2)))
+            case "again":
+                voter = next((v for v in self.voters if entry.used.get(v)), voter)
+                return "vote~again", self.duo.vote(voter, proposal_id, 1)
+            case "support":
+                support = self.random.choice((3, 254, FRACTIONS))
+                return "vote~support", self.duo.vote(voter, proposal_id, support)
+            case "unknown":
+                return "vote~unknown", self.duo.vote(voter, proposal_id ^ 1, 1)
+            case "nobody":
+                voter = self.random.choice(self.strangers)
+                return "vote~nobody", self.duo.vote(voter, proposal_id, 1)
+            case _:
+                verdict = self.duo.vote_with(voter, proposal_id, 1, "because", b"")
+                return "vote~reason", verdict
+
+    def fraction(self) -> Made:
+        """Cast parts of one's votes: what is just enough, or one less; or parts that do not fit."""
+        entry = self._entry(State.ACTIVE)
+        if entry is None:
+            return self._fresh()
+        self.touched = entry.draft
+        voter = self._voter(entry)
+        weight, votes = self._weight(voter, entry), entry.proposal.votes
+        spoil = self.random.choice(
+            ("quorum", "quorum", "approval", "approval", "some", "nothing", "more", "short", "both")
+        )
+        parts, support, cut = (0, 0, 0), FRACTIONS, 0
+        match spoil:
+            case "quorum":
+                missing = spec.quorum_of(entry.proposal) - votes.in_favour - votes.abstain
+                enough = min(max(missing - self.random.choice((0, 0, 1)), 0), weight)
+                in_favour = enough - self.random.choice((0, enough // 3))
+                parts = (0, in_favour, enough - in_favour)
+            case "approval":
+                bps = entry.proposal.terms.approval_bps
+                most = bps * votes.against // (spec.BPS - bps) - votes.in_favour  # still too few
+                enough = min(max(most + self.random.choice((0, 0, 1)), 0), weight)
+                parts = (0, enough, 0)
+            case "more":
+                parts = (1, weight, 0)
+            case "short":
+                parts, cut = (0, weight // 2, 0), 1
+            case "both":
+                parts, support = (0, 1, 0), 1
+            case "some":
+                parts = (weight // 7, weight // 3, weight // 5)
+            case _:
+                pass
+        params = params_of(parts)[cut:]
+        verdict = self.duo.vote_with(voter, entry.draft.id, support, "", params)
+        return f"fraction~{spoil}", verdict
+
+    def vote_by_sig(self) -> Made:
+        """Vote by signature, often one that is not quite the right one."""
+        entry = self._entry(State.ACTIVE)
+        if entry is None:
+            return self._fresh()
+        self.touched = entry.draft
+        voter, proposal_id = self._voter(entry), entry.draft.id
+        support = self.random.choice((1, 1, 0, 2))
+        long: tuple[str, bytes] | None = None
+        if self.random.random() < 0.4:
+            support = FRACTIONS
+            weight = self._weight(voter, entry)
+            long = "because", params_of((0, weight - weight // 4, 0))
+        nonce = self.world.nonces.get(voter, 0)
+        key: LocalSigner = KEYS[voter]
+        spoil = self.random.choice(
+            ("", "", "", "key", "nonce", "support", "proposal", "voter", "high s", "cut", "form")
+        )
+        signed_nonce, signed_support, signed_id, signed_long = nonce, support, proposal_id, long
+        match spoil:
+            case "key":
+                key = KEYS[self.voters[self.voters.index(voter) - 1]]
+            case "nonce":
+                signed_nonce = nonce + self.random.choice((-1, 1)) if nonce else 1
+            case "support":
+                signed_support = (support + 1) % 256
+            case "proposal":
+                signed_id ^= 1
+            case "form":
+                signed_long = None if long else ("", b"")
+            case _:
+                pass
+        ballot = self.world.ballot(voter, signed_id, signed_support, signed_nonce, signed_long)
+        signature = key.sign(ballot).expanded()
+        if spoil == "high s":
+            signature = high_s(signature)
+        if spoil == "cut":
+            signature = signature[:-1]
+        if spoil == "voter":
+            voter = self.random.choice((HEIR, self.voters[self.voters.index(voter) - 1]))
+        move = "voteBySig" + (f"~{spoil}" if spoil else "")
+        return move, self.duo.vote_by_sig(voter, proposal_id, support, signature, long)
+
+    # ENDS
+
+    def queue(self) -> Made:
+        """Queue, or queue something a little different, or in another state."""
+        entry = self._entry(State.SUCCEEDED)
+        if entry is None:
+            return self._fresh()
+        self.touched = entry.draft
+        spoil, draft = spoiled_draft(self.drafter, entry.draft)
+        return f"queue{spoil}", self.duo.queue(self._anybody(), draft)
+
+    def execute(self) -> Made:
+        """Execute, or execute something a little different, or too early, late or again."""
+        entry = self._entry(State.QUEUED, State.EXECUTED, State.SUCCEEDED)
+        if entry is None:
+            return self._fresh()
+        self.touched = entry.draft
+        spoil, draft = spoiled_draft(self.drafter, entry.draft)
+        verdict = self._execute(draft)
+        if verdict == "accepted" and self.random.random() < 0.5:
+            return "execute~again", self._execute(draft)
+        return f"execute{spoil}", verdict
+
+    def cancel(self) -> Made:
+        """Cancel as the guardian, the proposer or anybody."""
+        entry = self._entry(*spec.LIVE)
+        if entry is None:
+            return self._fresh()
+        self.touched = entry.draft
+        who = self.random.choice(("guardian", "guardian", "proposer", "anybody", "new guardian"))
+        sender = {
+            "guardian": self.stage.gov.guardian,
+            "proposer": entry.proposal.proposer,
+            "anybody": self._anybody(),
+            "new guardian": self.world.cells["guardian"],
+        }[who]
+        if sender in {self.world.timelock, ZERO_ADDRESS}:
+            sender = self.stage.gov.guardian
+        spoil, draft = "", entry.draft
+        if self.random.random() < 0.15:
+            spoil, draft = spoiled_draft(self.drafter, draft)
+        state = self.world.state(entry).name.lower()
+        return f"cancel as {who} {state}{spoil}", self.duo.cancel(sender, draft)
+
+    def cancel_expired(self) -> Made:
+        """Clear the timelock, mostly of what has expired."""
+        entry = self._entry(State.EXPIRED)
+        if entry is None:
+            return self._fresh()
+        self.touched = entry.draft
+        spoil, draft = spoiled_draft(self.drafter, entry.draft)
+        return f"cancelExpired{spoil}", self.duo.cancel_expired(self._anybody(), draft)
+
+    # YELLOW
+
+    def transfer(self) -> Made:
+        """Move YELLOW, often so that a proposer falls to the threshold or just below."""
+        balances, setup = self.world.yellow.balances, self.world.setup
+        sender, to = self.random.choice(self.voters), self.random.choice(self.people)
+        held = balances.get(sender, 0)
+        spare = self.world.yellow.votes(sender, self.world.now) - setup.threshold
+        amounts = (1, WAD, held // 2, held, spare, spare + 1)
+        raw = min(max(self.random.choice(amounts), 0), held)
+        spoil = self.random.choice(("", "", "", "", "", "~more", "~nobody"))
+        if spoil == "~more":
+            raw = held + 1
+        if spoil == "~nobody":
+            to = ZERO_ADDRESS
+        return f"transfer{spoil}", self.duo.transfer(sender, to, raw)
+
+    def delegate(self) -> Made:
+        """Delegate, mostly to oneself or to another holder."""
+        sender = self.random.choice((*self.voters, HEIR))
+        to = self.random.choice((sender, sender, *self.voters, ZERO_ADDRESS))
+        return "delegate", self.duo.delegate(sender, to)
+
+    def delegate_by_sig(self) -> Made:
+        """Delegate by signature, sometimes one that is not quite the right one."""
+        signer, now = self.random.choice(self.voters), self.world.now
+        to = self.random.choice((signer, signer, *self.voters))
+        nonce, expiry = self.world.yellow.nonces.get(signer, 0), now + self.random.choice((0, 9))
+        spoil = self.random.choice(("", "", "nonce", "old", "other", "late", "high s"))
+        if spoil == "nonce":
+            nonce += 1
+        if spoil == "old":
+            nonce = max(nonce - 1, 0)
+        if spoil == "late":
+            expiry = now - 1
+        signature = KEYS[signer].sign(self.world.yellow.delegation(to, nonce, expiry))
+        if spoil == "other":
+            to = self.random.choice([voter for voter in self.voters if voter != to])
+        move = "delegateBySig" + (f"~{spoil}" if spoil else "")
+        if spoil == "high s":
+            rsv = high_s(signature.expanded())
+            return move, self.duo.delegate_with_high_s(signer, to, nonce, expiry, rsv)
+        return move, self.duo.delegate_by_sig(HEIR, to, nonce, expiry, signature)
+
+    # PAUSES
+
+    def pause(self) -> Made:
+        """Pause a scope, or try what the guardian does not let through."""
+        scope, sender = self.random.choice(self.scopes), self.stage.wallet
+        duration = self.random.choice((1, DAY_S, PAUSE_MAX_S, PAUSE_MAX_S))
+        spoil = self.random.choice(("", "", "", "", "owner", "none", "long", "scope", "feed"))
+        match spoil:
+            case "owner":
+                sender = self.random.choice([p for p in self.people[:-1] if p != sender])
+            case "none":
+                duration = 0
+            case "long":
+                duration = PAUSE_MAX_S + 1
+            case "scope":
+                scope = self.random.choice((bytes(32), (3).to_bytes(32, "big"), b"\1" * 32))
+            case "feed":
+                scope = feed_scope(b"\1" * 16)
+            case _:
+                ends = self.world.pauses.window(scope).ends_at
+                if ends and self.random.random() < 0.4:
+                    self._warp(ends + PAUSE_GAP_S - self.random.choice((0, 0, 1)))
+        move = "pause" + (f"~{spoil}" if spoil else "")
+        return move, self.duo.pause(sender, scope, duration)
+
+    def extend(self) -> Made:
+        """Let a pause go on by a live upgrade, or by what is none."""
+        running = [
+            scope
+            for scope in self.scopes
+            if self.world.now < self.world.pauses.window(scope).ends_at
+        ]
+        scope = self.random.choice(running or self.scopes)
+        mending = self._mending(scope)
+        entry = mending[0] if mending else self._entry(*spec.LIVE)
+        if entry is None:
+            return self._fresh()
+        draft, sender = entry.draft, self.stage.wallet
+        action = mending[1] if mending else 0
+        spoil = self.random.choice(("", "", "", "", "owner", "bytes", "action", "beyond", "other"))
+        encoded, known = draft.encoded, True
+        match spoil:
+            case "owner":
+                sender = self.random.choice([p for p in self.people[:-1] if p != sender])
+            case "bytes":
+                cut = self.random.choice((len(encoded) - 32, 0, 100))
+                encoded, known = encoded[:cut] or b"\0", False
+            case "action":
+                action = self.random.randrange(len(draft.targets))
+            case "beyond":
+                action = self.random.choice((len(draft.targets), 2**255, 2**256 - 1))
+            case "other":
+                other = self._entry(State.DEFEATED, State.CANCELED, State.EXECUTED, State.PENDING)
+                draft = other.draft if other else draft
+                encoded, action = draft.encoded, 0
+            case _:
+                last = self.world.pauses.window(scope).ends_at - 1
+                if scope in running and self.random.random() < 0.4:
+                    self._warp(last)
+        move = "extend" + (f"~{spoil}" if spoil else "")
+        told = draft if known else None
+        return move, self.duo.extend(sender, scope, encoded, told, action)
+
+    def _mending(self, scope: bytes) -> tuple[Entry, int] | None:
+        """Return a live upgrade that acts on a scope, and which of its actions does."""
+        engine, oracle = self.world.address("engine"), self.world.address("oracle")
+        menders = (engine,) if scope in {OPENINGS, TRADING} else (engine, oracle)
+        for entry in self.world.proposals.values():
+            if entry.proposal.kind is spec.Kind.UPGRADE and self.world.is_live(entry):
+                for at, target in enumerate(entry.draft.targets):
+                    if target in menders:
+                        return entry, at
+        return None
+
+    # ADVERSARIES
+
+    def intrude(self) -> Made:
+        """Make a proposal's call directly; what anybody may do, anybody does."""
+        while True:
+            action = self.drafter.action()
+            if (action.target, action.data) in self.world.calls and action.value == 0:
+                break
+        part = next(p for p, c in self.stage.contracts.items() if c.address == action.target)
+        verdict = self.duo.direct(self._anybody(), part, action.data)
+        return f"intrude {part}", verdict
+
+    def timelock(self) -> Made:
+        """Go to the timelock directly, past the governor."""
+        entry = self._entry(State.QUEUED, State.SUCCEEDED, State.CANCELED)
+        if entry is None:
+            return self._fresh()
+        self.touched = draft = entry.draft
+        sender = HEIR if self.random.random() < 0.7 else self._anybody()
+        match self.random.randrange(4):
+            case 0:
+                delay = self.world.min_delay - self.random.choice((0, 0, 1))
+                return "timelock schedule", self.duo.schedule(sender, draft, delay)
+            case 1:
+                return "timelock cancel", self.duo.cancel_operation(sender, draft.operation)
+            case 2:
+                other = self.drafter.draft()
+                return "timelock schedule", self.duo.schedule(sender, other, self.world.min_delay)
+            case _:
+                return "timelock execute", self.duo.run_batch(sender, draft)
+
+    def reshape(self) -> Made:
+        """Put other code at the shape, or the first again."""
+        code = self.random.choice((*CODES, CODES[0], CODES[0], CODES[0]))
+        self.stage.gov.chain.set_code(self.stage.shape, code)
+        self.world.shape_code = code
+        return "reshape", "none" if not code else "some"
