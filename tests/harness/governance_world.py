@@ -595,9 +595,9 @@ class GovernanceWorld(Ledger):
         if sender != self.timelock:
             raise SpecError("NotTimelock", sender)
         if role == 0:
-            raise SpecError("BadParameter", _what("role"))
+            raise SpecError("BadParameter", "role")
         if module != ZERO_ADDRESS and module in self.modules.values():
-            raise SpecError("BadParameter", _what("module"))
+            raise SpecError("BadParameter", "module")
         old = self.modules.get(role, ZERO_ADDRESS)
         self.put(self.modules, role, module)
         self.tell(self.address("engine"), "ModuleChanged", role, old, module)

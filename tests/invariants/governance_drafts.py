@@ -10,6 +10,7 @@ from random import Random
 from typing import Any, Final
 
 from clearing.spec import governance as spec
+from clearing.spec.errors import SpecError
 from clearing.spec.governance import Action, Kind, State, Terms
 from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import DAY_S, Address
@@ -63,6 +64,8 @@ class Drafter:
 
     def draft(self) -> Draft:
         """Draw a proposal of one call or some."""
+        if self.random.random() < 0.05:
+            return self.of([self.nested(), self.number()])
         count = self.random.choice((1, 1, 1, 1, 2, 3, 10))
         if count == 10:  # noqa: PLR2004  # as many as there may be
             return self.of([self.plain() for _ in range(count)])
@@ -108,6 +111,7 @@ class Drafter:
             (self.nested, 1.5),
             (self.votes, 0.5),
             (self.unknown, 1),
+            (self.stubborn, 0.5),
         ]
         if self._may_give_away:
             draws.append((self.role, 4))
@@ -117,17 +121,20 @@ class Drafter:
 
     def plain(self) -> Action:
         """Act on the target: a call of each kind that is listed."""
-        world, raw = self.world, self.random.choice((0, 1, 7))
+        world, raw = self.world, self.random.choice((0, 0, 1, 7))
         name, rule = self.random.choice(
             (("mint", world.mint), ("approve", world.approve), ("transfer", world.send_target))
         )
+        if name == "transfer" and world.balances.get(world.timelock, 0) < raw:
+            raw = self.random.choice((0, 0, 0, raw))
         to = self.random.choice((STRANGER, world.timelock))
         return self._call("target", name, to, raw, rule=lambda by: rule(by, to, raw))
 
     def number(self) -> Action:
         """Change one of the governor's settings."""
         name = self.random.choice(tuple(SPANS))
-        value = self.random.choice(SPANS[name])
+        low, *within, high = SPANS[name]
+        value = self.random.choice((*within, *within, *within, low, high))
         data = self._data("governor", name, value)
         return self._raw(
             "governor", data, lambda by: self.world.set_number(name, by, value, data)
@@ -210,8 +217,8 @@ class Drafter:
 
     def cap(self) -> Action:
         """Raise a launch cap of the channels."""
-        token = self.random.choice((self.world.address("yellow"), STRANGER))
-        cap = self.random.choice((0, 10**6, 10**9, 2**127))
+        token = self.random.choice((*[self.world.address("yellow")] * 3, STRANGER))
+        cap = self.random.choice((0, 10**6, 10**9, 2**127 - 1, 2**127))
         return self._call(
             "adjudicator",
             "raiseCap",
@@ -282,6 +289,24 @@ class Drafter:
         data = self.random.choice((UNKNOWN, UNKNOWN[:3], b""))
         return Action(self.world.address(part), 0, data)
 
+    def stubborn(self) -> Action:
+        """Call a function of the governor that refuses everybody."""
+        name, error = self.random.choice(
+            (
+                ("setProposalGuardian", "GuardianNeedsExpiry"),
+                ("updateTimelock", "TimelockIsFixed"),
+            )
+        )
+
+        def refuse(_by: Address) -> None:
+            raise SpecError(error)
+
+        return self._call("governor", name, STRANGER, rule=refuse)
+
+    def every_role(self) -> list[Action]:
+        """Give all of the timelock's roles away."""
+        return [self._role("grantRole", role, HEIR, is_given=True) for role in ALL_ROLES]
+
     def role(self) -> Action:
         """Give one of the timelock's roles away, or take one from the governor."""
         role = self.random.choice(ALL_ROLES)
@@ -294,13 +319,13 @@ class Drafter:
                 ("revokeRole", self.world.governor, False),
             )
         )
-        return self._call(
-            "timelock",
-            name,
-            role,
-            who,
-            rule=lambda by: self.world.set_role(by, role, who, is_given=is_given),
-        )
+        return self._role(name, role, who, is_given=is_given)
+
+    def _role(self, name: str, role: bytes, who: Address, *, is_given: bool) -> Action:
+        def rule(by: Address) -> None:
+            self.world.set_role(by, role, who, is_given=is_given)
+
+        return self._call("timelock", name, role, who, rule=rule)
 
     # HOW
 

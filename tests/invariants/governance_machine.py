@@ -25,10 +25,11 @@ from tests.harness.governance import HOLDINGS
 from tests.harness.governance_stage import CODES, Stage, deploy_stage
 from tests.harness.governance_world import FRACTIONS, Draft, Entry, GovernanceWorld
 from tests.harness.pauses import OPENINGS, TRADING, feed_scope
+from tests.invariants.governance_doors import doors_of
 from tests.invariants.governance_drafts import HEIR, Drafter
 from tests.invariants.governance_rules import Witness
 from tests.invariants.governance_spoils import high_s, params_of, spoiled_draft
-from tests.invariants.governance_twin import GovernanceDuo
+from tests.invariants.governance_twin import ACCEPTED, GovernanceDuo, Step
 from tests.invariants.governance_wanted import WANTED
 from tests.invariants.played import Fault, Played, Seen
 
@@ -39,7 +40,8 @@ LIFE_STEPS: Final = 300
 LOOK_EVERY: Final = 12
 GIVEN_AWAY_SHARE: Final = 0.15
 """Part of the lives in which a proposal may give away the timelock's roles."""
-FAR: Final = 2**40
+LATE_SHARE: Final = 0.3
+"""Part of the lives that begin when the guardian's term is about to end."""
 NAMES: Final = (*HOLDINGS, "sleeper")
 KEYS: Final = {key_of(name).address: key_of(name) for name in NAMES}
 Made = tuple[str, str]
@@ -90,24 +92,38 @@ class GovernanceMachine:
         self.world = GovernanceWorld(stage)
         self.duo = GovernanceDuo(stage, self.world)
         self.witness = Witness(stage)
-        self.duo.watchers.append(self.witness.hear)
+        self.duo.watchers += [self.witness.hear, self._note]
         is_given = random.random() < GIVEN_AWAY_SHARE
         self.drafter = Drafter(self.world, random, may_give_away=is_given)
         self.seen: Seen = Counter()
         self.steps = 0
         self.touched: Draft | None = None
+        self.campaign: bytes | None = None
+        """The scope whose pause is being extended again and again."""
+        self.stuck: set[int] = set()
+        """Proposals whose execution has been refused by what they call."""
+        self.loose: list[Draft] = []
+        """Operations that went to the timelock past the governor."""
+        self.doors = doors_of(stage)
         gov = stage.gov
         self.voters = tuple(KEYS)
         self.strangers = (gov.outsider, gov.guardian, stage.wallet, HEIR)
         self.people = (*self.voters, *self.strangers, self.world.timelock)
         self.scopes = (OPENINGS, TRADING, *map(feed_scope, stage.feeds))
+        if random.random() < LATE_SHARE:
+            self._warp(self.world.cells["expiry"] - random.randrange(25 * DAY_S))
+        if is_given:
+            self._give_away()
 
     def play(self, steps: int) -> None:
         """Take so many steps. Raises AssertionError or Halted at the first fault."""
         moves, weights = zip(*self.moves(), strict=True)
         for _ in range(steps):
             self.touched = None
-            self.seen[self.random.choices(moves, weights)[0]()] += 1
+            move = self.random.choices(moves, weights)[0]
+            if self.campaign is not None and self.random.random() < 0.85:
+                move = self.go_on
+            self.seen[move()] += 1
             if self.touched is not None and self.touched.id in self.world.proposals:
                 self._look(self.touched)
             if self.steps % LOOK_EVERY == 0:
@@ -115,6 +131,20 @@ class GovernanceMachine:
             self.steps += 1
         self.duo.compare_all(self.people)
         self.witness.settle()
+
+    def _give_away(self) -> None:
+        """Let the holders give the timelock's roles to the heir."""
+        draft, whale = self.drafter.of(self.drafter.every_role()), self.voters[0]
+        verdicts = [self._propose(whale, draft)]
+        proposal = self.world.proposals[draft.id].proposal
+        self._warp(proposal.snapshot + 1)
+        verdicts.append(self.duo.vote(whale, draft.id, 1))
+        self._look(draft)
+        self._warp(proposal.deadline + 1)
+        verdicts.append(self.duo.queue(whale, draft))
+        self._warp(self.world.proposals[draft.id].proposal.eta)
+        verdicts.append(self.duo.execute(whale, draft))
+        assert verdicts == [ACCEPTED] * 4, "nothing has happened yet"
 
     def moves(self) -> tuple[tuple[Move, float], ...]:
         """Return what may be done, and how often."""
@@ -128,16 +158,22 @@ class GovernanceMachine:
             (self.execute, 3),
             (self.cancel, 1.5),
             (self.cancel_expired, 1),
-            (self.wait, 5),
+            (self.wait, 4),
             (self.transfer, 2.5),
             (self.delegate, 1.5),
             (self.delegate_by_sig, 1.5),
             (self.pause, 3),
             (self.extend, 3),
             (self.intrude, 3),
+            (self.trespass, 1),
             (self.timelock, 1.5),
             (self.reshape, 0.7),
         )
+
+    def _note(self, step: Step) -> None:
+        """Count the events that were told."""
+        if step.receipt is not None:
+            self.seen.update(("event", log.event) for log in step.receipt.logs)
 
     # LOOKING
 
@@ -214,7 +250,7 @@ class GovernanceMachine:
 
     def forward(self) -> Made:
         """Do what brings a proposal on, or now and then let its time go by."""
-        entry = self._entry(*spec.LIVE, State.EXPIRED)
+        entry = self._promising()
         if entry is None:
             return self._fresh()
         self.touched = entry.draft
@@ -250,6 +286,32 @@ class GovernanceMachine:
             case _:
                 return self._fresh()
 
+    def _promising(self) -> Entry | None:
+        """Draw a proposal that can go on, mostly the one whose turn is next."""
+        found = []
+        for entry in self.world.proposals.values():
+            state = self.world.state(entry)
+            is_open = state in spec.LIVE and entry.draft.id not in self.stuck
+            is_left = state is State.EXPIRED and entry.proposal.eta and not entry.is_closed
+            if is_open or is_left:
+                found.append(entry)
+        if found and self.random.random() < 0.6:
+            return min(found, key=self._due)
+        return self.random.choice(found) if found else None
+
+    def _due(self, entry: Entry) -> int:
+        """Return when a proposal can go on."""
+        proposal = entry.proposal
+        match self.world.state(entry):
+            case State.PENDING:
+                return proposal.snapshot
+            case State.ACTIVE:
+                return proposal.deadline if self._is_decided(entry) else self.world.now
+            case State.QUEUED:
+                return proposal.eta
+            case _:
+                return proposal.deadline
+
     def _is_decided(self, entry: Entry) -> bool:
         return spec.has_passed(entry.proposal)
 
@@ -262,7 +324,10 @@ class GovernanceMachine:
         value = sum(draft.values)
         if self.random.random() < 0.1:
             value = 1 - min(value, 1)
-        return self.duo.execute(self.stage.gov.outsider, draft, value)
+        verdict = self.duo.execute(self.stage.gov.outsider, draft, value)
+        if verdict not in {ACCEPTED, "ProposalNotReady"}:
+            self.stuck.add(draft.id)
+        return verdict
 
     def propose(self) -> Made:
         """Propose something new, by somebody who may, mostly."""
@@ -272,6 +337,8 @@ class GovernanceMachine:
             if self.world.yellow.votes(voter, self.world.now - 1) >= self.world.setup.threshold
         ]
         free = [voter for voter in able if not self._is_busy(voter)]
+        if not free and self.world.proposals and self.random.random() < 0.7:
+            return self.forward()
         sender = self.random.choice(free or able or self.voters)
         if self.random.random() < 0.35:
             return self._propose_spoiled(sender, able)
@@ -449,7 +516,7 @@ class GovernanceMachine:
         self.touched = entry.draft
         spoil, draft = spoiled_draft(self.drafter, entry.draft)
         verdict = self._execute(draft)
-        if verdict == "accepted" and self.random.random() < 0.5:
+        if verdict == ACCEPTED and self.random.random() < 0.5:
             return "execute~again", self._execute(draft)
         return f"execute{spoil}", verdict
 
@@ -471,8 +538,12 @@ class GovernanceMachine:
         spoil, draft = "", entry.draft
         if self.random.random() < 0.15:
             spoil, draft = spoiled_draft(self.drafter, draft)
+        if sender == self.world.cells["guardian"]:
+            who = "guardian" if sender == self.world.guardian else "guardian after its term"
+        if entry.proposal.is_guardian_only:
+            who += " of its own change"
         state = self.world.state(entry).name.lower()
-        return f"cancel as {who} {state}{spoil}", self.duo.cancel(sender, draft)
+        return f"cancel as {who}, {state}{spoil}", self.duo.cancel(sender, draft)
 
     def cancel_expired(self) -> Made:
         """Clear the timelock, mostly of what has expired."""
@@ -533,6 +604,9 @@ class GovernanceMachine:
         """Pause a scope, or try what the guardian does not let through."""
         scope, sender = self.random.choice(self.scopes), self.stage.wallet
         duration = self.random.choice((1, DAY_S, PAUSE_MAX_S, PAUSE_MAX_S))
+        mendable = [scope for scope in self.scopes[1:] if self._mending(scope)]
+        if mendable and self.random.random() < 0.5:
+            scope = self.random.choice(mendable)
         spoil = self.random.choice(("", "", "", "", "owner", "none", "long", "scope", "feed"))
         match spoil:
             case "owner":
@@ -550,7 +624,10 @@ class GovernanceMachine:
                 if ends and self.random.random() < 0.4:
                     self._warp(ends + PAUSE_GAP_S - self.random.choice((0, 0, 1)))
         move = "pause" + (f"~{spoil}" if spoil else "")
-        return move, self.duo.pause(sender, scope, duration)
+        verdict = self.duo.pause(sender, scope, duration)
+        if verdict == ACCEPTED and self._mending(scope) and self.random.random() < 0.6:
+            self.campaign = scope
+        return move, verdict
 
     def extend(self) -> Made:
         """Let a pause go on by a live upgrade, or by what is none."""
@@ -559,6 +636,8 @@ class GovernanceMachine:
             for scope in self.scopes
             if self.world.now < self.world.pauses.window(scope).ends_at
         ]
+        if not running and self.random.random() < 0.7:
+            return self.pause()
         scope = self.random.choice(running or self.scopes)
         mending = self._mending(scope)
         entry = mending[0] if mending else self._entry(*spec.LIVE)
@@ -588,7 +667,28 @@ class GovernanceMachine:
                     self._warp(last)
         move = "extend" + (f"~{spoil}" if spoil else "")
         told = draft if known else None
-        return move, self.duo.extend(sender, scope, encoded, told, action)
+        verdict = self.duo.extend(sender, scope, encoded, told, action)
+        if verdict == ACCEPTED:
+            self.campaign = scope
+        return move, verdict
+
+    def go_on(self) -> Made:
+        """Extend the same pause again, a day or three later, or in its last second."""
+        assert self.campaign is not None
+        scope, ends = self.campaign, self.world.pauses.window(self.campaign).ends_at
+        mending = self._mending(scope)
+        if mending is None or self.world.now >= ends:
+            self.campaign = None
+            return self.forward()
+        before = self.random.choice((1, 1, DAY_S, PAUSE_MAX_S - 1))
+        self._warp(ends - before)
+        entry, action = mending
+        verdict = self.duo.extend(
+            self.stage.wallet, scope, entry.draft.encoded, entry.draft, action
+        )
+        if verdict != ACCEPTED and self.random.random() < 0.5:
+            self.campaign = None
+        return "extend on", verdict
 
     def _mending(self, scope: bytes) -> tuple[Entry, int] | None:
         """Return a live upgrade that acts on a scope, and which of its actions does."""
@@ -620,17 +720,30 @@ class GovernanceMachine:
             return self._fresh()
         self.touched = draft = entry.draft
         sender = HEIR if self.random.random() < 0.7 else self._anybody()
-        match self.random.randrange(4):
+        match self.random.randrange(6):
             case 0:
                 delay = self.world.min_delay - self.random.choice((0, 0, 1))
                 return "timelock schedule", self.duo.schedule(sender, draft, delay)
             case 1:
                 return "timelock cancel", self.duo.cancel_operation(sender, draft.operation)
-            case 2:
-                other = self.drafter.draft()
-                return "timelock schedule", self.duo.schedule(sender, other, self.world.min_delay)
+            case 2 | 3 if self.loose:
+                return "timelock execute loose", self.duo.run_batch(
+                    sender, self.random.choice(self.loose[-4:])
+                )
+            case 2 | 3 | 4:
+                loose = self.drafter.draft()
+                self.loose.append(loose)
+                delay = self.world.min_delay
+                return "timelock schedule loose", self.duo.schedule(sender, loose, delay)
             case _:
                 return "timelock execute", self.duo.run_batch(sender, draft)
+
+    def trespass(self) -> Made:
+        """Try a door that is shut to everybody but one contract."""
+        part, name, args, error = self.random.choice(self.doors)
+        sender = self._anybody()
+        verdict = self.duo.refused(sender, (part, name, *args), error)
+        return f"trespass {part}.{name}", verdict
 
     def reshape(self) -> Made:
         """Put other code at the shape, or the first again."""

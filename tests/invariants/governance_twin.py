@@ -21,9 +21,11 @@ from tests.harness.governance import SUPPLY, terms_row
 from tests.harness.governance_stage import Stage
 from tests.harness.governance_world import ALL_ROLES, Draft, GovernanceWorld
 
-__all__ = ["ACCEPTED", "Divergence", "GovernanceDuo", "Step", "Told"]
+__all__ = ["ACCEPTED", "SENDER", "Divergence", "GovernanceDuo", "Step", "Told"]
 
 ACCEPTED: Final = "accepted"
+SENDER: Final = object()
+"""Stands for whoever calls, in the values of an expected refusal."""
 Told = tuple[int, int, int, tuple[int, int, int], tuple[Any, ...]]
 """State, deadline, eta, votes (against, in favour, abstaining), terms: as the governor tells."""
 
@@ -216,6 +218,12 @@ class GovernanceDuo:
             lambda: self.world.calls[contract.address, data](sender),
             has_result=False,
         )
+
+    def refused(self, sender: Address, call: tuple[Any, ...], error: tuple[Any, ...]) -> str:
+        """Make a call that nobody but one contract may make, and that is refused with this."""
+        name, *values = error
+        said = [sender if value is SENDER else value for value in values]
+        return self._both(sender, call, lambda: _refuse(name, *said))
 
     # COMPARING
 
