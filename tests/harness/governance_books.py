@@ -71,9 +71,7 @@ class PauseBooks:
             raise SpecError("pause: cannot be extended")
         window, world = self.window(scope), self._world
         entry = world.proposals.get(draft.id) if draft else None
-        is_live = (
-            entry is not None and entry.proposal.kind is Kind.UPGRADE and world.is_live(entry)
-        )
+        is_live = entry is not None and entry.proposal.kind is Kind.UPGRADE and world.is_live(entry)
         if world.now < window.ends_at and is_live and draft:
             mends = action < len(draft.targets) and self._mends(scope, draft.targets[action])
             if not mends:

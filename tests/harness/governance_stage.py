@@ -78,9 +78,7 @@ def deploy_stage() -> Stage:
         sender=made,
     )
     targets = (adjudicator.address, engine.address, oracle.address)
-    pauses = chain.deploy(
-        "PauseGuardian", wallet, gov.governor.address, *targets, sender=made
-    )
+    pauses = chain.deploy("PauseGuardian", wallet, gov.governor.address, *targets, sender=made)
     assert pauses.address == guardian, "the targets must obey it"
     contracts = {
         "yellow": gov.yellow,

@@ -137,12 +137,12 @@ class GovernanceWorld(Ledger):
         super().__init__()
         self.stage = stage
         self._chain = stage.gov.chain
-        self._hashes = {c.address: _hash_of_code(stage, c.address) for c in stage.contracts.values()}
+        self._hashes = {
+            c.address: _hash_of_code(stage, c.address) for c in stage.contracts.values()
+        }
         self.governor, self.timelock = self.address("governor"), self.address("timelock")
         token = self.address("yellow")
-        self._separator = domain_of(
-            "Smart Clearing Protocol", self._chain.chain_id, self.governor
-        )
+        self._separator = domain_of("Smart Clearing Protocol", self._chain.chain_id, self.governor)
         self.yellow = self._vote_book(token, domain_of("Yellow", self._chain.chain_id, token))
         self.pauses = PauseBooks(self, stage.feeds)
         self.proposals: dict[int, Entry] = {}
@@ -432,9 +432,7 @@ class GovernanceWorld(Ledger):
     def _require_state(self, proposal_id: int, *allowed: State) -> None:
         state = self.state(self.entry(proposal_id))
         if state not in allowed:
-            raise SpecError(
-                "GovernorUnexpectedProposalState", proposal_id, state, bitmap(*allowed)
-            )
+            raise SpecError("GovernorUnexpectedProposalState", proposal_id, state, bitmap(*allowed))
 
     # ITS SETTINGS
 
@@ -483,9 +481,7 @@ class GovernanceWorld(Ledger):
     def set_kind(self, sender: Address, target: Address, selector: bytes, kind: Kind) -> None:
         """List a function."""
         old = self.table.rows.get((target, selector), Kind.NONE)
-        self.put(
-            self.cells, "table", spec.set_kind(self.table, sender, target, selector, kind)
-        )
+        self.put(self.cells, "table", spec.set_kind(self.table, sender, target, selector, kind))
         self.tell(self.address("types"), "KindChanged", target, selector, old, kind)
 
     def set_terms(self, sender: Address, kind: Kind, terms: Terms) -> None:
@@ -647,7 +643,8 @@ NUMBERS: Final = {
 
 def _hash_of_code(stage: Stage, address: Address) -> bytes:
     """Return the hash of code as the EVM sees it; revm's own copy of the code may be padded."""
-    found: bytes = stage.gov.chain.evm.basic(text_of(address)).code_hash
+    found = stage.gov.chain.evm.basic(text_of(address)).code_hash
+    assert found is not None, "it has been deployed"
     return found
 
 

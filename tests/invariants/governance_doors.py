@@ -9,7 +9,7 @@ from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import Address
 from tests.harness.governance_stage import Stage
 from tests.harness.governance_world import ADMIN, EXECUTOR, PROPOSER
-from tests.invariants.governance_twin import SENDER
+from tests.invariants.governance_duo import SENDER
 
 __all__ = ["Door", "doors_of"]
 

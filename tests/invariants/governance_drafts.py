@@ -16,7 +16,7 @@ from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import DAY_S, Address
 from tests.harness.actors import key_of
 from tests.harness.governance import SUPPLY, terms_row
-from tests.harness.governance_world import ALL_ROLES, NUMBERS, TERM_MAX_S, Draft, GovernanceWorld
+from tests.harness.governance_world import ALL_ROLES, TERM_MAX_S, Draft, GovernanceWorld
 
 __all__ = ["HEIR", "Drafter"]
 
@@ -67,7 +67,7 @@ class Drafter:
         if self.random.random() < 0.05:
             return self.of([self.nested(), self.number()])
         count = self.random.choice((1, 1, 1, 1, 2, 3, 10))
-        if count == 10:  # noqa: PLR2004  # as many as there may be
+        if count == 10:  # as many as there may be
             return self.of([self.plain() for _ in range(count)])
         return self.of([self.action() for _ in range(count)])
 
@@ -136,9 +136,7 @@ class Drafter:
         low, *within, high = SPANS[name]
         value = self.random.choice((*within, *within, *within, low, high))
         data = self._data("governor", name, value)
-        return self._raw(
-            "governor", data, lambda by: self.world.set_number(name, by, value, data)
-        )
+        return self._raw("governor", data, lambda by: self.world.set_number(name, by, value, data))
 
     def guardian(self) -> Action:
         """Name another guardian, or the same for longer, or none."""

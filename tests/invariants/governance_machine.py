@@ -27,9 +27,9 @@ from tests.harness.governance_world import FRACTIONS, Draft, Entry, GovernanceWo
 from tests.harness.pauses import OPENINGS, TRADING, feed_scope
 from tests.invariants.governance_doors import doors_of
 from tests.invariants.governance_drafts import HEIR, Drafter
+from tests.invariants.governance_duo import ACCEPTED, GovernanceDuo, Step
 from tests.invariants.governance_rules import Witness
 from tests.invariants.governance_spoils import high_s, params_of, spoiled_draft
-from tests.invariants.governance_twin import ACCEPTED, GovernanceDuo, Step
 from tests.invariants.governance_wanted import WANTED
 from tests.invariants.played import Fault, Played, Seen
 
@@ -255,36 +255,37 @@ class GovernanceMachine:
             return self._fresh()
         self.touched = entry.draft
         proposal, state, by = entry.proposal, self.world.state(entry), self._anybody()
-        late = self.random.random() < 0.06
+        is_late = self.random.random() < 0.06
         match state:
             case State.PENDING:
                 self._warp(proposal.snapshot + self.random.choice((0, 1, 1, 1)))
                 return "wait", "to the vote"
-            case State.ACTIVE if self.world.now < proposal.deadline and late:
-                self._warp(proposal.deadline - self.random.choice((0, 1)))
-                return self._vote_for(entry)
-            case State.ACTIVE if self.random.random() < 0.7 and not self._is_decided(entry):
-                return self._vote_for(entry)
             case State.ACTIVE:
-                self._warp(proposal.deadline + self.random.choice((0, 1, 1, 1)))
-                return "wait", "to the count"
-            case State.SUCCEEDED if late:
-                self._warp(proposal.deadline + GRACE_S + self.random.choice((0, 1)))
+                return self._forward_vote(entry, is_late=is_late)
+            case State.SUCCEEDED | State.QUEUED if is_late:
+                last = (proposal.eta or proposal.deadline) + GRACE_S
+                self._warp(last + self.random.choice((0, 1)))
                 return "wait", "too long"
             case State.SUCCEEDED:
                 return "queue", self.duo.queue(by, entry.draft)
             case State.QUEUED if self.world.now < proposal.eta:
                 self._warp(proposal.eta - self.random.choice((1, 0, 0, 0)))
                 return "wait", "to the eta"
-            case State.QUEUED if late:
-                self._warp(proposal.eta + GRACE_S + self.random.choice((0, 1)))
-                return "wait", "too long"
             case State.QUEUED:
                 return "execute", self._execute(entry.draft)
-            case State.EXPIRED:
-                return "cancelExpired", self.duo.cancel_expired(by, entry.draft)
             case _:
-                return self._fresh()
+                return "cancelExpired", self.duo.cancel_expired(by, entry.draft)
+
+    def _forward_vote(self, entry: Entry, *, is_late: bool) -> Made:
+        """Vote, perhaps in the last second, or go to the count."""
+        deadline = entry.proposal.deadline
+        if is_late:
+            self._warp(deadline - self.random.choice((0, 1)))
+        elif self.random.random() < 0.3 or self._is_decided(entry):
+            self._warp(deadline + self.random.choice((0, 1, 1, 1)))
+            return "wait", "to the count"
+        support = self.random.choice((1, 1, 1, 1, 2, 0))
+        return "vote", self.duo.vote(self._voter(entry), entry.draft.id, support)
 
     def _promising(self) -> Entry | None:
         """Draw a proposal that can go on, mostly the one whose turn is next."""
@@ -314,10 +315,6 @@ class GovernanceMachine:
 
     def _is_decided(self, entry: Entry) -> bool:
         return spec.has_passed(entry.proposal)
-
-    def _vote_for(self, entry: Entry) -> Made:
-        support = self.random.choice((1, 1, 1, 1, 2, 0))
-        return "vote", self.duo.vote(self._voter(entry), entry.draft.id, support)
 
     def _execute(self, draft: Draft) -> str:
         """Execute with the ether that it needs, mostly."""
@@ -472,21 +469,20 @@ class GovernanceMachine:
         spoil = self.random.choice(
             ("", "", "", "key", "nonce", "support", "proposal", "voter", "high s", "cut", "form")
         )
-        signed_nonce, signed_support, signed_id, signed_long = nonce, support, proposal_id, long
+        signed = {"id": proposal_id, "support": support, "nonce": nonce}
         match spoil:
             case "key":
                 key = KEYS[self.voters[self.voters.index(voter) - 1]]
             case "nonce":
-                signed_nonce = nonce + self.random.choice((-1, 1)) if nonce else 1
+                signed["nonce"] = nonce + self.random.choice((-1, 1)) if nonce else 1
             case "support":
-                signed_support = (support + 1) % 256
+                signed["support"] = (support + 1) % 256
             case "proposal":
-                signed_id ^= 1
-            case "form":
-                signed_long = None if long else ("", b"")
+                signed["id"] ^= 1
             case _:
                 pass
-        ballot = self.world.ballot(voter, signed_id, signed_support, signed_nonce, signed_long)
+        form = long if spoil != "form" else None if long else ("", b"")
+        ballot = self.world.ballot(voter, *signed.values(), form)
         signature = key.sign(ballot).expanded()
         if spoil == "high s":
             signature = high_s(signature)

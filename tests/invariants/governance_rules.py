@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from clearing.spec.governance import (
     FORWARDERS,
@@ -26,7 +26,7 @@ from tests.harness.governance_stage import Stage
 from tests.harness.governance_world import Draft
 from tests.harness.pauses import OPENINGS, TRADING
 from tests.harness.revm import text_of
-from tests.invariants.governance_twin import Step, Told
+from tests.invariants.governance_duo import Step, Told, words_of
 
 __all__ = ["Witness"]
 
@@ -90,7 +90,7 @@ class Known:
     draft: Draft
     proposer: Address
     snapshot: int
-    terms: tuple[Any, ...]
+    terms: tuple[int, ...]
     codes: tuple[bytes | None, ...]
     state: State = State.PENDING
     deadline: int = 0
@@ -148,7 +148,7 @@ class Witness:
 
     def _created(self, log: Log) -> None:
         proposal_id, proposer, targets, values, _, calldatas, snapshot, end, _ = log.args
-        terms = self._read("termsOf", proposal_id)
+        terms = words_of(self._stage["governor"], "termsOf", proposal_id)
         self._judge_kind(terms, targets, values, calldatas)
         codes = tuple(self._code(target) for target in targets)
         for other, known in self._known.items():
@@ -159,7 +159,7 @@ class Witness:
 
     def _judge_kind(
         self,
-        terms: tuple[Any, ...],
+        terms: tuple[int, ...],
         targets: Iterable[Address],
         values: Iterable[int],
         calldatas: Iterable[bytes],
@@ -191,7 +191,7 @@ class Witness:
         if not self.is_given_away:
             assert new in REACHABLE[known.state], f"GOV-01: {known.state.name} to {new.name}"
         kept, told_terms = list(known.terms), list(terms)
-        kept[2] = told_terms[2] = False  # whether its operation was cleared
+        kept[2] = told_terms[2] = 0  # whether its operation was cleared
         assert kept == told_terms, "GOV-04"
         against, in_favour, abstain = votes
         took_part = in_favour + abstain

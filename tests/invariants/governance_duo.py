@@ -15,18 +15,19 @@ from clearing.spec import governance as spec
 from clearing.spec.errors import SpecError
 from clearing.spec.governance import Kind
 from clearing.spec.units import Address
-from tests.harness.contract import Receipt
+from tests.harness.contract import NOBODY, Contract, Receipt
 from tests.harness.errors import Refused
 from tests.harness.governance import SUPPLY, terms_row
 from tests.harness.governance_stage import Stage
 from tests.harness.governance_world import ALL_ROLES, Draft, GovernanceWorld
 
-__all__ = ["ACCEPTED", "SENDER", "Divergence", "GovernanceDuo", "Step", "Told"]
+__all__ = ["ACCEPTED", "SENDER", "Divergence", "GovernanceDuo", "Step", "Told", "words_of"]
 
 ACCEPTED: Final = "accepted"
 SENDER: Final = object()
 """Stands for whoever calls, in the values of an expected refusal."""
-Told = tuple[int, int, int, tuple[int, int, int], tuple[Any, ...]]
+WORD: Final = 32
+Told = tuple[int, int, int, tuple[int, ...], tuple[int, ...]]
 """State, deadline, eta, votes (against, in favour, abstaining), terms: as the governor tells."""
 
 
@@ -43,6 +44,16 @@ class Step:
     sender: Address
     verdict: str
     receipt: Receipt | None
+
+
+def words_of(governor: Contract, view: str, proposal_id: int) -> tuple[int, ...]:
+    """Return what a view of a proposal answers, word by word: much faster than by its types."""
+    call = governor.call(view, 1)
+    calldata = call.method.selector + proposal_id.to_bytes(WORD, "big")
+    answer = call.raw(calldata, sender=NOBODY, is_static=True)
+    return tuple(
+        int.from_bytes(answer[at : at + WORD], "big") for at in range(0, len(answer), WORD)
+    )
 
 
 def _refuse(name: str, *values: object) -> None:
@@ -171,9 +182,7 @@ class GovernanceDuo:
     def pause(self, sender: Address, scope: bytes, duration: int) -> str:
         """Pause through the guardian."""
         call = ("pauses", "pause", scope, duration)
-        return self._both(
-            sender, call, lambda: self.world.pauses.pause(sender, scope, duration)
-        )
+        return self._both(sender, call, lambda: self.world.pauses.pause(sender, scope, duration))
 
     def extend(
         self, sender: Address, scope: bytes, encoded: bytes, draft: Draft | None, action: int
@@ -276,15 +285,15 @@ class GovernanceDuo:
 
     def compare_proposal(self, draft: Draft) -> Told:
         """Hold one proposal against its record; return what the governor tells of it."""
-        read, world = self.stage["governor"].read, self.world
+        governor, world = self.stage["governor"], self.world
         entry = world.proposals[draft.id]
         votes, terms = entry.proposal.votes, entry.proposal.terms
         told: Told = (
-            read("state", draft.id),
-            read("proposalDeadline", draft.id),
-            read("proposalEta", draft.id),
-            read("proposalVotes", draft.id),
-            read("termsOf", draft.id),
+            words_of(governor, "state", draft.id)[0],
+            words_of(governor, "proposalDeadline", draft.id)[0],
+            words_of(governor, "proposalEta", draft.id)[0],
+            words_of(governor, "proposalVotes", draft.id),
+            words_of(governor, "termsOf", draft.id),
         )
         said: Told = (
             world.state(entry),
@@ -296,7 +305,7 @@ class GovernanceDuo:
                 entry.proposal.is_guardian_only,
                 entry.is_closed,
                 *terms_row(terms),
-                entry.pin,
+                int.from_bytes(entry.pin.ljust(WORD, b"\0"), "big"),
             ),
         )
         self._same(f"proposal {draft.id}", told, said)
