@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from clearing.spec import governance as spec
 from clearing.spec.errors import SpecError
-from clearing.spec.governance import Action, Kind, State, Terms
+from clearing.spec.governance import Action, Kind, Terms
 from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import DAY_S, Address
 from tests.harness.actors import key_of
@@ -23,6 +23,7 @@ __all__ = ["HEIR", "Drafter"]
 HEIR: Final = key_of("heir").address
 """To whom some schedules give the timelock's roles."""
 STRANGER: Final = key_of("stranger").address
+HELD_S: Final = 20 * DAY_S
 UNKNOWN: Final = bytes.fromhex("00c0ffee")
 """A selector that no contract here has."""
 FUNCTIONS: Final = {
@@ -57,6 +58,8 @@ class Drafter:
     def __init__(self, world: GovernanceWorld, random: Random, *, may_give_away: bool) -> None:
         self.world, self.random = world, random
         self.moments: list[int] = []
+        self.held: dict[int, int] = {}
+        """Until when proposals are left to others that execute them."""
         self._count = 0
         self._may_give_away = may_give_away
 
@@ -64,7 +67,7 @@ class Drafter:
 
     def draft(self) -> Draft:
         """Draw a proposal of one call or some."""
-        if self.random.random() < 0.05:
+        if self.random.random() < 0.08:
             return self.of([self.nested(), self.number()])
         count = self.random.choice((1, 1, 1, 1, 2, 3, 10))
         if count == 10:  # as many as there may be
@@ -100,12 +103,12 @@ class Drafter:
             (self.number, 3),
             (self.guardian, 3),
             (self.kind, 2),
-            (self.terms, 2),
+            (self.terms, 3),
             (self.delay, 1),
-            (self.lift, 2),
+            (self.lift, 3),
             (self.module, 3),
             (self.cap, 0.5),
-            (self.ether, 1),
+            (self.ether, 1.5),
             (self.shape, 2),
             (self.hidden, 2),
             (self.nested, 1.5),
@@ -228,13 +231,15 @@ class Drafter:
     def ether(self) -> Action:
         """Send ether somewhere, with a call or without."""
         world = self.world
+        mint = world.address("target"), self._data("target", "mint", STRANGER, 1)
         to, data = self.random.choice(
             (
+                mint,
+                mint,
                 (STRANGER, b""),
                 (world.timelock, b""),
                 (world.governor, b""),
                 (world.stage.shape, UNKNOWN),
-                (world.address("target"), self._data("target", "mint", STRANGER, 1)),
             )
         )
         return Action(to, self.random.choice((0, 1, 1)) if not data else 1, data)
@@ -252,16 +257,22 @@ class Drafter:
         )
 
     def nested(self) -> Action:
-        """Let a proposal execute, queue or cancel another, mostly one that is due for it."""
+        """Let a proposal execute, queue or cancel another."""
         world = self.world
         known = [entry for entry in world.proposals.values() if world.is_live(entry)]
         if not known:
             return self.unknown()
-        entry = self.random.choice(known)
-        name, rule = {
-            State.QUEUED: ("execute", world.execute),
-            State.SUCCEEDED: ("queue", world.queue),
-        }.get(world.state(entry), ("cancel", world.cancel))
+        entry = self.random.choice((known[-1], *known))
+        name, rule = self.random.choice(
+            (
+                ("execute", world.execute),
+                ("execute", world.execute),
+                ("queue", world.queue),
+                ("cancel", world.cancel),
+            )
+        )
+        if name == "execute":
+            self.held[entry.draft.id] = world.now + HELD_S
         draft = entry.draft
         return self._call("governor", name, *draft.hashed, rule=lambda by: rule(by, draft))
 

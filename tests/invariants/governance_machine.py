@@ -156,7 +156,7 @@ class GovernanceMachine:
             (self.vote_by_sig, 3),
             (self.queue, 2),
             (self.execute, 3),
-            (self.cancel, 1.5),
+            (self.cancel, 2.5),
             (self.cancel_expired, 1),
             (self.wait, 4),
             (self.transfer, 2.5),
@@ -271,10 +271,28 @@ class GovernanceMachine:
             case State.QUEUED if self.world.now < proposal.eta:
                 self._warp(proposal.eta - self.random.choice((1, 0, 0, 0)))
                 return "wait", "to the eta"
+            case State.QUEUED if self._lifted(entry) and self.random.random() < 0.6:
+                return self._pause_before(entry)
             case State.QUEUED:
                 return "execute", self._execute(entry.draft)
             case _:
                 return "cancelExpired", self.duo.cancel_expired(by, entry.draft)
+
+    def _lifted(self, entry: Entry) -> list[bytes]:
+        """Return the scopes that could be paused now, and whose pauses a proposal lifts."""
+        scope_of = {
+            self.world.address("adjudicator"): OPENINGS,
+            self.world.address("engine"): TRADING,
+            self.world.address("oracle"): self.scopes[-1],
+        }
+        scopes = [scope_of[target] for target in entry.draft.targets if target in scope_of]
+        ends = {scope: self.world.pauses.window(scope).ends_at for scope in scopes}
+        return [s for s in scopes if not ends[s] or self.world.now >= ends[s] + PAUSE_GAP_S]
+
+    def _pause_before(self, entry: Entry) -> Made:
+        """Pause what is about to be lifted."""
+        scope = self._lifted(entry)[0]
+        return "pause", self.duo.pause(self.stage.wallet, scope, PAUSE_MAX_S)
 
     def _forward_vote(self, entry: Entry, *, is_late: bool) -> Made:
         """Vote, perhaps in the last second, or go to the count."""
@@ -292,7 +310,10 @@ class GovernanceMachine:
         found = []
         for entry in self.world.proposals.values():
             state = self.world.state(entry)
+            is_held = self.world.now < self.drafter.held.get(entry.draft.id, 0)
+            is_due = state is State.QUEUED and self.world.now >= entry.proposal.eta
             is_open = state in spec.LIVE and entry.draft.id not in self.stuck
+            is_open = is_open and not (is_held and is_due)
             is_left = state is State.EXPIRED and entry.proposal.eta and not entry.is_closed
             if is_open or is_left:
                 found.append(entry)
@@ -322,9 +343,19 @@ class GovernanceMachine:
         if self.random.random() < 0.1:
             value = 1 - min(value, 1)
         verdict = self.duo.execute(self.stage.gov.outsider, draft, value)
-        if verdict not in {ACCEPTED, "ProposalNotReady"}:
+        if verdict == ACCEPTED:
+            self.campaign = self._lifted_early()
+        elif verdict != "ProposalNotReady":
             self.stuck.add(draft.id)
         return verdict
+
+    def _lifted_early(self) -> bytes | None:
+        """Return a scope whose pause runs for the guardian, but no more for the target."""
+        now, pauses = self.world.now, self.world.pauses
+        for scope in self.scopes[1:]:
+            if pauses.book(scope).until <= now < pauses.window(scope).ends_at:
+                return scope
+        return None
 
     def propose(self) -> Made:
         """Propose something new, by somebody who may, mostly."""
@@ -425,6 +456,9 @@ class GovernanceMachine:
         spoil = self.random.choice(
             ("quorum", "quorum", "approval", "approval", "some", "nothing", "more", "short", "both")
         )
+        if spoil in {"quorum", "approval"}:
+            voter = max(self.voters, key=lambda each: self._weight(each, entry))
+            weight = self._weight(voter, entry)
         parts, support, cut = (0, 0, 0), FRACTIONS, 0
         match spoil:
             case "quorum":
@@ -482,7 +516,7 @@ class GovernanceMachine:
             case _:
                 pass
         form = long if spoil != "form" else None if long else ("", b"")
-        ballot = self.world.ballot(voter, *signed.values(), form)
+        ballot = self.world.ballot(voter, signed["id"], signed["support"], signed["nonce"], form)
         signature = key.sign(ballot).expanded()
         if spoil == "high s":
             signature = high_s(signature)
@@ -519,6 +553,13 @@ class GovernanceMachine:
     def cancel(self) -> Made:
         """Cancel as the guardian, the proposer or anybody."""
         entry = self._entry(*spec.LIVE)
+        changes = [
+            other
+            for other in self.world.proposals.values()
+            if other.proposal.is_guardian_only and self.world.is_live(other)
+        ]
+        if changes and self.random.random() < 0.4:
+            entry = self.random.choice(changes)
         if entry is None:
             return self._fresh()
         self.touched = entry.draft
