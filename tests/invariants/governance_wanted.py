@@ -1,0 +1,1 @@
+WANTED: dict[str, tuple[str, ...]] = {}
