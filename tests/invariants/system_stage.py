@@ -1,0 +1,238 @@
+"""The whole protocol as the deployment plan makes it, on one embedded chain, with people in it.
+
+The plan of `clearing.deploy` is carried out call by call: nineteen contracts, the timelock's first
+settings, the deployer's renunciation. Only what lies outside is replaced, at its own address:
+Chainlink's aggregators by puppets, Pyth by its mock, USDC by a token that calls whom the adversary
+wants whenever it moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+from clearing.chain.artifacts import load
+from clearing.chain.contract import as_address
+from clearing.chain.params import Parameters, read_parameters
+from clearing.channel.abi import Interface
+from clearing.channel.codec import DERIVATIVES_NAME, domain_separator
+from clearing.channel.signatures import LocalSigner
+from clearing.deploy.plan import Facts, Plan, make_plan
+from clearing.spec.units import DAY_S, WAD, Address
+from tests.harness.actors import Broker, key_of
+from tests.harness.contract import Contract
+from tests.harness.oracle import DECIMALS, DESCRIPTION, ROUND, round_of, saying, text
+from tests.harness.puppet import Puppet, words
+from tests.harness.revm import CHAIN_ID, Revm, text_of
+
+__all__ = [
+    "FEEDS",
+    "LOT",
+    "MARKETS",
+    "PRICES_E8",
+    "RAW",
+    "RICHES",
+    "TRADERS",
+    "UNLIMITED",
+    "Stage",
+    "stage",
+]
+
+RAW: Final = 10**6
+"""Raw units of USDC in one USD."""
+LOT: Final = 250_000 * WAD
+"""Raw YELLOW of four slots."""
+RICHES: Final = 10**6 * RAW
+"""USDC that each broker, trader and lender starts with."""
+UNLIMITED: Final = 2**256 - 1
+MARKETS: Final = (0, 1)
+FEEDS: Final = (b"ETH/USD".ljust(16, b"\0"), b"BTC/USD".ljust(16, b"\0"))
+PRICES_E8: Final = (3_000 * 10**8, 50_000 * 10**8)
+E8: Final = 8
+SURENESS: Final = 10_000
+TRADERS: Final = 4
+LENDERS: Final = 2
+ETHER: Final = 10**24
+CALL_GAS: Final = 20_000_000
+SECOND_TOKEN: Final = "EURC"
+"""A token that stands on the chain and that only a vote can list."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What stands on the chain and who is there; whoever plays on it undoes what it did."""
+
+    chain: Revm
+    contracts: Mapping[str, Contract]
+    """By the name that the plan knows them by, and `USDC`, `EURC` and `Pyth`."""
+    puppets: tuple[Puppet, ...]
+    pyth_ids: tuple[bytes, ...]
+    brokers: tuple[Broker, ...]
+    """Two honest ones, ascending by address, and the rogue."""
+    traders: tuple[tuple[LocalSigner, int], ...]
+    """Owners and accounts of the engine: traders, then lenders, then a keeper."""
+    roles: Mapping[str, LocalSigner]
+    separators: Mapping[str, bytes]
+
+    def __getitem__(self, name: str) -> Contract:
+        return self.contracts[name]
+
+    def says(self, market: int, price_e8: int) -> None:
+        """Let both sources of a market say a price now."""
+        now = self.chain.now
+        self.puppets[market].says(ROUND, round_of(price_e8, now).data)
+        conf = price_e8 // SURENESS
+        head = words(32, 1, int.from_bytes(self.pyth_ids[market], "big"))
+        update = head + words(price_e8, conf, -E8, now, now - 1, price_e8, conf)
+        self["Pyth"].send("updatePriceFeeds", [update], sender=self.roles["anybody"].address)
+
+
+@cache
+def stage() -> Stage:
+    """Return the one stage of this process."""
+    chain = Revm()
+    parameters = read_parameters("optimism-sepolia")
+    oracle = parameters.protocol.oracle
+    outside = _plant(chain, parameters)
+    puppets = tuple(Puppet(chain, as_address(feed.aggregator)) for feed in oracle.feeds)
+    for puppet, feed in zip(puppets, oracle.feeds, strict=True):
+        puppet.says(DECIMALS, saying(feed.decimals).data)
+        puppet.says(DESCRIPTION, text(feed.name).data)
+
+    deployer = key_of("deployer")
+    roles = {name: key_of(f"system: {name}") for name in parameters.roles}
+    roles["anybody"] = key_of("system: anybody")
+    named = {name: key.address for name, key in roles.items()}
+    plan = make_plan(parameters, Facts(deployer.address, 0, chain.now, named))
+    contracts = {**outside, **_create(chain, plan)}
+    bare = Stage(
+        chain=chain,
+        contracts=contracts,
+        puppets=puppets,
+        pyth_ids=tuple(bytes.fromhex(feed.pyth_id[2:]) for feed in oracle.feeds),
+        brokers=_brokers(),
+        traders=(),
+        roles=roles,
+        separators={
+            "Adjudicator": domain_separator(CHAIN_ID, contracts["Adjudicator"].address),
+            "MatchSettler": domain_separator(
+                CHAIN_ID, contracts["MatchSettler"].address, DERIVATIVES_NAME
+            ),
+        },
+    )
+    _carry_out(bare, plan)
+    return _people(bare)
+
+
+# WHAT LIES OUTSIDE
+
+
+def _plant(chain: Revm, parameters: Parameters) -> dict[str, Contract]:
+    """Put the mocks at the addresses that the parameters name."""
+    (usdc,) = parameters.tokens
+    pyth = as_address(parameters.protocol.oracle.pyth.value)
+    assert usdc.address is not None
+    mint = key_of("issuer").address
+    second = chain.deploy("MockERC20", SECOND_TOKEN, SECOND_TOKEN, 6, sender=mint)
+    return {
+        "USDC": _copy(chain, as_address(usdc.address), "ReentrantToken", "USDC", "USDC", 6),
+        "Pyth": _copy(chain, pyth, "MockPyth", 0, 0),
+        SECOND_TOKEN: second,
+    }
+
+
+def _copy(chain: Revm, to: Address, name: str, *args: Any) -> Contract:
+    """Make a mock and let its code stand at another address, its storage empty there."""
+    made = chain.deploy(name, *args, sender=key_of("issuer").address)
+    code = chain.evm.get_code(text_of(made.address))
+    assert code is not None
+    chain.set_code(to, bytes(code))
+    return chain.at(to, load(name).abi)
+
+
+# THE PLAN
+
+
+def _create(chain: Revm, plan: Plan) -> dict[str, Contract]:
+    made = {}
+    for create in plan.creates:
+        at = Address(
+            bytes.fromhex(
+                chain.evm.deploy(text_of(plan.facts.deployer), plan.initcode(create))[2:]
+            )
+        )
+        chain.evm.reset_transient_storage()
+        assert at == plan.known[create.role], create.role
+        made[create.role] = chain.at(at, load(create.contract).abi)
+    return made
+
+
+def _carry_out(bare: Stage, plan: Plan) -> None:
+    """Make the plan's calls, waiting where the timelock wants it."""
+    chain, waited = bare.chain, False
+    delay = bare["ProtocolTimelock"].read("getMinDelay")
+    for send in plan.sends:
+        if send.is_timelocked and not waited:
+            chain.warp(chain.now + delay)
+            waited = True
+        if send.needs_prices:
+            for market in MARKETS:
+                bare.says(market, PRICES_E8[market])
+        order = send.order
+        call = bare[order.role].call(order.method, len(order.args))
+        call.send_raw(plan.calldata(order), sender=plan.facts.deployer)
+
+
+# PEOPLE
+
+
+def _brokers() -> tuple[Broker, ...]:
+    honest = sorted(
+        (Broker(key_of(f"broker {i}"), key_of(f"signer {i}")) for i in range(2)),
+        key=lambda broker: broker.address,
+    )
+    return (*honest, Broker(key_of("rogue broker"), key_of("rogue signer")))
+
+
+def _people(bare: Stage) -> Stage:
+    """Give everybody money, stakes, accounts and votes."""
+    yellow, usdc, registry = bare["Yellow"], bare["USDC"], bare["BrokerRegistry"]
+    adjudicator, engine = bare["Adjudicator"], bare["DerivativesEngine"]
+    treasury, council = bare.roles["treasury"].address, bare.roles["council"].address
+    for broker in bare.brokers:
+        who = broker.address
+        yellow.send("transfer", who, 2 * LOT, sender=treasury)
+        yellow.send("approve", registry.address, UNLIMITED, sender=who)
+        registry.send("stake", LOT, sender=who)
+        registry.send("set_signer", broker.signer.address, sender=who)
+        for token in (usdc, bare[SECOND_TOKEN]):
+            token.send("mint", who, RICHES, sender=who)
+            for spender in (adjudicator, bare["HashTimeLock"]):
+                token.send("approve", spender.address, UNLIMITED, sender=who)
+        yellow.send("approve", adjudicator.address, UNLIMITED, sender=who)
+        bare.chain.set_balance(who, ETHER)
+    yellow.send("delegate", council, sender=council)
+
+    traders = []
+    names = [f"trader {i}" for i in range(TRADERS)] + [f"lender {i}" for i in range(LENDERS)]
+    for name in (*names, "keeper"):
+        owner = key_of(f"system: {name}")
+        account = engine.send("createAccount", sender=owner.address).output
+        usdc.send("mint", owner.address, RICHES, sender=owner.address)
+        usdc.send("approve", engine.address, UNLIMITED, sender=owner.address)
+        engine.send("deposit", account, RICHES // 10, sender=owner.address)
+        traders.append((owner, account))
+    for owner, account in traders[TRADERS : TRADERS + LENDERS]:
+        engine.send("deposit", account, RICHES // 2, sender=owner.address)
+        amount = 500_000 * WAD
+        bare["VaultModule"].send("addLiquidity", account, amount, 0, sender=owner.address)
+    bare.chain.warp(bare.chain.now + DAY_S)
+    bare["VaultModule"].send("takeNav", sender=council)
+    return Stage(
+        **{
+            **{field: getattr(bare, field) for field in bare.__dataclass_fields__},
+            "traders": tuple(traders),
+        }
+    )
