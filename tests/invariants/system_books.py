@@ -18,7 +18,7 @@ from clearing.spec.perp_types import Role
 from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import Address
 from tests.harness.revm import text_of
-from tests.invariants.system_stage import FEEDS, MARKETS, Stage
+from tests.invariants.system_stage import FEED_OF, FEEDS, Stage
 
 __all__ = ["TOKENS", "Books", "Key", "Picture", "signed", "slot_in"]
 
@@ -126,7 +126,7 @@ class Books:
         base = slot_in(1, account)
         self._add(_Place(("owner", account), "DerivativesEngine", base))
         self._add(_Place(("cash", account), "DerivativesEngine", base + 1))
-        for market in MARKETS:
+        for market in range(len(FEED_OF)):
             at = slot_in(3, account << 16 | market)
             self._add(_Place(("position", account, market), "DerivativesEngine", at))
         self._add(_Place(("shares", account), "VaultModule", slot_in(2, account)))
@@ -167,7 +167,7 @@ class Books:
             self._add(_Place(("memo", feed), "PriceOracle", base + 4))
 
     def _add_markets(self) -> None:
-        for market in MARKETS:
+        for market in range(len(FEED_OF)):
             base = slot_in(2, market)
             names = ("trade", "risk", "funding", "premium", "oi", "limit", "cap", "debt")
             for word, name in enumerate(names):

@@ -157,7 +157,10 @@ class Brokers:
         return step(line, view)
 
     def open(self, line: Line, view: View) -> str:
-        """Put collateral in, from ledgers and wallets."""
+        """Put collateral in, from ledgers and wallets; rarely of a token that is not listed."""
+        caps = [self._cap(asset) for asset in line.assets]
+        if not all(caps) and self.town.chance(95):
+            return ACCEPTED
         splits = []
         for asset in line.assets:
             name = self.town.name_of(asset)
@@ -165,6 +168,9 @@ class Brokers:
             splits.append(AssetSplit(nets[0], nets[1], nets[0], nets[1]))
         entry = self._sign(line, view, Intent.OPEN, splits, until=self._soon())
         return self._bring("open", entry)
+
+    def _cap(self, asset: Address) -> int:
+        return self.town.books.word(("power", "cap", self.town.name_of(asset)))
 
     def _means(self, token: str, who: Address) -> int:
         """Return what somebody puts into a channel."""
@@ -208,6 +214,8 @@ class Brokers:
 
     def resize(self, line: Line, view: View) -> str:
         """Take collateral out that stands free: nobody's claim changes."""
+        if self.town.newest(line, view, is_plain=True) is None:
+            return self.operate(line, view)
         splits = []
         for low, high, (net_low, net_high) in self._claims(line, view):
             out_low, out_high = self.town.part(max(low, 0)), self.town.part(max(high, 0))
@@ -226,6 +234,8 @@ class Brokers:
 
     def close(self, line: Line, view: View) -> str:
         """End together, some of it to the brokers' addresses."""
+        if self.town.newest(line, view, is_plain=True) is None:
+            return self.operate(line, view)
         splits = [
             AssetSplit(*nets, low, high, self.town.part(low), self.town.part(high))
             for low, high, nets in self._claims(line, view)
@@ -407,8 +417,10 @@ class Brokers:
         """Name another key for a while: openings wait, everything else goes on."""
         broker = self._any()
         spare = self.town.stage.roles["anybody"].address
-        key = self.town.pick((broker.signer.address, broker.signer.address, spare))
-        return self.desk.send(REGISTRY, "set_signer", key, by=broker.address)
+        self.desk.send(REGISTRY, "set_signer", spare, by=broker.address)
+        if self.town.chance(30):
+            self.work()
+        return self.desk.send(REGISTRY, "set_signer", broker.signer.address, by=broker.address)
 
     # THE OTHER LEG
 

@@ -29,6 +29,7 @@ from tests.harness.revm import CHAIN_ID, Revm, text_of
 
 __all__ = [
     "FEEDS",
+    "FEED_OF",
     "LOT",
     "MARKETS",
     "PRICES_E8",
@@ -48,6 +49,8 @@ RICHES: Final = 10**6 * RAW
 """USDC that each broker, trader and lender starts with."""
 UNLIMITED: Final = 2**256 - 1
 MARKETS: Final = (0, 1)
+FEED_OF: Final = (0, 1, 0)
+"""The feed of each market; a third market, on the first one's feed, is there when it is voted in."""
 FEEDS: Final = (b"ETH/USD".ljust(16, b"\0"), b"BTC/USD".ljust(16, b"\0"))
 PRICES_E8: Final = (3_000 * 10**8, 50_000 * 10**8)
 E8: Final = 8
@@ -81,12 +84,16 @@ class Stage:
 
     def says(self, market: int, price_e8: int) -> None:
         """Let both sources of a market say a price now."""
-        now = self.chain.now
-        self.puppets[market].says(ROUND, round_of(price_e8, now).data)
-        conf = price_e8 // SURENESS
-        head = words(32, 1, int.from_bytes(self.pyth_ids[market], "big"))
-        update = head + words(price_e8, conf, -E8, now, now - 1, price_e8, conf)
+        feed = FEED_OF[market]
+        self.puppets[feed].says(ROUND, round_of(price_e8, self.chain.now).data)
+        update = self.update(market, price_e8)
         self["Pyth"].send("updatePriceFeeds", [update], sender=self.roles["anybody"].address)
+
+    def update(self, market: int, price_e8: int) -> bytes:
+        """Return what Pyth's signers say of a market now."""
+        now, conf = self.chain.now, price_e8 // SURENESS
+        head = words(32, 1, int.from_bytes(self.pyth_ids[FEED_OF[market]], "big"))
+        return head + words(price_e8, conf, -E8, now, now - 1, price_e8, conf)
 
 
 @cache

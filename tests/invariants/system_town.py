@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final, TypeVar
 
+from clearing.channel.perp_batch import SignedFill
 from clearing.channel.signatures import LocalSigner
 from clearing.spec.rules import payouts
 from clearing.spec.types import ConditionKind, IdentifiedDef, Intent, Net, Side, Status
@@ -15,7 +17,7 @@ from tests.harness.actors import Broker
 from tests.invariants.book import Entry, Notary
 from tests.invariants.system_books import Books, Picture, signed
 from tests.invariants.system_desk import Desk
-from tests.invariants.system_stage import PRICES_E8, Stage
+from tests.invariants.system_stage import FEED_OF, PRICES_E8, Stage
 
 __all__ = ["Line", "Lock", "Town", "View"]
 
@@ -83,7 +85,8 @@ class Town:
         self.random = Random(seed)
         self.desk = Desk(stage)
         self.books = Books(stage)
-        self.prices = list(PRICES_E8)
+        self.prices = [PRICES_E8[feed] for feed in FEED_OF]
+        self.orders: deque[SignedFill] = deque(maxlen=60)
         self.lines: dict[bytes, Line] = {}
         self.locks: dict[bytes, Lock] = {}
         self.wanted: set[tuple[Address, bytes]] = set()
@@ -126,6 +129,19 @@ class Town:
         return (self.random.getrandbits(255) + 1).to_bytes(32, "big")
 
     # WHAT THE CHAIN SAYS
+
+    def market(self) -> int:
+        """Return one of the markets that there are."""
+        return self.random.randrange(self.markets)
+
+    @property
+    def markets(self) -> int:
+        """How many markets there are."""
+        return self.books.word(("core",)) >> 240 & 0xFFFF
+
+    def update(self, market: int) -> bytes:
+        """Return what Pyth says of a market now."""
+        return self.stage.update(market, self.prices[market])
 
     @property
     def now(self) -> int:
