@@ -231,6 +231,8 @@ def _people(bare: Stage) -> Stage:
         usdc.send("approve", engine.address, UNLIMITED, sender=owner.address)
         engine.send("deposit", account, RICHES // 10, sender=owner.address)
         traders.append((owner, account))
+    keeper, theirs = traders[-1]
+    engine.send("deposit", theirs, RICHES // 2, sender=keeper.address)
     for owner, account in traders[TRADERS : TRADERS + LENDERS]:
         engine.send("deposit", account, RICHES // 2, sender=owner.address)
         amount = 500_000 * WAD

@@ -102,8 +102,9 @@ class Traders:
         return self.desk.send(VAULT, "trade", *args, by=self._by(owner))
 
     def close(self) -> str:
-        """Close, or trade half of it back."""
-        (owner, account), market = self._trader(), self.town.market()
+        """Close, or trade half of it back; the keeper, too, gets rid of what it took over."""
+        market = self.town.market()
+        owner, account = self.town.pick((*self.people[:TRADERS], self.people[-1]))
         held = self.size(account, market)
         if held and self.town.chance(40):
             size = -held // self.town.pick((1, 2, 3))
