@@ -54,12 +54,19 @@ class Desk:
         self.seen: Seen = Counter()
         self.memory: deque[Sent] = deque(maxlen=REMEMBERED)
         self.logs: tuple[Log, ...] = ()
-        self.outcome = ACCEPTED
+        self.told: list[Log] = []
+        """Everything that was told since `begin`."""
+        self.changed = False
+        """Whether any call was accepted since `begin`."""
         self._texts = {name: text_of(each.address) for name, each in stage.contracts.items()}
         self._errors = Interface(all_errors())
         self._events = {
             event.topic: event for each in stage.contracts.values() for event in each.interface.events()
         }
+
+    def begin(self) -> None:
+        """Begin a step: nothing is told yet."""
+        self.told, self.changed = [], False
 
     @property
     def now(self) -> int:
@@ -83,8 +90,8 @@ class Desk:
         try:
             evm.message_call(text_of(by), self._texts[name], calldata, value, gas)
         except RuntimeError as failure:
-            self.logs, self.outcome = (), self._name_of(str(failure))
-            return self.outcome
+            self.logs = ()
+            return self._name_of(str(failure))
         finally:
             evm.reset_transient_storage()
         result = evm.result
@@ -93,7 +100,8 @@ class Desk:
             Log(address_of(log.address.lower()), tuple(log.data[0]), log.data[1])
             for log in result.logs
         )
-        self.outcome = ACCEPTED
+        self.told += self.logs
+        self.changed = True
         return ACCEPTED
 
     def fields_of(self, log: Log) -> tuple[str, tuple[Any, ...]]:

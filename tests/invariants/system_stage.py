@@ -9,7 +9,7 @@ wants whenever it moves.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from tests.harness.puppet import Puppet, words
 from tests.harness.revm import CHAIN_ID, Revm, text_of
 
 __all__ = [
+    "ARTIFACTS",
     "FEEDS",
     "FEED_OF",
     "LOT",
@@ -37,6 +38,7 @@ __all__ = [
     "RICHES",
     "TRADERS",
     "UNLIMITED",
+    "Rogues",
     "Stage",
     "stage",
 ]
@@ -61,6 +63,64 @@ ETHER: Final = 10**24
 CALL_GAS: Final = 20_000_000
 SECOND_TOKEN: Final = "EURC"
 """A token that stands on the chain and that only a vote can list."""
+UNSTAKE_S: Final = 30 * DAY_S
+ARTIFACTS: Final[Mapping[str, str]] = {
+    "Yellow": "YellowToken",
+    "USDC": "ReentrantToken",
+    "EURC": "MockERC20",
+    "Pyth": "MockPyth",
+    "HostileAccount": "HostileAccount",
+    **{
+        name: name
+        for name in (
+            "ProtocolTimelock",
+            "ProposalTypes",
+            "ProtocolGovernor",
+            "PauseGuardian",
+            "BrokerRegistry",
+            "Adjudicator",
+            "HashTimeLock",
+            "PriceOracle",
+            "DerivativesEngine",
+            "MarketBounds",
+            "MarketAdmin",
+            "VaultModule",
+            "MatchSettler",
+            "RiskManager",
+            "InsuranceFund",
+            "ResolutionModule",
+            "SettlementModule",
+            "PerpLens",
+        )
+    },
+}
+"""What stands behind each name of the stage."""
+
+
+@dataclass(frozen=True)
+class Rogues:
+    """Who is not honest: keys, an account of the engine, a contract that makes several calls."""
+
+    outsider: LocalSigner
+    former: Broker
+    """Was a broker, and has taken its stake back."""
+    rogue: Broker
+    account: int
+    """The outsider's account of the engine."""
+    shell: Contract
+    """Anybody's: whoever calls it acts as it. It has an account of the engine, too."""
+
+    @property
+    def senders(self) -> tuple[Address, ...]:
+        """Whom the adversary's transactions come from."""
+        keys = (self.former.account, self.rogue.account, self.rogue.signer, self.former.signer)
+        mine = self.outsider.address
+        return (mine, mine, mine, *(key.address for key in keys))
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """All of them, the shell included."""
+        return (*dict.fromkeys(self.senders), self.shell.address)
 
 
 @dataclass(frozen=True)
@@ -78,6 +138,7 @@ class Stage:
     """Owners and accounts of the engine: traders, then lenders, then a keeper."""
     roles: Mapping[str, LocalSigner]
     separators: Mapping[str, bytes]
+    rogues: Rogues
 
     def __getitem__(self, name: str) -> Contract:
         return self.contracts[name]
@@ -114,12 +175,23 @@ def stage() -> Stage:
     named = {name: key.address for name, key in roles.items()}
     plan = make_plan(parameters, Facts(deployer.address, 0, chain.now, named))
     contracts = {**outside, **_create(chain, plan)}
+    shell = chain.deploy("HostileAccount", sender=key_of("rogue broker").address)
+    contracts["HostileAccount"] = shell
+    brokers = _brokers()
+    rogues = Rogues(
+        outsider=key_of("system: outsider"),
+        former=Broker(key_of("former broker"), key_of("former signer")),
+        rogue=brokers[-1],
+        account=0,
+        shell=shell,
+    )
     bare = Stage(
         chain=chain,
         contracts=contracts,
         puppets=puppets,
         pyth_ids=tuple(bytes.fromhex(feed.pyth_id[2:]) for feed in oracle.feeds),
-        brokers=_brokers(),
+        brokers=brokers,
+        rogues=rogues,
         traders=(),
         roles=roles,
         separators={
@@ -205,32 +277,18 @@ def _brokers() -> tuple[Broker, ...]:
 
 def _people(bare: Stage) -> Stage:
     """Give everybody money, stakes, accounts and votes."""
-    yellow, usdc, registry = bare["Yellow"], bare["USDC"], bare["BrokerRegistry"]
-    adjudicator, engine = bare["Adjudicator"], bare["DerivativesEngine"]
-    treasury, council = bare.roles["treasury"].address, bare.roles["council"].address
-    for broker in bare.brokers:
-        who = broker.address
-        yellow.send("transfer", who, 2 * LOT, sender=treasury)
-        yellow.send("approve", registry.address, UNLIMITED, sender=who)
-        registry.send("stake", LOT, sender=who)
-        registry.send("set_signer", broker.signer.address, sender=who)
-        for token in (usdc, bare[SECOND_TOKEN]):
-            token.send("mint", who, RICHES, sender=who)
-            for spender in (adjudicator, bare["HashTimeLock"]):
-                token.send("approve", spender.address, UNLIMITED, sender=who)
-        yellow.send("approve", adjudicator.address, UNLIMITED, sender=who)
-        bare.chain.set_balance(who, ETHER)
-    yellow.send("delegate", council, sender=council)
+    council = bare.roles["council"].address
+    for broker in (*bare.brokers, bare.rogues.former):
+        _settle_in(bare, broker)
+    bare["Yellow"].send("delegate", council, sender=council)
+    former, registry = bare.rogues.former.address, bare["BrokerRegistry"]
+    registry.send("request_unstake", LOT, sender=former)
+    bare.chain.warp(bare.chain.now + UNSTAKE_S)
+    registry.send("complete_unstake", sender=former)
 
-    traders = []
     names = [f"trader {i}" for i in range(TRADERS)] + [f"lender {i}" for i in range(LENDERS)]
-    for name in (*names, "keeper"):
-        owner = key_of(f"system: {name}")
-        account = engine.send("createAccount", sender=owner.address).output
-        usdc.send("mint", owner.address, RICHES, sender=owner.address)
-        usdc.send("approve", engine.address, UNLIMITED, sender=owner.address)
-        engine.send("deposit", account, RICHES // 10, sender=owner.address)
-        traders.append((owner, account))
+    traders = [_join(bare, key_of(f"system: {name}")) for name in (*names, "keeper")]
+    engine = bare["DerivativesEngine"]
     keeper, theirs = traders[-1]
     engine.send("deposit", theirs, RICHES // 2, sender=keeper.address)
     for owner, account in traders[TRADERS : TRADERS + LENDERS]:
@@ -239,9 +297,51 @@ def _people(bare: Stage) -> Stage:
         bare["VaultModule"].send("addLiquidity", account, amount, 0, sender=owner.address)
     bare.chain.warp(bare.chain.now + DAY_S)
     bare["VaultModule"].send("takeNav", sender=council)
-    return Stage(
-        **{
-            **{field: getattr(bare, field) for field in bare.__dataclass_fields__},
-            "traders": tuple(traders),
-        }
-    )
+    rogues = replace(bare.rogues, account=_arm(bare))
+    return replace(bare, traders=tuple(traders), rogues=rogues)
+
+
+def _settle_in(bare: Stage, broker: Broker) -> None:
+    """Stake one lot, name the key, hold tokens and approve whoever may pull them."""
+    yellow, registry, who = bare["Yellow"], bare["BrokerRegistry"], broker.address
+    yellow.send("transfer", who, 2 * LOT, sender=bare.roles["treasury"].address)
+    yellow.send("approve", registry.address, UNLIMITED, sender=who)
+    registry.send("stake", LOT, sender=who)
+    registry.send("set_signer", broker.signer.address, sender=who)
+    for token in (bare["USDC"], bare[SECOND_TOKEN]):
+        token.send("mint", who, RICHES, sender=who)
+    for token in (bare["USDC"], bare[SECOND_TOKEN], yellow):
+        for spender in ("Adjudicator", "HashTimeLock"):
+            token.send("approve", bare[spender].address, UNLIMITED, sender=who)
+    bare.chain.set_balance(who, ETHER)
+
+
+def _join(bare: Stage, owner: LocalSigner) -> tuple[LocalSigner, int]:
+    """Open an account of the engine with collateral."""
+    engine, who = bare["DerivativesEngine"], owner.address
+    account = engine.send("createAccount", sender=who).output
+    bare["USDC"].send("mint", who, RICHES, sender=who)
+    bare["USDC"].send("approve", engine.address, UNLIMITED, sender=who)
+    engine.send("deposit", account, RICHES // 10, sender=who)
+    bare.chain.set_balance(who, ETHER)
+    return owner, account
+
+
+def _arm(bare: Stage) -> int:
+    """Give the outsider and the shell money and accounts; return the outsider's."""
+    rogues, engine, usdc = bare.rogues, bare["DerivativesEngine"], bare["USDC"]
+    _, account = _join(bare, rogues.outsider)
+    me, shell = rogues.outsider.address, rogues.shell
+    for spender in ("Adjudicator", "HashTimeLock"):
+        usdc.send("approve", bare[spender].address, UNLIMITED, sender=me)
+    bare["Adjudicator"].send("deposit", usdc.address, RICHES // 10, sender=me)
+    treasury = bare.roles["treasury"].address
+    bare["Yellow"].send("transfer", me, 2 * LOT, sender=treasury)
+    bare["Yellow"].send("approve", bare["BrokerRegistry"].address, UNLIMITED, sender=me)
+    usdc.send("mint", shell.address, RICHES, sender=me)
+    approve = usdc.call("approve", 2).method.encode(engine.address, UNLIMITED)
+    join = engine.call("createAccount", 0).method.encode()
+    put_in = engine.call("deposit", 2).method.encode(account + 1, RICHES // 20)
+    calls = [(usdc.address, 0, approve), *((engine.address, 0, data) for data in (join, put_in))]
+    shell.send("execute", calls, sender=me)
+    return int(account)

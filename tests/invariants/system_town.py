@@ -101,6 +101,8 @@ class Town:
             self.books.meet(key.address)
         for owner, _ in stage.traders:
             self.books.meet(owner.address)
+        for address in stage.rogues.addresses:
+            self.books.meet(address)
 
     # CHANCE
 
