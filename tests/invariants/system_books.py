@@ -7,7 +7,6 @@ the readings with the views once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,6 +25,7 @@ TOKENS: Final = ("USDC", "EURC", "Yellow")
 """What channels may hold, and what the swaps are paid in."""
 NETS: Final = 3
 ACCOUNTS_AT: Final = 208
+OF_HOLDERS: Final = frozenset({"ledger", "credit", "stake", "leaving"})
 
 Key = tuple[Any, ...]
 Picture = dict[Key, int]
@@ -72,7 +72,12 @@ class Books:
         self._stage = stage
         self._storage = stage.chain.evm.storage
         self._texts = {name: text_of(each.address) for name, each in stage.contracts.items()}
+        self._contracts = frozenset(
+            each.address for name, each in stage.contracts.items() if name != "HostileAccount"
+        )
         self._places: list[tuple[Key, str, int]] = []
+        self._still: list[tuple[Key, str, int]] = []
+        self._last: Picture = {}
         self._at: dict[Key, tuple[str, int]] = {}
         self.holders: dict[Address, None] = {}
         self.accounts = 0
@@ -137,7 +142,14 @@ class Books:
         if place.key not in self._at:
             at = self._texts[place.contract]
             self._at[place.key] = (at, place.slot)
-            self._places.append((place.key, at, place.slot))
+            places = self._still if self._is_still(place.key) else self._places
+            places.append((place.key, at, place.slot))
+
+    def _is_still(self, key: Key) -> bool:
+        """Say whether a word should hardly ever change: powers, what contracts own of each other."""
+        if key[0] in OF_HOLDERS:
+            return key[-1] in self._contracts
+        return key[0] == "power"
 
     def _add_powers(self) -> None:
         """Everything that only an executed proposal may change, but for caps and roles."""
@@ -178,21 +190,20 @@ class Books:
 
     # READ
 
-    def read(self) -> Picture:
-        """Return every word that is known of."""
+    def read(self, *, is_whole: bool = True) -> Picture:
+        """Return every word that is known of; if not whole, of the still ones what they last were."""
         made = self._storage(self._texts["DerivativesEngine"], 0) >> ACCOUNTS_AT & 2**32 - 1
         while self.accounts < made:
             self._meet_account(self.accounts)
             self.accounts += 1
         storage = self._storage
-        return {key: storage(at, slot) for key, at, slot in self._places}
+        if is_whole:
+            self._last = {key: storage(at, slot) for key, at, slot in self._still}
+        picture = self._last.copy()
+        picture.update([(key, storage(at, slot)) for key, at, slot in self._places])
+        return picture
 
     def word(self, key: Key) -> int:
         """Return one word that is known of. Raises KeyError."""
         at, slot = self._at[key]
         return self._storage(at, slot)
-
-    def holders_of(self, addresses: Iterable[Address]) -> None:
-        """From now on watch all of these addresses."""
-        for address in addresses:
-            self.meet(address)

@@ -158,13 +158,12 @@ class Keepers:
 
     def _worst(self) -> int:
         """Return the account that is nearest to its maintenance margin, or below it."""
-        engine = self.town.stage[ENGINE].call("healthOf", 2)
         accounts = [account for _, account in self.town.stage.traders[:TRADERS]]
         held = [a for a in accounts if self.town.books.word(("cash", a)) >> 128]
 
         def slack(account: int) -> int:
-            equity, _, _, margin, *_ = engine.read(account, int(Purpose.LIQUIDATE))
-            return int(equity - margin)
+            health = self.town.health(account, Purpose.LIQUIDATE)
+            return health.equity - health.mm
 
         return min(held, key=slack) if held else self.town.pick(accounts)
 
@@ -195,7 +194,6 @@ class Keepers:
     def _against(self, account: int, market: int) -> list[int]:
         """Return who is on the other side, the most leveraged first."""
         size = self.size(account, market)
-        engine = self.town.stage[ENGINE].call("healthOf", 2)
         others = [
             other
             for _, other in self.town.stage.traders
@@ -203,8 +201,8 @@ class Keepers:
         ]
 
         def leverage(other: int) -> float:
-            equity, notional, *_ = engine.read(other, int(Purpose.MID))
-            return -notional / equity if equity > 0 else 0.0
+            health = self.town.health(other, Purpose.MID)
+            return -health.notional / health.equity if health.equity > 0 else 0.0
 
         return sorted(others, key=leverage)
 

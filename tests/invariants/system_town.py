@@ -10,19 +10,30 @@ from typing import Any, Final, TypeVar
 
 from clearing.channel.perp_batch import SignedFill
 from clearing.channel.signatures import LocalSigner
+from clearing.spec.perp_types import Purpose
 from clearing.spec.rules import payouts
 from clearing.spec.types import ConditionKind, IdentifiedDef, Intent, Net, Side, Status
 from clearing.spec.units import Address
 from tests.harness.actors import Broker
+from tests.harness.contract import NOBODY
 from tests.invariants.book import Entry, Notary
 from tests.invariants.system_books import Books, Picture, signed
 from tests.invariants.system_desk import Desk
 from tests.invariants.system_stage import FEED_OF, PRICES_E8, Stage
 
-__all__ = ["Line", "Lock", "Town", "View"]
+__all__ = ["Health", "Line", "Lock", "Town", "View"]
 
 Item = TypeVar("Item")
 UINT40: Final = 2**40 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What an account is worth, wad."""
+
+    equity: int
+    notional: int
+    mm: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +195,16 @@ class Town:
             return (0,) * len(line.assets)
         ends = payouts(agreed.state, view.nets)
         return tuple(end.high if side else end.low for end in ends)
+
+    def health(self, account: int, purpose: Purpose) -> Health:
+        """Return what an account is worth for a purpose, as the engine says."""
+        call = self.stage["DerivativesEngine"].call("healthOf", 2)
+        calldata = call.method.encode(account, int(purpose))
+        data = call.raw(calldata, sender=NOBODY, is_static=True)
+        equity, notional, _, mm = (
+            int.from_bytes(data[at : at + 32], "big") for at in range(0, 128, 32)
+        )
+        return Health(signed(equity, 0, 256), notional, mm)
 
     def newest(self, line: Line, view: View, *, is_plain: bool = False) -> Entry | None:
         """Return the newest state that a challenge may name now; if asked, without a condition."""
