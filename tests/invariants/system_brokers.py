@@ -138,7 +138,7 @@ class Brokers:
         if view.status not in LIVE:
             return self.open(line, view)
         if view.status is Status.CHALLENGED and self.town.now >= view.deadline:
-            return self.finalize(line) if self.town.chance(80) else self.refund(line, view)
+            return self.finalize(line) if self.town.chance(70) else self.refund(line, view)
         steps: list[tuple[Callable[[Line, View], str], float]] = [
             (self.operate, 6),
             (self.checkpoint, 3),
@@ -267,8 +267,14 @@ class Brokers:
             )
             entry = self._sign(line, view, Intent.OPERATE, splits, lock, preimage=preimage)
         if self.town.chance(50):
-            return self._bring("challenge", entry, by=self.town.pick(line.brokers).address)
-        return self._bring("checkpoint", entry)
+            told = self._bring("challenge", entry, by=self.town.pick(line.brokers).address)
+        else:
+            told = self._bring("checkpoint", entry)
+        if self.town.chance(60):
+            self.reveal(line, view) if entry.preimage else self.fund(line, view)
+        if entry.order and self.town.chance(40):
+            self.fund(line, view)
+        return told
 
     def reveal(self, line: Line, view: View) -> str:
         """Show a preimage."""

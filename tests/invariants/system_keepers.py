@@ -41,6 +41,7 @@ class Keepers:
         return (
             (self.walk, 7),
             (self.crash, 0.25),
+            (self.disagree, 0.3),
             (self.moment, 3),
             (self.hours, 1.2),
             (self.days, 0.5),
@@ -73,6 +74,15 @@ class Keepers:
         self._go(feed, self.town.prices[feed] * (100 + percent) // 100)
         self._tell()
         return self._tell()
+
+    def disagree(self) -> str:
+        """Let Chainlink alone say something else for a block."""
+        feed = self.town.random.randrange(len(FEEDS))
+        off = self.town.prices[feed] * (100 + self.town.pick((-15, -5, 5, 15))) // 100
+        self._tell()
+        self.town.stage.chain.warp(self.town.now + 1)
+        self.town.stage.says(feed, self.town.prices[feed], primary_e8=off)
+        return self.desk.send(ORACLE, "poke", FEEDS[feed], by=self.by)
 
     def _go(self, feed: int, price: int) -> None:
         base = PRICES_E8[feed]
@@ -186,9 +196,13 @@ class Keepers:
 
     def absorb(self) -> str:
         """Absorb whoever cannot pay, with everybody on the other side listed."""
-        account = self._worst()
+        return self.absorb_one(self._worst())
+
+    def absorb_one(self, account: int) -> str:
+        """Absorb an account."""
         lists = [(market, self._against(account, market)) for market in self._held(account)]
-        args = (account, self.account, lists)
+        keeper = self.account if account != self.account else self.town.stage.traders[0][1]
+        args = (account, keeper, lists)
         return self.desk.send("ResolutionModule", "absorb", *args, by=self.by)
 
     def _against(self, account: int, market: int) -> list[int]:
@@ -196,7 +210,7 @@ class Keepers:
         size = self.size(account, market)
         others = [
             other
-            for _, other in self.town.stage.traders
+            for other in range(self.town.books.accounts)
             if other != account and self.size(other, market) * size < 0
         ]
 

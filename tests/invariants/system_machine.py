@@ -14,6 +14,7 @@ from tests.invariants.played import Fault, Played, Seen
 from tests.invariants.system_adversary import Adversary, Attack
 from tests.invariants.system_brokers import Brokers
 from tests.invariants.system_checks import Broken, Checks, Excuses
+from tests.invariants.system_exit import Exit
 from tests.invariants.system_keepers import Keepers
 from tests.invariants.system_powers import Powers
 from tests.invariants.system_stage import stage
@@ -24,8 +25,12 @@ __all__ = ["Life", "play", "unseen"]
 
 LIFE: Final = 2_500
 """Steps until everything begins anew."""
+LEAVINGS: Final = 500
+"""Steps between two times that everybody tries to leave."""
 ATTACKS: Final = 35
 """Steps of a hundred that are the adversary's."""
+ARMED: Final = "armed"
+"""The token waits for the next step."""
 JUDGES: Final = frozenset(
     {"RiskManager", "ResolutionModule", "SettlementModule", "HostileAccount", "VaultModule"}
 )
@@ -51,6 +56,8 @@ class Life:
         self._moves: list[Callable[[], str]] = [move for move, _ in moves]
         self._weights = [weight for _, weight in moves]
         self._armed = False
+        self._steps = 0
+        self._exit = Exit(self.town, self.checks, self.keepers)
 
     @property
     def seen(self) -> Seen:
@@ -61,6 +68,9 @@ class Life:
         """Make one move and judge it. Raises Broken."""
         desk = self.town.desk
         desk.begin()
+        self._steps += 1
+        if self._steps % LEAVINGS == 0 and not self._armed:
+            self._exit.try_all()
         if self._armed or not self.town.chance(ATTACKS):
             move = self.town.random.choices(self._moves, self._weights)[0]
             move()
@@ -81,10 +91,10 @@ class Life:
             told_now = desk.run(
                 shot.name, shot.calldata, by=shot.by, value=shot.value, gas=shot.gas
             )
-            if at == min(1, len(attack.shots) - 1):
-                told = told_now
-                if at == 1:
-                    told = self._inside()
+            if at == 0:
+                told = ARMED if attack.stays else told_now
+            elif at == 1:
+                told = self._inside()
         self.seen[f"adversary: {attack.mutator}", told] += 1
         self.seen[f"adversary: {attack.target}", told] += 1
         self._armed = attack.stays
@@ -99,7 +109,7 @@ class Life:
         return "accepted inside" if token.read("succeeded") else "refused inside"
 
     def _disarm(self) -> None:
-        self.seen["adversary: waiting", self._inside()] += 1
+        self.seen["adversary: called back in another's step", self._inside()] += 1
         shot = self.adversary.disarm()
         self.town.desk.run(shot.name, shot.calldata, by=shot.by)
         self._armed = False

@@ -33,6 +33,8 @@ GOVERNOR: Final = "ProtocolGovernor"
 GUARDIAN: Final = "PauseGuardian"
 OPENINGS, TRADING = (n.to_bytes(32, "big") for n in (1, 2))
 SCOPES: Final = (OPENINGS, TRADING, *(feed.ljust(32, b"\0") for feed in FEEDS))
+MENDED: Final = ("DerivativesEngine", "PriceOracle")
+"""Contracts whose upgrade lets a pause go on."""
 FOR: Final = 1
 PENDING, ACTIVE, CANCELED, DEFEATED, SUCCEEDED, QUEUED, EXPIRED, EXECUTED = range(8)
 BALLOT: Final = keccak256(b"Ballot(uint256 proposalId,uint8 support,address voter,uint256 nonce)")
@@ -90,7 +92,7 @@ class Powers:
         return (
             (self.govern, 4),
             (self.pause, 0.4),
-            (self.extend, 0.4),
+            (self.extend, 0.6),
             (self.veto, 0.02),
             (self.delegate, 0.1),
         )
@@ -103,12 +105,16 @@ class Powers:
         return self.desk.send(GUARDIAN, "pause", self.town.pick(SCOPES), duration, by=self.pauser)
 
     def extend(self) -> str:
-        """Let a pause go on while the council's upgrade mends it."""
+        """Let a pause go on while the council's upgrade mends it; mostly one is begun for that."""
         if self.live is None:
             return ACCEPTED
         proposal = encode(PROPOSAL, list(self.live.hashed))
         scope = self.town.pick(SCOPES[1:])
         action = self.town.random.randrange(len(self.live.calls))
+        mends = [at for at, (name, _, _) in enumerate(self.live.actions) if name in MENDED]
+        if mends and self.town.chance(70):
+            action = self.town.pick(mends)
+            self.desk.send(GUARDIAN, "pause", scope, 3_600, by=self.pauser)
         return self.desk.send(GUARDIAN, "extend", scope, proposal, action, by=self.pauser)
 
     # PROPOSALS
@@ -341,7 +347,9 @@ class Powers:
         """
         engine, lock = "DerivativesEngine", "ProtocolTimelock"
         settler = self.town.address("MatchSettler")
-        match self.town.random.randrange(4):
+        match self.town.random.randrange(5):
+            case 4:
+                return [("SettlementModule", "windDown", (self.town.market(),))]
             case 0:
                 return [(engine, "setModule", (int(Role.SETTLER), ZERO_ADDRESS))]
             case 1:

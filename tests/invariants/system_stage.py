@@ -143,10 +143,11 @@ class Stage:
     def __getitem__(self, name: str) -> Contract:
         return self.contracts[name]
 
-    def says(self, market: int, price_e8: int) -> None:
-        """Let both sources of a market say a price now."""
+    def says(self, market: int, price_e8: int, *, primary_e8: int | None = None) -> None:
+        """Let both sources of a market say a price now; Chainlink another one if it is given."""
         feed = FEED_OF[market]
-        self.puppets[feed].says(ROUND, round_of(price_e8, self.chain.now).data)
+        first = price_e8 if primary_e8 is None else primary_e8
+        self.puppets[feed].says(ROUND, round_of(first, self.chain.now).data)
         update = self.update(market, price_e8)
         self["Pyth"].send("updatePriceFeeds", [update], sender=self.roles["anybody"].address)
 
