@@ -16,7 +16,9 @@ from typing import Any, Final
 from clearing.chain.artifacts import load
 from clearing.channel.abi import AbiEntry, Method
 from clearing.channel.errors import CodecError
+from clearing.channel.keccak import keccak256
 from clearing.channel.perp_batch import Match, SignedFill
+from clearing.deploy.plan import role_id
 from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import WAD, Address
 from tests.harness.contract import GAS
@@ -29,6 +31,8 @@ __all__ = ["MUTATORS", "Adversary", "Attack", "Shot", "mutable"]
 
 VIEWS: Final = frozenset({"view", "pure"})
 LOTS: Final = 10**8
+LIMITLESS: Final = 10**9 * WAD
+FAR_S: Final = 10**6
 SMALL: Final = 12
 SPOILS: Final = ("flip", "cut", "grow", "offset")
 LEAST_GAS: Final = 22_000
@@ -253,6 +257,74 @@ class Adversary:
         shot = Shot("MatchSettler", data, self.town.stage.roles["settler"].address)
         return Attack("settler", "MatchSettler.settle", (shot,))
 
+    def with_own(self) -> Attack:
+        """Act like anybody else, with its own money, at the worst of times."""
+        town, me, mine = self.town, self.rogues.outsider.address, self.rogues.account
+        market, far = town.market(), town.now + FAR_S
+        size = town.pick((-1, 1)) * town.pick((LOTS // 10, LOTS, 20 * LOTS))
+        limit = LIMITLESS if size > 0 else 0
+        victim, usdc = self._account(), town.address("USDC")
+        amount = 1 + town.part(10**3 * RAW)
+        calls: tuple[tuple[str, str, tuple[Any, ...]], ...] = (
+            ("VaultModule", "trade", (mine, market, size, limit, far)),
+            ("VaultModule", "trade", (mine, market, size, limit, far)),
+            ("VaultModule", "close", (mine, market, town.pick((0, LIMITLESS)), far)),
+            ("VaultModule", "forceReduce", (mine, market, size, limit, far)),
+            ("VaultModule", "addLiquidity", (mine, amount * 10**12, 0)),
+            ("VaultModule", "requestClaim", (mine, town.part(10**12))),
+            ("VaultModule", "claim", (mine,)),
+            ("RiskManager", "liquidate", (victim, market, mine)),
+            ("RiskManager", "liquidateBatch", (self._everybody(), market, mine)),
+            ("ResolutionModule", "absorb", (victim, mine, self._lists())),
+            ("ResolutionModule", "takeBackstop", (market, size, mine)),
+            ("SettlementModule", "closeAt", (market, self._everybody())),
+            ("DerivativesEngine", "withdraw", (mine, amount, me)),
+            ("DerivativesEngine", "transferCash", (mine, victim, amount)),
+            ("DerivativesEngine", "deposit", (victim, amount)),
+            ("Adjudicator", "withdraw", (usdc, amount, me)),
+            ("Adjudicator", "deposit", (usdc, amount)),
+            ("HashTimeLock", "collect", (usdc, me)),
+            ("BrokerRegistry", "complete_unstake", ()),
+        )
+        name, function, args = town.pick(calls)
+        data = town.stage[name].call(function, len(args)).method.encode(*args)
+        return Attack("own", f"{name}.{function}", (Shot(name, data, me),))
+
+    def _everybody(self) -> list[int]:
+        return list(range(5, self.town.books.accounts))
+
+    def _lists(self) -> list[tuple[int, list[int]]]:
+        accounts = self._everybody()
+        self.random.shuffle(accounts)
+        return [(market, accounts) for market in range(self.town.markets)]
+
+    def with_grab(self) -> Attack:
+        """Take a proposal of its own towards a role or a module as far as its votes go."""
+        town, me = self.town, self.rogues.outsider.address
+        wants: tuple[tuple[str, str, tuple[Any, ...]], ...] = (
+            ("Adjudicator", "raiseCap", (me, 2**100)),
+            ("DerivativesEngine", "setModule", (2, me)),
+            ("MatchSettler", "setSettler", (me,)),
+            ("ProtocolTimelock", "grantRole", (role_id("EXECUTOR_ROLE"), me)),
+        )
+        name, function, args = wants[self.random.randrange(len(wants))]
+        call = town.stage[name].call(function, len(args)).method.encode(*args)
+        lists, text = ([town.address(name)], [0], [call]), "# More for me"
+        hashed = (*lists, keccak256(text.encode()))
+        known = town.stage["ProtocolGovernor"].read("getProposalId", *hashed)
+        act, more = town.pick(
+            (
+                ("propose", (*lists, text)),
+                ("castVote", (known, 1)),
+                ("queue", hashed),
+                ("execute", hashed),
+                ("cancel", hashed),
+            )
+        )
+        data = town.stage["ProtocolGovernor"].call(act, len(more)).method.encode(*more)
+        shot = Shot("ProtocolGovernor", data, me)
+        return Attack("grab", f"ProtocolGovernor.{act}", (shot,))
+
     def _mover(self) -> Shot:
         """Return a call of the adversary's that moves the token."""
         me, pick = self.rogues.outsider.address, self.town.pick
@@ -418,6 +490,8 @@ MUTATORS: Final[Mapping[str, float]] = {
     "in one": 2,
     "called back": 2,
     "settler": 1,
+    "own": 4,
+    "grab": 1,
 }
 """The ways to attack, and how often each is taken."""
 
@@ -432,4 +506,6 @@ _DRAWERS: Final[Mapping[str, Callable[[Adversary], Attack | None]]] = {
     "in one": Adversary.in_one,
     "called back": Adversary.with_callback,
     "settler": Adversary.as_settler,
+    "own": Adversary.with_own,
+    "grab": Adversary.with_grab,
 }

@@ -237,6 +237,7 @@ class Checks:
                 target.hex(),
                 data.hex(),
             )
+            self.desk.count_inside(target, data)
             passed = True
         return passed
 

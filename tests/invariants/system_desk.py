@@ -104,6 +104,14 @@ class Desk:
         self.changed = True
         return ACCEPTED
 
+    def count_inside(self, target: Address, calldata: bytes) -> None:
+        """Count a call that the timelock made as accepted."""
+        for name, each in self.stage.contracts.items():
+            if each.address == target:
+                for method in each.interface.methods():
+                    if method.selector == calldata[:4]:
+                        self.seen[f"{name}.{method.name}", ACCEPTED] += 1
+
     def fields_of(self, log: Log) -> tuple[str, tuple[Any, ...]]:
         """Return an event's name and fields. Raises KeyError for one that no ABI has."""
         event: Event = self._events[log.topics[0]]

@@ -20,6 +20,7 @@ from tests.invariants.system_powers import Powers
 from tests.invariants.system_stage import stage
 from tests.invariants.system_town import Town
 from tests.invariants.system_traders import Traders
+from tests.invariants.system_wanted import missing
 
 __all__ = ["Life", "play", "unseen"]
 
@@ -67,10 +68,10 @@ class Life:
     def step(self) -> None:
         """Make one move and judge it. Raises Broken."""
         desk = self.town.desk
-        desk.begin()
         self._steps += 1
         if self._steps % LEAVINGS == 0 and not self._armed:
             self._exit.try_all()
+        desk.begin()
         if self._armed or not self.town.chance(ATTACKS):
             move = self.town.random.choices(self._moves, self._weights)[0]
             move()
@@ -132,5 +133,4 @@ def play(seed: str, steps: int) -> Played:
 
 def unseen(seen: Seen) -> list[str]:
     """Return what a long run must meet and `seen` lacks."""
-    del seen
-    return []
+    return missing(seen)

@@ -42,6 +42,10 @@ EXTENDED: Final = keccak256(
     b"ExtendedBallot(uint256 proposalId,uint8 support,address voter,uint256 nonce,"
     b"string reason,bytes params)"
 )
+DELEGATION: Final = keccak256(b"Delegation(address delegatee,uint256 nonce,uint256 expiry)")
+PERMIT: Final = keccak256(
+    b"Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
+)
 PROPOSAL: Final = ["address[]", "uint256[]", "bytes[]", "bytes32"]
 Move = tuple[Callable[[], str], float]
 Action = tuple[str, str, tuple[Any, ...]]
@@ -94,7 +98,7 @@ class Powers:
             (self.pause, 0.4),
             (self.extend, 0.6),
             (self.veto, 0.02),
-            (self.delegate, 0.1),
+            (self.delegate, 0.2),
         )
 
     # PAUSES
@@ -239,9 +243,34 @@ class Powers:
         return self.desk.send(GOVERNOR, "cancel", *self.live.hashed, by=self.guardian)
 
     def delegate(self) -> str:
-        """Delegate to oneself, as before."""
+        """Delegate to oneself as before, or let an owner's signature speak for him."""
         by = self.council.address
-        return self.desk.send("Yellow", "delegate", by, by=by)
+        nonce = self.town.stage["Yellow"].read("nonces", by)
+        until = self.town.now + DAY_S
+        match self.town.random.randrange(3):
+            case 0:
+                return self.desk.send("Yellow", "delegate", by, by=by)
+            case 1:
+                v, r, s = self._yellow(DELEGATION, by, nonce, until)
+                args = (by, nonce, until, v, r, s)
+                return self.desk.send("Yellow", "delegateBySig", *args, by=self.anybody)
+            case _:
+                spender = self.town.address("BrokerRegistry")
+                v, r, s = self._yellow(PERMIT, by, spender, 0, nonce, until)
+                args = (by, spender, 0, until, v, r, s)
+                return self.desk.send("Yellow", "permit", *args, by=self.anybody)
+
+    def _yellow(self, type_hash: bytes, *fields: int | Address) -> tuple[int, bytes, bytes]:
+        """Return v, r and s of the council's word on YELLOW."""
+        yellow = self.town.stage["Yellow"]
+        words = b"".join(
+            each.to_bytes(32, "big") if isinstance(each, int) else each.rjust(32, b"\0")
+            for each in fields
+        )
+        separator = domain_separator(CHAIN_ID, yellow.address, yellow.read("eip712Domain")[1])
+        digest = signing_digest(separator, keccak256(type_hash + words))
+        rsv = self.council.sign(digest).expanded()
+        return rsv[64], rsv[:32], rsv[32:64]
 
     # WHAT CAN BE DECIDED
 

@@ -63,6 +63,8 @@ ETHER: Final = 10**24
 CALL_GAS: Final = 20_000_000
 SECOND_TOKEN: Final = "EURC"
 """A token that stands on the chain and that only a vote can list."""
+VOTES: Final = 60 * 10**6 * WAD
+"""Raw YELLOW of the outsider: enough to propose, by far not enough to pass."""
 UNSTAKE_S: Final = 30 * DAY_S
 ARTIFACTS: Final[Mapping[str, str]] = {
     "Yellow": "YellowToken",
@@ -337,7 +339,8 @@ def _arm(bare: Stage) -> int:
         usdc.send("approve", bare[spender].address, UNLIMITED, sender=me)
     bare["Adjudicator"].send("deposit", usdc.address, RICHES // 10, sender=me)
     treasury = bare.roles["treasury"].address
-    bare["Yellow"].send("transfer", me, 2 * LOT, sender=treasury)
+    bare["Yellow"].send("transfer", me, VOTES, sender=treasury)
+    bare["Yellow"].send("delegate", me, sender=me)
     bare["Yellow"].send("approve", bare["BrokerRegistry"].address, UNLIMITED, sender=me)
     usdc.send("mint", shell.address, RICHES, sender=me)
     approve = usdc.call("approve", 2).method.encode(engine.address, UNLIMITED)
