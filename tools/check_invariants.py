@@ -13,7 +13,7 @@ from pathlib import Path
 __all__ = ["main"]
 
 ROOT = Path(__file__).resolve().parents[1]
-ID = re.compile(r"\b(?:ADJ|SET|REG|HTL|ENC|RSK|ORA|PERP|GOV|CLP)-\d{2}\b")
+ID = re.compile(r"\b(?:ADJ|SET|REG|HTL|ENC|RSK|ORA|PERP|GOV|CLP|SYS)-\d{2}\b")
 DOCS = ROOT / "docs/invariants.md"
 SPEC = ROOT / "offchain/clearing/spec/invariants.py"
 # An invariant is defined where its ID opens a heading, a list item or a table row.

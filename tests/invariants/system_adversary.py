@@ -8,6 +8,7 @@ the settler, who is trusted with the order of orders and with nothing else.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -25,7 +26,7 @@ from tests.harness.contract import GAS
 from tests.harness.match import abi_group
 from tests.invariants.system_desk import Sent
 from tests.invariants.system_stage import ARTIFACTS, FEED_OF, FEEDS, LOT, RAW, Rogues
-from tests.invariants.system_town import Town
+from tests.invariants.system_town import PREIMAGE, Town
 
 __all__ = ["MUTATORS", "Adversary", "Attack", "Shot", "mutable"]
 
@@ -286,9 +287,35 @@ class Adversary:
             ("HashTimeLock", "collect", (usdc, me)),
             ("BrokerRegistry", "complete_unstake", ()),
         )
+        if town.chance(12):
+            return self._with_credit()
         name, function, args = town.pick(calls)
         data = town.stage[name].call(function, len(args)).method.encode(*args)
         return Attack("own", f"{name}.{function}", (Shot(name, data, me),))
+
+    def _with_credit(self) -> Attack:
+        """Lock ether for a contract that refuses it, end the lock, fetch what was credited."""
+        me, shell, lock = self.rogues.outsider.address, self.rogues.shell, "HashTimeLock"
+        hashlock, until = hashlib.sha256(PREIMAGE).digest(), self.town.now + 100
+        method = self.town.stage[lock].call("lock", 5).method
+        data = method.encode(shell.address, ZERO_ADDRESS, 5, hashlock, until)
+        mine = [each for each in self.town.locks.values() if each.preimage == PREIMAGE]
+        match self.random.randrange(4):
+            case 0:
+                return Attack("own", f"{lock}.lock", (Shot(lock, data, me, 5),))
+            case 1 if mine:
+                claim = self.town.stage[lock].call("claim", 2).method
+                data = claim.encode(mine[-1].terms, PREIMAGE)
+                return Attack("own", f"{lock}.claim", (Shot(lock, data, me),))
+            case 2:
+                data = shell.call("setMode", 1).method.encode(self.random.randrange(4))
+                return Attack("own", "HostileAccount.setMode", (Shot("HostileAccount", data, me),))
+            case _:
+                collect = self.town.stage[lock].call("collect", 2).method
+                inner = collect.encode(ZERO_ADDRESS, me)
+                calls = [(self.town.address(lock), 0, inner)]
+                data = shell.call("execute", 1).method.encode(calls)
+                return Attack("own", f"{lock}.collect", (Shot("HostileAccount", data, me),))
 
     def _everybody(self) -> list[int]:
         return list(range(5, self.town.books.accounts))

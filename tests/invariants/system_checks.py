@@ -26,7 +26,7 @@ from clearing.spec.units import Address, div_ceil
 from tests.invariants.system_books import TOKENS, Picture, signed
 from tests.invariants.system_desk import Log
 from tests.invariants.system_stage import FEED_OF, FEEDS
-from tests.invariants.system_town import Line, Town
+from tests.invariants.system_town import PREIMAGE, Line, Lock, Town
 
 __all__ = ["Broken", "Checks", "Excuses"]
 
@@ -63,6 +63,7 @@ class Checks:
         self.town, self.desk = town, town.desk
         self.picture = town.books.read()
         self._transfer = self.desk.topic("USDC", "Transfer")
+        self._locked = self.desk.topic("HashTimeLock", "Locked")
         self._executed = self.desk.topic("ProtocolTimelock", "CallExecuted")
         resolution = "ResolutionModule"
         self._liquidated = self.desk.topic("RiskManager", "Liquidated")
@@ -92,6 +93,10 @@ class Checks:
         """
         before, logs = self.picture, tuple(told)
         for log in logs:
+            if log.topics[:1] == (self._locked,):
+                lock_id, *terms = self._fields(log)
+                self.town.locks.setdefault(lock_id, Lock(tuple(terms), PREIMAGE))
+                self.town.books.meet_lock(lock_id)
             if log.topics and log.topics[0] == self._transfer and len(log.topics) == 3:
                 self.town.books.meet(Address(log.topics[1][12:]))
                 self.town.books.meet(Address(log.topics[2][12:]))

@@ -40,7 +40,7 @@ class Keepers:
         """Return what they do, and how often."""
         return (
             (self.walk, 7),
-            (self.crash, 0.25),
+            (self.crash, 0.35),
             (self.disagree, 0.3),
             (self.moment, 3),
             (self.hours, 1.2),

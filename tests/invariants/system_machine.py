@@ -24,7 +24,7 @@ from tests.invariants.system_wanted import missing
 
 __all__ = ["Life", "play", "unseen"]
 
-LIFE: Final = 2_500
+LIFE: Final = 4_000
 """Steps until everything begins anew."""
 LEAVINGS: Final = 500
 """Steps between two times that everybody tries to leave."""

@@ -19,7 +19,7 @@ from clearing.deploy.kinds import selector_of
 from clearing.deploy.plan import role_id
 from clearing.spec.governance import Kind
 from clearing.spec.oracle_types import FeedParams, FeedSources
-from clearing.spec.perp_types import Role
+from clearing.spec.perp_types import MarketStatus, Role
 from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import DAY_S, WAD, Address
 from tests.harness.oracle import ACCEPTED
@@ -35,6 +35,15 @@ OPENINGS, TRADING = (n.to_bytes(32, "big") for n in (1, 2))
 SCOPES: Final = (OPENINGS, TRADING, *(feed.ljust(32, b"\0") for feed in FEEDS))
 MENDED: Final = ("DerivativesEngine", "PriceOracle")
 """Contracts whose upgrade lets a pause go on."""
+KINDS: Final = {
+    Kind.PARAMETER: 1,
+    Kind.MARKET_ADDITION: 1,
+    Kind.RISK_CONFIGURATION: 3,
+    Kind.UPGRADE: 4,
+}
+"""How often each kind of proposal is made."""
+FROZEN_S: Final = 8 * DAY_S
+STATUS_AT: Final = 213
 FOR: Final = 1
 PENDING, ACTIVE, CANCELED, DEFEATED, SUCCEEDED, QUEUED, EXPIRED, EXECUTED = range(8)
 BALLOT: Final = keccak256(b"Ballot(uint256 proposalId,uint8 support,address voter,uint256 nonce)")
@@ -145,12 +154,13 @@ class Powers:
 
     def propose(self) -> str:
         """Propose one to three actions, of one kind mostly."""
-        kind = self.town.pick(tuple(self._catalogue))
+        kinds, weights = zip(*KINDS.items(), strict=True)
+        kind = self.town.random.choices(kinds, weights)[0]
         makers = self._catalogue[kind]
-        actions = [self.town.pick(makers)() for _ in range(self.town.pick((1, 2, 3)))]
-        if kind is Kind.UPGRADE and self.town.chance(30):
+        actions = [self.town.pick(makers)() for _ in range(self.town.pick((1, 2, 3, 5)))]
+        if kind is Kind.UPGRADE and self.town.chance(45):
             actions = self._pointers()
-        return self._propose([action for action in actions if action])
+        return self._propose(actions)
 
     def _propose(self, actions: list[Action]) -> str:
         self.number += 1
@@ -221,9 +231,16 @@ class Powers:
             self._watch()
             self.town.stage.chain.warp(self.town.now + 15 * DAY_S)
             return ACCEPTED
-        for market in MARKETS:
-            self.town.stage.says(market, self.town.prices[market])
-        return self.desk.send(GOVERNOR, "execute", *self.live.hashed, by=self.anybody)
+        if self.live.actions[0][1] == "settleFrozen":
+            self._watch()
+            self.town.stage.chain.warp(self.town.now + FROZEN_S)
+        else:
+            for market in MARKETS:
+                self.town.stage.says(market, self.town.prices[market])
+        told = self.desk.send(GOVERNOR, "execute", *self.live.hashed, by=self.anybody)
+        if told != ACCEPTED and self.town.chance(40):
+            return self.veto()  # what it wants has become impossible
+        return told
 
     def _cancel(self, function: str, percent: float) -> str:
         """Cancel it after all, or go on waiting; sometimes the wait is over at once."""
@@ -231,7 +248,7 @@ class Powers:
         if self.town.chance(percent):
             by = self.town.pick((self.council.address, self.guardian))
             return self.desk.send(GOVERNOR, function, *self.live.hashed, by=by)
-        if self.town.chance(15):
+        if self.town.chance(40):
             self._watch()
             self.town.stage.chain.warp(self.town.now + DAY_S)
         return ACCEPTED
@@ -283,7 +300,7 @@ class Powers:
                 self._cap,
                 self._terms,
                 self._mask,
-                lambda: ("InsuranceFund", "setTarget", (self.town.pick((0, 10**5 * WAD)),)),
+                lambda: ("InsuranceFund", "setTarget", (self.town.pick((0, 10**6 * WAD)),)),
                 self._limits,
                 self._replace,
                 lambda: ("PriceOracle", "setParams", (self.town.pick(FEEDS), FeedParams())),
@@ -304,8 +321,6 @@ class Powers:
                 self._kind,
                 lambda: ("ProtocolTimelock", "updateDelay", (self.town.pick((1, 2)) * DAY_S,)),
                 self._oracle,
-                lambda: ("SettlementModule", "windDown", (self.town.market(),)),
-                lambda: ("SettlementModule", "settleFrozen", (self.town.market(),)),
                 lambda: ("PriceOracle", "reset", (self.town.pick(FEEDS),)),
             ),
         }
@@ -320,6 +335,8 @@ class Powers:
         return "MarketAdmin", "setRates", (market, (risk[0], risk[1], *fees, limit[0], limit[1]))
 
     def _market(self) -> Action:
+        if self.town.markets > len(MARKETS):
+            return self._rates()
         row = self._row(0)
         return "MarketAdmin", "addMarket", (2, FEEDS[0], *row)
 
@@ -366,6 +383,13 @@ class Powers:
         row = (self.town.address("MarketAdmin"), selector_of("MarketAdmin", "setRates"))
         return "ProposalTypes", "setKind", (*row, int(Kind.PARAMETER))
 
+    def _ending(self) -> Action:
+        """Wind a market down, or settle one that winds down without a price."""
+        market = self.town.market()
+        status = self.town.books.word(("risk", market)) >> STATUS_AT & 15
+        is_ending = status == MarketStatus.WIND_DOWN
+        return "SettlementModule", "settleFrozen" if is_ending else "windDown", (market,)
+
     def _oracle(self) -> Action:
         return "DerivativesEngine", "setOracle", (self.town.address("PriceOracle"),)
 
@@ -376,9 +400,9 @@ class Powers:
         """
         engine, lock = "DerivativesEngine", "ProtocolTimelock"
         settler = self.town.address("MatchSettler")
-        match self.town.random.randrange(5):
-            case 4:
-                return [("SettlementModule", "windDown", (self.town.market(),))]
+        match self.town.random.randrange(6):
+            case 4 | 5:
+                return [self._ending()]
             case 0:
                 return [(engine, "setModule", (int(Role.SETTLER), ZERO_ADDRESS))]
             case 1:

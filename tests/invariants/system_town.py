@@ -21,9 +21,11 @@ from tests.invariants.system_books import Books, Picture, signed
 from tests.invariants.system_desk import Desk
 from tests.invariants.system_stage import FEED_OF, PRICES_E8, Stage
 
-__all__ = ["Health", "Line", "Lock", "Town", "View"]
+__all__ = ["PREIMAGE", "Health", "Line", "Lock", "Town", "View"]
 
 Item = TypeVar("Item")
+PREIMAGE: Final = b"\x07" * 32
+"""The adversary's secret: it needs no other."""
 UINT40: Final = 2**40 - 1
 
 
