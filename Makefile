@@ -161,7 +161,7 @@ lint-vyper: $(VENV) $(TOOLS)
 .PHONY: slither
 slither: $(VENV) $(NODE)
 	@echo "check: Slither"
-	@$(RUN) python tools/check_slither.py
+	@$(RUN) python -m tools.check_slither
 
 .PHONY: facts
 facts: $(VENV)
@@ -172,12 +172,12 @@ facts: $(VENV)
 .PHONY: snapshots
 snapshots: setup compile
 	@echo "check: gas, size and storage layout against snapshots/"
-	@$(RUN) python tools/snapshot.py
+	@$(RUN) python -m tools.snapshot
 	@$(RUN) pytest -q --junitxml .reports/gas.xml tests/gas
 
 .PHONY: snapshot
 snapshot: setup compile ## rewrite snapshots/ after a change that is meant
-	@$(RUN) python tools/snapshot.py --write
+	@$(RUN) python -m tools.snapshot --write
 	@SNAPSHOT=write $(RUN) pytest -q tests/gas
 
 .PHONY: fmt
