@@ -115,10 +115,11 @@ CORES := $(shell getconf _NPROCESSORS_ONLN)
 .PHONY: test
 test: test-rest coverage ## run all tests but those of gas, which are a part of check
 
+# In the order of the folders: the long files stand in the first ones, those of unit/ fill the end.
 .PHONY: test-rest
 test-rest: setup compile
 	@echo "test: everything but the Vyper units, $(CORES) workers"
-	@HYPOTHESIS_PROFILE=ci $(RUN) pytest -q -n $(CORES) --dist loadfile --junitxml .reports/rest.xml $(ELSEWHERE:%=--ignore %) tests
+	@HYPOTHESIS_PROFILE=ci $(RUN) pytest -q -n $(CORES) --dist loadfile --no-loadscope-reorder --junitxml .reports/rest.xml $(ELSEWHERE:%=--ignore %) tests
 
 .PHONY: coverage
 coverage: setup compile ## run the Vyper units and hold their line coverage at 95 %
@@ -134,7 +135,7 @@ audit: setup compile ## run the property, invariant and attack tests long, with 
 # ---------------------------------------------------------------- checks
 
 .PHONY: check
-check: lint-python lint-solidity lint-vyper slither facts snapshots ## every other gate, gas among them
+check: snapshots slither lint-python lint-solidity lint-vyper facts ## every other gate, gas among them
 	@echo "check: all gates passed"
 
 .PHONY: lint-python
