@@ -115,10 +115,11 @@ CORES := $(shell getconf _NPROCESSORS_ONLN)
 .PHONY: test
 test: test-rest coverage ## run all tests but those of gas, which are a part of check
 
+# In the order of the folders: the long files stand in the first ones, those of unit/ fill the end.
 .PHONY: test-rest
 test-rest: setup compile
 	@echo "test: everything but the Vyper units, $(CORES) workers"
-	@HYPOTHESIS_PROFILE=ci $(RUN) pytest -q -n $(CORES) --dist loadfile --junitxml .reports/rest.xml $(ELSEWHERE:%=--ignore %) tests
+	@HYPOTHESIS_PROFILE=ci $(RUN) pytest -q -n $(CORES) --dist loadfile --no-loadscope-reorder --junitxml .reports/rest.xml $(ELSEWHERE:%=--ignore %) tests
 
 .PHONY: coverage
 coverage: setup compile ## run the Vyper units and hold their line coverage at 95 %
@@ -133,7 +134,7 @@ audit: setup compile ## all that an auditor would run, PROFILE=dev|ci|nightly; w
 # ---------------------------------------------------------------- checks
 
 .PHONY: check
-check: lint-python lint-solidity lint-vyper slither facts snapshots ## every other gate, gas among them
+check: snapshots slither lint-python lint-solidity lint-vyper facts ## every other gate, gas among them
 	@echo "check: all gates passed"
 
 .PHONY: lint-python
@@ -160,7 +161,7 @@ lint-vyper: $(VENV) $(TOOLS)
 .PHONY: slither
 slither: $(VENV) $(NODE)
 	@echo "check: Slither"
-	@$(RUN) python tools/check_slither.py
+	@$(RUN) python -m tools.check_slither
 
 .PHONY: facts
 facts: $(VENV)
@@ -171,12 +172,12 @@ facts: $(VENV)
 .PHONY: snapshots
 snapshots: setup compile
 	@echo "check: gas, size and storage layout against snapshots/"
-	@$(RUN) python tools/snapshot.py
+	@$(RUN) python -m tools.snapshot
 	@$(RUN) pytest -q --junitxml .reports/gas.xml tests/gas
 
 .PHONY: snapshot
 snapshot: setup compile ## rewrite snapshots/ after a change that is meant
-	@$(RUN) python tools/snapshot.py --write
+	@$(RUN) python -m tools.snapshot --write
 	@SNAPSHOT=write $(RUN) pytest -q tests/gas
 
 .PHONY: fmt

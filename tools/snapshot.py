@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tools.solidity import ask
+
 __all__ = ["main"]
 
 ROOT = Path(__file__).resolve().parents[1]
 SNAPSHOTS = ROOT / "snapshots"
-LIBRARIES = ("node_modules/@openzeppelin/contracts", "node_modules/@pythnetwork/pyth-sdk-solidity")
 NOT_DEPLOYED = ("contracts/mocks/", "contracts/libraries/", "contracts/interfaces/")
 MAX_RUNTIME_BYTES = {
     "Adjudicator": 22_000,
@@ -64,31 +65,8 @@ def _check_bounds(contracts: dict[str, dict[str, Any]]) -> None:
 
 def _solidity_layouts(names: dict[str, str]) -> dict[str, Layout]:
     """Return each contract's layout by solc, without the compiler's internal type numbers."""
-    sources = {
-        str(path.relative_to(ROOT)).removeprefix("node_modules/"): {
-            "content": path.read_text("utf-8")
-        }
-        for folder in ("contracts", *LIBRARIES)
-        for path in (ROOT / folder).rglob("*.sol")
-        if ".cache" not in path.parts
-    }
     wanted = ["storageLayout", "transientStorageLayout"]
-    settings = {
-        "evmVersion": "cancun",
-        "outputSelection": {s: {n: wanted} for n, s in names.items()},
-    }
-    task = {"language": "Solidity", "sources": sources, "settings": settings}
-    done = subprocess.run(
-        [ROOT / "tools/solc/solc-v0.8.30", "--standard-json"],
-        input=json.dumps(task),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    answer = json.loads(done.stdout)
-    faults = [fault for fault in answer.get("errors", []) if fault["severity"] == "error"]
-    if faults:
-        sys.exit(f"snapshot: {faults[0]['formattedMessage']}")
+    answer = ask({source: {name: wanted} for name, source in names.items()})
     return {
         name: {
             "storage": _slots(answer["contracts"][source][name]["storageLayout"]),
