@@ -93,6 +93,19 @@ def test_entry__small_checkout__has_every_place(checkout):
     assert [name for name, *_ in entry.risks] == ["KI-01"]
 
 
+def test_entry__test_that_cites_a_range__holds_what_is_within(checkout):
+    page = ROW.format(ENFORCED, HELD) + GOV
+
+    def held(words: str) -> bool:
+        there = read_map(checkout(page, **{"tests/test_range.py": f'"""Holds {words}."""\n'}))
+        return "tests/test_range.py" in {it.path for it in there.entry("BOX-01").tests}
+
+    assert held("BOX-00 to BOX-01")
+    assert held("BOX-01 to 08")
+    assert not held("BOX-02 to BOX-08")
+    assert not held("BAG-00 to BAG-08")
+
+
 def test_gaps__whole_checkout__has_none(checkout):
     assert gaps_of(read_map(checkout())) == []
 
