@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from clearing.chain.errors import ChainError
+from clearing.chain.errors import ChainError, ProjectNotFoundError
 from clearing.clearport.api.commands import channel
 from clearing.clearport.daemon.commands import clearport
 from clearing.clearport.devnet.commands import devnet
@@ -30,6 +30,7 @@ from clearing.spec.risk import FactorTable, risk_of
 __all__ = ["app"]
 
 BAD_INPUT = 2
+INVARIANT_VIEW = Path("tools/invariant_view.py")
 
 
 class OneLineErrors(TyperGroup):
@@ -164,6 +165,10 @@ def invariant(
     from clearing.chain.project import project_root  # noqa: PLC0415 - only here a checkout is read
 
     root = project_root()
+    if not (root / INVARIANT_VIEW).is_file():
+        raise ProjectNotFoundError(
+            f"{root} holds no {INVARIANT_VIEW}", "run it in a whole checkout"
+        )
     sys.path.insert(0, str(root))  # tools/ is not installed
     from tools.invariant_view import show  # noqa: PLC0415 - the same
 

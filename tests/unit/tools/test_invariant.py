@@ -233,3 +233,14 @@ def test_invariant__outside_a_checkout__is_one_line(run, monkeypatch, tmp_path):
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
     assert f"CLEARING_PROJECT={tmp_path} holds no ape-config.yaml" in result.stderr
+
+
+def test_invariant__in_half_a_checkout__is_one_line(run, monkeypatch, tmp_path):
+    monkeypatch.setenv("CLEARING_PROJECT", str(tmp_path))
+    (tmp_path / "ape-config.yaml").touch()
+
+    result = run("adj-01")
+
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert "holds no tools/invariant_view.py" in result.stderr
