@@ -46,6 +46,7 @@ JUDGES = ("violated_in(", "violated_over(")
 ROW = re.compile(r"^\| ([A-Z]{3,4}-\d{2}) \|(.*)\|$", re.MULTILINE)
 GROUP = re.compile(r"`([^`]+\.(?:sol|vy|py))`: ((?:`[^`]+`(?:, )?)+)")
 CODE = re.compile(r"`([^`]+)`")
+RANGE = re.compile(r"\b([A-Z]{3,4})-(\d{2}) to (?:[A-Z]{3,4}-)?(\d{2})\b")
 WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 IMPORT = re.compile(r"^\s*from (tests[\w.]*) import ([^\n(]+|\([^)]*\))", re.MULTILINE)
 
@@ -152,12 +153,12 @@ class InvariantMap:
     def _citations(self, path: str, text: str) -> Iterator[Place]:
         """Yield each function of a file that holds a text, once; the line if it is outside them."""
         source = self.texts[path]
-        if text not in source:
+        if not _cites(source, text):
             return
         spans = _functions(source)
         seen: set[str] = set()
         for number, line in enumerate(source.splitlines(), 1):
-            if text not in line:
+            if not _cites(line, text):
                 continue
             inside = [it for it in spans if it[0] <= number <= it[1]]
             first, _, function = inside[-1] if inside else (number, number, "")
@@ -258,6 +259,19 @@ def line_of(path: Path, function: str) -> int:
     source = path.read_text("utf-8")
     found = re.search(kind, source, re.MULTILINE)
     return source[: found.end()].count("\n") + 1 if found else 0
+
+
+def _cites(source: str, text: str) -> bool:
+    """Say whether a source holds a text, or a range like PERP-01 to PERP-04 that means it."""
+    family, _, number = text.partition("-")
+    return text in source or any(
+        within == family and first <= number <= last for within, first, last in _ranges(source)
+    )
+
+
+@cache
+def _ranges(source: str) -> list[tuple[str, str, str]]:
+    return RANGE.findall(source) if " to " in source else []
 
 
 def _is_test(path: str) -> bool:

@@ -26,6 +26,7 @@ TITLES = {
     "PERP": "perpetual swaps",
     "CLP": "the broker's daemon",
     "GOV": "governance",
+    "SYS": "the whole system",
 }
 LABEL = 12
 

@@ -34,6 +34,7 @@ __all__ = ["app"]
 
 BAD_INPUT = 2
 FUZZ = Path("tests/invariants/fuzz.py")
+INVARIANT_VIEW = Path("tools/invariant_view.py")
 
 
 class OneLineErrors(TyperGroup):
@@ -166,6 +167,10 @@ def invariant(
 ) -> None:
     """Show what must hold, the code that makes it so and the tests; needs the checkout."""
     root = project_root()
+    if not (root / INVARIANT_VIEW).is_file():
+        raise ProjectNotFoundError(
+            f"{root} holds no {INVARIANT_VIEW}", "run it in a whole checkout"
+        )
     sys.path.insert(0, str(root))  # tools/ is not installed
     from tools.invariant_view import show  # noqa: PLC0415 - only there
 

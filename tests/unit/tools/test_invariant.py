@@ -93,6 +93,19 @@ def test_entry__small_checkout__has_every_place(checkout):
     assert [name for name, *_ in entry.risks] == ["KI-01"]
 
 
+def test_entry__test_that_cites_a_range__holds_what_is_within(checkout):
+    page = ROW.format(ENFORCED, HELD) + GOV
+
+    def held(words: str) -> bool:
+        there = read_map(checkout(page, **{"tests/test_range.py": f'"""Holds {words}."""\n'}))
+        return "tests/test_range.py" in {it.path for it in there.entry("BOX-01").tests}
+
+    assert held("BOX-00 to BOX-01")
+    assert held("BOX-01 to 08")
+    assert not held("BOX-02 to BOX-08")
+    assert not held("BAG-00 to BAG-08")
+
+
 def test_gaps__whole_checkout__has_none(checkout):
     assert gaps_of(read_map(checkout())) == []
 
@@ -220,3 +233,14 @@ def test_invariant__outside_a_checkout__is_one_line(run, monkeypatch, tmp_path):
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
     assert f"CLEARING_PROJECT={tmp_path} holds no ape-config.yaml" in result.stderr
+
+
+def test_invariant__in_half_a_checkout__is_one_line(run, monkeypatch, tmp_path):
+    monkeypatch.setenv("CLEARING_PROJECT", str(tmp_path))
+    (tmp_path / "ape-config.yaml").touch()
+
+    result = run("adj-01")
+
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert "holds no tools/invariant_view.py" in result.stderr
