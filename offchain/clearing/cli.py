@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -33,6 +34,8 @@ from clearing.spec.risk import FactorTable, risk_of
 __all__ = ["app"]
 
 BAD_INPUT = 2
+KILLED = 128
+"""What a shell adds to the number of the signal that ended a command."""
 FUZZ = Path("tests/invariants/fuzz.py")
 INVARIANT_VIEW = Path("tools/invariant_view.py")
 
@@ -190,12 +193,16 @@ def fuzz(context: typer.Context) -> None:
             f"{root} holds no {FUZZ}", "run it inside the checkout: its tests hold the machines"
         )
     paths = filter(None, (str(root), os.environ.get("PYTHONPATH")))
-    done = subprocess.run(  # noqa: S603 - our own module, with the user's own arguments
+    with subprocess.Popen(  # noqa: S603 - our own module, with the user's own arguments
         [sys.executable, "-P", "-m", "tests.invariants.fuzz", *context.args],
         env={**os.environ, ROOT_VARIABLE: str(root), "PYTHONPATH": os.pathsep.join(paths)},
-        check=False,
-    )
-    raise typer.Exit(done.returncode)
+    ) as child:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the child tells what it saw
+        try:
+            code = child.wait()
+        finally:
+            signal.signal(signal.SIGINT, before)
+    raise typer.Exit(code if code >= 0 else KILLED - code)
 
 
 oracle = typer.Typer(help="Look into the price oracle.")

@@ -101,7 +101,8 @@ def _play(machines: Sequence[Machine], args: argparse.Namespace) -> int:
         show(told, console)
     if is_stopped:
         return STOPPED
-    return 1 if scripts or any(missed.values()) or _idle(tallies, console) else 0
+    is_idle = not all(tally.steps for tally in tallies.values())
+    return 1 if scripts or any(missed.values()) or is_idle else 0
 
 
 def _write_down(tallies: Mapping[str, Tally], console: Console) -> dict[str, Path]:
@@ -112,14 +113,6 @@ def _write_down(tallies: Mapping[str, Tally], console: Console) -> dict[str, Pat
             with console.status(f"{name} {tally.faulty.schedule.seed}: writing it down"):
                 scripts[name] = write(tally.faulty, TRACES)
     return scripts
-
-
-def _idle(tallies: Mapping[str, Tally], console: Console) -> bool:
-    """Return whether some machine made no step at all, and say which."""
-    idle = [name for name, tally in tallies.items() if not tally.steps]
-    if idle:
-        console.print(f"[red]made no step: {', '.join(idle)}[/red]")
-    return bool(idle)
 
 
 def _replay(script: Path) -> int:

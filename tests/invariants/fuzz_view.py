@@ -107,5 +107,7 @@ def show(machines: Mapping[str, Any], console: Console) -> None:
             where = f"[red]schedule {fault['seed']}, step {fault['step']}:[/red]"
             console.print(f"{where} {escape(fault['message'])}", soft_wrap=True)
             console.print(f"again: clearing fuzz --replay {fault['script']}", soft_wrap=True)
+        elif not of["steps"]:
+            console.print(f"[red]{name}: made no step[/red]")
         elif not of["unseen"]:
             console.print(f"{name}: nothing found")

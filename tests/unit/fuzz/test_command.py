@@ -51,7 +51,7 @@ def test_fuzz__machine_that_makes_no_step__fails(capsys, monkeypatch):
 
     monkeypatch.setattr(toy, "play", lambda _seed, _steps: campaign.Played(0))
     assert fuzz.main(["--machine", "toy", "--jobs", "1", "--steps", "40"]) == 1
-    assert "made no step: toy" in capsys.readouterr().out
+    assert "toy: made no step" in capsys.readouterr().out
 
 
 def test_fuzz__stopped__tells_what_was_seen_and_says_so(capsys, monkeypatch):
