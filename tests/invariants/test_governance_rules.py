@@ -212,8 +212,8 @@ def test_hear__executed_after_its_end__is_wrong(scene):
 def test_hear__votes_of_another_second__is_wrong(scene):
     snapshot = scene.duo.world.proposals[scene.draft.id].proposal.snapshot
     log = ("governor", "VoteCast", WHALE, scene.draft.id, 1, 0, "")
+    scene.warp(snapshot + SETUP.voting_period + 1)
     with pytest.raises(AssertionError, match="GOV-01: voted out of time"):
-        scene.warp(snapshot + SETUP.voting_period + 1)
         scene.tell(log)
     scene.warp(snapshot + 1)
     scene.tell(log)
