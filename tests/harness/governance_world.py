@@ -49,6 +49,7 @@ FRACTIONS: Final = 255
 """Support of a vote that names three parts."""
 PART_BYTES: Final = 16
 SUFFIX_CHARS: Final = 52
+DESIGNATOR: Final = CODES[3]
 DONE: Final = 1
 EMPTY_QUEUE: Final = 0x31
 READY, UNSET, PENDING = 1 << 2, 1 << 0, (1 << 1) | (1 << 2)
@@ -561,6 +562,8 @@ class GovernanceWorld(Ledger):
             if value:
                 raise SpecError("FailedCall")
             meaning(sender)
+        elif target == self.stage.shape and self.shape_code == DESIGNATOR:
+            raise SpecError("FailedCall")  # this chain is older than EIP-7702
         elif target == self.governor and not data:
             raise SpecError("GovernorDisabledDeposit")
         elif target in self._hashes and not (target == self.timelock and not data):

@@ -106,7 +106,7 @@ class Drafter:
             (self.terms, 3),
             (self.delay, 1),
             (self.lift, 3),
-            (self.module, 3),
+            (self.module, 4),
             (self.cap, 0.5),
             (self.ether, 1.5),
             (self.shape, 2),

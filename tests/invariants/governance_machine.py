@@ -271,12 +271,17 @@ class GovernanceMachine:
             case State.QUEUED if self.world.now < proposal.eta:
                 self._warp(proposal.eta - self.random.choice((1, 0, 0, 0)))
                 return "wait", "to the eta"
+            case State.QUEUED if self._is_shaped(entry) and self.random.random() < 0.4:
+                return self.reshape()
             case State.QUEUED if self._lifted(entry) and self.random.random() < 0.6:
                 return self._pause_before(entry)
             case State.QUEUED:
                 return "execute", self._execute(entry.draft)
             case _:
                 return "cancelExpired", self.duo.cancel_expired(by, entry.draft)
+
+    def _is_shaped(self, entry: Entry) -> bool:
+        return self.stage.shape in entry.draft.targets
 
     def _lifted(self, entry: Entry) -> list[bytes]:
         """Return the scopes that could be paused now, and whose pauses a proposal lifts."""
@@ -290,8 +295,12 @@ class GovernanceMachine:
         return [s for s in scopes if not ends[s] or self.world.now >= ends[s] + PAUSE_GAP_S]
 
     def _pause_before(self, entry: Entry) -> Made:
-        """Pause what is about to be lifted."""
+        """Pause what is about to be lifted, once there is an upgrade to extend it by."""
         scope = self._lifted(entry)[0]
+        free = [voter for voter in self._able() if not self._is_busy(voter)]
+        if scope != OPENINGS and free and not self._mending(scope):
+            upgrade = self.drafter.of([self.drafter.module()])
+            return "propose", self._propose(self.random.choice(free), upgrade)
         return "pause", self.duo.pause(self.stage.wallet, scope, PAUSE_MAX_S)
 
     def _forward_vote(self, entry: Entry, *, is_late: bool) -> Made:
@@ -359,11 +368,7 @@ class GovernanceMachine:
 
     def propose(self) -> Made:
         """Propose something new, by somebody who may, mostly."""
-        able = [
-            voter
-            for voter in self.voters
-            if self.world.yellow.votes(voter, self.world.now - 1) >= self.world.setup.threshold
-        ]
+        able = self._able()
         free = [voter for voter in able if not self._is_busy(voter)]
         if not free and self.world.proposals and self.random.random() < 0.7:
             return self.forward()
@@ -372,6 +377,11 @@ class GovernanceMachine:
             return self._propose_spoiled(sender, able)
         digest = self.random.choice((None, b"\x11" * 32))
         return "propose", self._propose(sender, self.drafter.draft(), digest)
+
+    def _able(self) -> list[Address]:
+        """Return who has the votes to propose."""
+        votes, before = self.world.yellow.votes, self.world.now - 1
+        return [v for v in self.voters if votes(v, before) >= self.world.setup.threshold]
 
     def _is_busy(self, voter: Address) -> bool:
         last = self.world.last_of.get(voter, 0)
@@ -563,15 +573,15 @@ class GovernanceMachine:
         if entry is None:
             return self._fresh()
         self.touched = entry.draft
-        who = self.random.choice(("guardian", "guardian", "proposer", "anybody", "new guardian"))
+        who = self.random.choice(("first guardian", "guardian", "proposer", "anybody"))
         sender = {
-            "guardian": self.stage.gov.guardian,
+            "first guardian": self.stage.gov.guardian,
+            "guardian": self.world.cells["guardian"],
             "proposer": entry.proposal.proposer,
             "anybody": self._anybody(),
-            "new guardian": self.world.cells["guardian"],
         }[who]
         if sender in {self.world.timelock, ZERO_ADDRESS}:
-            sender = self.stage.gov.guardian
+            who, sender = "first guardian", self.stage.gov.guardian
         spoil, draft = "", entry.draft
         if self.random.random() < 0.15:
             spoil, draft = spoiled_draft(self.drafter, draft)

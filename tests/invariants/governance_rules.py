@@ -103,7 +103,7 @@ class Witness:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._read = stage["governor"].read
-        self._known: dict[int, Known] = {}
+        self.known: dict[int, Known] = {}
         self._weights: dict[tuple[int, Address], int] = {}
         self._spans: dict[tuple[Address, bytes], tuple[int, int]] = {}
         self.drafts: dict[int, Draft] = {}
@@ -151,11 +151,11 @@ class Witness:
         terms = words_of(self._stage["governor"], "termsOf", proposal_id)
         self._judge_kind(terms, targets, values, calldatas)
         codes = tuple(self._code(target) for target in targets)
-        for other, known in self._known.items():
+        for other, known in self.known.items():
             if known.proposer == proposer and known.state in LIVE and not self.is_given_away:
                 assert not self._read("isLive", other), "GOV-12"
         draft = self.drafts[proposal_id]
-        self._known[proposal_id] = Known(draft, proposer, snapshot, terms, codes, deadline=end)
+        self.known[proposal_id] = Known(draft, proposer, snapshot, terms, codes, deadline=end)
 
     def _judge_kind(
         self,
@@ -185,7 +185,7 @@ class Witness:
 
     def look(self, proposal_id: int, told: Told) -> None:
         """Judge what the governor says of a proposal now."""
-        known = self._known[proposal_id]
+        known = self.known[proposal_id]
         state, deadline, eta, votes, terms = told
         new = State(state)
         if not self.is_given_away:
@@ -209,7 +209,7 @@ class Witness:
 
     def _queued(self, log: Log) -> None:
         proposal_id, eta = log.args
-        extra = self._known[proposal_id].terms[5]
+        extra = self.known[proposal_id].terms[5]
         assert eta >= self._now + DELAYS[0] + extra, "GOV-07"
 
     def _executed(self, log: Log) -> None:
@@ -217,7 +217,7 @@ class Witness:
         eta = self._read("proposalEta", proposal_id)
         assert eta, "GOV-07: never queued"
         assert eta <= self._now <= eta + GRACE_S, "GOV-07"
-        known = self._known[proposal_id]
+        known = self.known[proposal_id]
         is_edge = known.state in LIVE or self.is_given_away
         assert is_edge, f"GOV-01: {known.state.name} was executed"
         for target, data, code in zip(
@@ -227,7 +227,7 @@ class Witness:
 
     def _voted(self, log: Log) -> None:
         voter, proposal_id = log.args[:2]
-        known = self._known[proposal_id]
+        known = self.known[proposal_id]
         weight = self._stage["yellow"].read("getPastVotes", voter, known.snapshot)
         assert self._weights.setdefault((proposal_id, voter), weight) == weight, "GOV-03"
         assert self._read("usedVotes", proposal_id, voter) <= weight, "GOV-02"
@@ -238,7 +238,7 @@ class Witness:
         told = [log for log in step.receipt.logs if log.event == "ProposalCanceled"]
         assert len(told) == 1, "GOV-01"
         (proposal_id,) = told[0].args
-        known, now = self._known[proposal_id], self._now
+        known, now = self.known[proposal_id], self._now
         is_edge = known.state in LIVE or self.is_given_away
         assert is_edge, f"GOV-01: {known.state.name} was cancelled"
         if step.sender == self._read("proposalGuardian"):
@@ -285,7 +285,7 @@ class Witness:
 
     def _extended(self, log: Log) -> None:
         scope, until, proposal_id = log.args
-        known = self._known[proposal_id]
+        known = self.known[proposal_id]
         assert known.terms[0] == Kind.UPGRADE, "GOV-16"
         assert self._read("isLive", proposal_id), "GOV-16"
         engine, oracle = (self._stage[part].address for part in ("engine", "oracle"))
@@ -308,7 +308,7 @@ class Witness:
             column = [row[at] for row in rows]
             assert column == sorted(column), "GOV-05: a higher kind asks for less"
         for (proposal_id, voter), weight in self._weights.items():
-            snapshot = self._known[proposal_id].snapshot
+            snapshot = self.known[proposal_id].snapshot
             again = self._stage["yellow"].read("getPastVotes", voter, snapshot)
             assert again == weight, "GOV-03"
             assert self._read("usedVotes", proposal_id, voter) <= weight, "GOV-02"

@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
 from clearing.spec import governance as spec
 from clearing.spec.governance import Kind, PauseWindow, State
+from clearing.spec.units import DAY_S
 from tests.harness import governance_books
 from tests.invariants import governance_machine as machine
 from tests.invariants.governance_wanted import WANTED
@@ -43,10 +45,10 @@ def test_play__the_same_seed__is_the_same_schedule_in_any_process():
 
 
 def test_unseen__nothing_played__names_all_that_is_wanted():
-    missing = machine.unseen(machine.Counter())
+    missing = machine.unseen(Counter())
 
     assert len(missing) == sum(map(len, WANTED.values())) > 0
-    assert machine.unseen(machine.Counter({tuple(row.split(": ", 1)): 1 for row in missing})) == []
+    assert machine.unseen(Counter({tuple(row.split(": ", 1)): 1 for row in missing})) == []
 
 
 # PLANTED FAULTS
@@ -60,8 +62,10 @@ def early_vote(proposal, now, *, honest=spec.state_of):
 
 def late_end(proposal, now, *, honest=spec.state_of):
     """What has passed lives a second longer."""
-    return honest(proposal, now - 1) if honest(proposal, now) is State.EXPIRED else honest(
-        proposal, now
+    return (
+        honest(proposal, now - 1)
+        if honest(proposal, now) is State.EXPIRED
+        else honest(proposal, now)
     )
 
 
@@ -93,9 +97,7 @@ def guardian_for_ever(*args, honest=spec.can_be_cancelled_by, **given):
 def proposer_to_the_end(proposal, caller, *, now, honest=spec.can_be_cancelled_by, **given):
     """A proposer may cancel while votes are cast."""
     is_active = spec.state_of(proposal, now) is State.ACTIVE
-    return (is_active and caller == proposal.proposer) or honest(
-        proposal, caller, now=now, **given
-    )
+    return (is_active and caller == proposal.proposer) or honest(proposal, caller, now=now, **given)
 
 
 def extension_every_time(proposal, support, weight, extension, now, *, honest=spec.with_votes):
@@ -110,7 +112,7 @@ def order_forgotten(_one, _other):
 
 def no_last_day(self, *, is_mending, now, honest=PauseWindow.extended):
     """A pause goes on beyond 19 days."""
-    kept = replace(self, began_at=max(self.began_at, now - spec.DAY_S))
+    kept = replace(self, began_at=max(self.began_at, now - DAY_S))
     return replace(honest(kept, is_mending=is_mending, now=now), began_at=self.began_at)
 
 
