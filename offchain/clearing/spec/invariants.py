@@ -438,6 +438,13 @@ INVARIANTS = (
         "GOV-16",
         "Only while a live upgrade acts on its scope does a pause go on, and never beyond 19 days.",
     ),
+    # The whole system
+    Invariant("SYS-01", "Tokens and shares are conserved over everybody who ever held any."),
+    Invariant(
+        "SYS-02",
+        "A step that is the adversary's alone costs no honest party anything but what rules take.",
+    ),
+    Invariant("SYS-03", "From any state, everybody can leave with what is its own."),
 )
 
 
