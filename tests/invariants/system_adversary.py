@@ -20,7 +20,7 @@ from clearing.channel.errors import CodecError
 from clearing.channel.keccak import keccak256
 from clearing.channel.perp_batch import Match, SignedFill
 from clearing.deploy.plan import role_id
-from clearing.spec.types import ZERO_ADDRESS
+from clearing.spec.types import ZERO_ADDRESS, Status
 from clearing.spec.units import WAD, Address
 from tests.harness.contract import GAS
 from tests.harness.match import abi_group
@@ -325,6 +325,28 @@ class Adversary:
         self.random.shuffle(accounts)
         return [(market, accounts) for market in range(self.town.markets)]
 
+    def with_cheat(self) -> Attack | None:
+        """End a channel of the rogue's by a state that is not the newest."""
+        town, rogue = self.town, self.rogues.rogue
+        lines = [line for line in town.lines.values() if rogue in line.brokers]
+        views = [(line, town.look(line)) for line in lines]
+        live = [pair for pair in views if pair[1].status in (Status.OPEN, Status.CHALLENGED)]
+        if not live:
+            return None
+        line, view = town.pick(live)
+        if view.status is Status.CHALLENGED and town.now >= view.deadline:
+            digest = town.books.word(("digest", line.id)).to_bytes(32, "big")
+            states = [entry.state for entry in line.entries if entry.state_hash == digest]
+            args: tuple[Any, ...] = (line.identified.definition, states[0])
+            return self._cheat("finalize", args)
+        entry = town.pick(line.of(view.epoch)[-6:])
+        return self._cheat("challenge", (entry.definition, entry.state, entry.signatures))
+
+    def _cheat(self, function: str, args: tuple[Any, ...]) -> Attack:
+        data = self.town.stage["Adjudicator"].call(function, len(args)).method.encode(*args)
+        by = self.town.pick((self.rogues.rogue.address, self.rogues.rogue.signer.address))
+        return Attack("cheat", f"Adjudicator.{function}", (Shot("Adjudicator", data, by),))
+
     def with_grab(self) -> Attack:
         """Take a proposal of its own towards a role or a module as far as its votes go."""
         town, me = self.town, self.rogues.outsider.address
@@ -519,6 +541,7 @@ MUTATORS: Final[Mapping[str, float]] = {
     "settler": 1,
     "own": 4,
     "grab": 1,
+    "cheat": 2,
 }
 """The ways to attack, and how often each is taken."""
 
@@ -535,4 +558,5 @@ _DRAWERS: Final[Mapping[str, Callable[[Adversary], Attack | None]]] = {
     "settler": Adversary.as_settler,
     "own": Adversary.with_own,
     "grab": Adversary.with_grab,
+    "cheat": Adversary.with_cheat,
 }

@@ -82,6 +82,7 @@ class Checks:
         ]
         self._supplies = {name: self.picture["supply", name] for name in TOKENS}
         self._changes = 0
+        self._guarded = self.picture
         self.hold(self.picture)
 
     # A STEP
@@ -105,8 +106,10 @@ class Checks:
         is_whole = passed or self._changes % STILL == 0
         after = self.picture = self.town.books.read(is_whole=is_whole)
         self.hold(after)
-        if is_whole and not passed:
-            self._hold_powers(before, after)
+        if is_whole:
+            if not passed:
+                self._hold_powers(self._guarded, after)
+            self._guarded = after
         if excuses is not None:
             self._excuse(excuses, logs)
             self._hold_brokers(before, after)
@@ -247,9 +250,10 @@ class Checks:
         return passed
 
     def _hold_powers(self, before: Picture, after: Picture) -> None:
-        """Whatever only a proposal may change has not changed without one.
+        """Whatever only a proposal may change is as it was when it was looked at last.
 
-        A step that executed one is not judged: what it wrote is where the next ones begin.
+        A step that executed one is not judged: what it wrote is where the next ones begin. Those
+        before it are, for what an unproposed one wrote is looked at first.
         """
         for key, value in after.items():
             if key[0] == "power" and value != before.get(key, 0):

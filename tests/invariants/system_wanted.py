@@ -71,6 +71,7 @@ OUTCOMES: Final = {
     "called back in another's step": ("accepted inside", "refused inside", "never called"),
     "settler": (ACCEPTED,),
     "own": (ACCEPTED, "NotLiquidatable", "UnderInitialMargin", "NotAbsorbable"),
+    "cheat": (ACCEPTED, "StaleVersion", "WrongIntent"),
     "grab": (
         ACCEPTED,
         "GovernorNonexistentProposal",

@@ -458,6 +458,13 @@ INVARIANTS = (
     ),
     Invariant("GOV-17", "When a deployment ends its deployer holds no role."),
     Invariant("GOV-18", "A proposal's digest is the sha256 of the published file's bytes."),
+    # The whole system
+    Invariant("SYS-01", "Tokens and shares are conserved over everybody who ever held any."),
+    Invariant(
+        "SYS-02",
+        "A step that is the adversary's alone costs no honest party anything but what rules take.",
+    ),
+    Invariant("SYS-03", "From any state, everybody can leave with what is its own."),
 )
 
 
