@@ -35,6 +35,8 @@ class Step:
     contracts: Sequence[str]
     """Files to compile anew, where they include the mutated one."""
     tests: Sequence[str]
+    node: bool = False
+    """Whether the tests need Ape and its anvil."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def plan(root: Path) -> Sequence[Group]:
             files=told["files"],
             count=told["count"],
             critical=told.get("critical", ()),
-            steps=[Step(step["contracts"], step["tests"]) for step in told["step"]],
+            steps=[Step(**step) for step in told["step"]],
         )
         for name, told in document.items()
     ]

@@ -27,7 +27,9 @@ COPIED: Final = ("contracts", "offchain", "tests", "tools", "scripts", "deployme
 LINKED: Final = (".venv", "node_modules", "proto", "bench", "snapshots")
 SECONDS: Final = 600
 """A step that takes longer is one that the mutant made hang: the slowest takes half of this."""
-PYTEST: Final = ("-x", "-q", "-p", "no:cacheprovider", "--tb=line", "--no-header", "-rf")
+PYTEST: Final = ("-x", "-q", "-p", "no:cacheprovider", "--tb=line", "--no-header", "-rfE", "--hypothesis-seed=0")
+WITHOUT_APE: Final = ("-p", "no:ape_test")
+"""Its plugin starts a node, which tests on revm do not need."""
 _FAILED: Final = re.compile(r"^(?:FAILED|ERROR) (\S+?::.*?)(?: - .*)?$", re.MULTILINE)
 PASSED, FAILED = 0, 1
 
@@ -77,7 +79,7 @@ class Bench:
             "PATH": path + os.pathsep + os.environ["PATH"],
             "SOLCX_BINARY_PATH": f"{self.root}/tools/solc",
             "APE_DATA_FOLDER": f"{self.root}/.ape",
-            "HYPOTHESIS_PROFILE": "ci",
+            "HYPOTHESIS_PROFILE": "dev",
         }
         return subprocess.Popen(
             [sys.executable, "-m", "tools.mutation.warm"],
@@ -123,7 +125,7 @@ class Bench:
             if not targets:
                 continue
             self._write(codes)
-            by = self._tested(step.tests)
+            by = self._tested(step)
             if by:
                 return Result("killed", by, time.monotonic() - begun)
         if not targets:
@@ -146,10 +148,11 @@ class Bench:
         path.write_text(json.dumps(replaced(self._manifest, codes)))
         os.utime(path)
 
-    def _tested(self, tests: Sequence[str]) -> str:
+    def _tested(self, step: Step) -> str:
         """Run tests; return the one that failed, "time" if they hang, or nothing if all pass."""
         log = self.root / "pytest.log"
-        told = {"args": [*PYTEST, *tests], "log": str(log), "seconds": SECONDS}
+        options = [*PYTEST] if step.node else [*PYTEST, *WITHOUT_APE]
+        told = {"args": [*options, *step.tests], "log": str(log), "seconds": SECONDS}
         questions, answers = _pipes(self._process)
         questions.write(json.dumps(told) + "\n")
         questions.flush()
