@@ -9,7 +9,6 @@ from clearing.spec.oracle import Listing
 from clearing.spec.oracle_types import Action, FeedParams, FeedSources, Reading
 from clearing.spec.units import WAD
 from tests.harness.oracle import (
-    ACCEPTED,
     ANYBODY,
     DECIMALS,
     DESCRIPTION,
@@ -24,6 +23,7 @@ from tests.harness.oracle import (
     saying,
     text,
 )
+from tests.harness.results import ACCEPTED
 
 __all__ = ["NAME", "PARAMS", "PRICE", "UP_S", "Stage", "stage_of_a_warm_feed", "usd"]
 

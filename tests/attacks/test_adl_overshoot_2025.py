@@ -11,8 +11,8 @@ from clearing.spec.perp_absorb import Deleveraged
 from clearing.spec.perp_types import Purpose
 from clearing.spec.perp_waterfall import Covered
 from clearing.spec.units import div_ceil
-from tests.harness.oracle import ACCEPTED
 from tests.harness.perp import BACKSTOP, ETH, INSURANCE, LOT, usd
+from tests.harness.results import ACCEPTED
 from tests.unit.perp_resolution.scene import Trio, absorbing
 
 WINNERS = 12

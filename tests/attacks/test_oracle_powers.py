@@ -8,7 +8,15 @@ from clearing.spec.oracle import Listing
 from clearing.spec.oracle_params import bounds_of
 from clearing.spec.oracle_types import Action, FeedParams, PriceState, TripReason
 from tests.attacks.oracle_stage import NAME, PARAMS, PRICE, UP_S, Stage, stage_of_a_warm_feed, usd
-from tests.harness.oracle import ACCEPTED, DECIMALS, DESCRIPTION, ROUND, round_of, saying, text
+from tests.harness.oracle import (
+    DECIMALS,
+    DESCRIPTION,
+    ROUND,
+    round_of,
+    saying,
+    text,
+)
+from tests.harness.results import ACCEPTED
 
 PAUSE_MAX_S = 72 * 3_600
 PAUSE_GAP_S = 7 * 86_400

@@ -8,7 +8,8 @@ from clearing.spec.oracle_types import Action, FeedParams, FeedSources, PriceSta
 from tests.attacks.duel import refused
 from tests.attacks.oracle_market import NAME, PRICE_E8, Market, market_with_a_feed
 from tests.attacks.oracle_stage import PARAMS, PRICE, Stage, stage_of_a_warm_feed
-from tests.harness.oracle import ACCEPTED, FEED, PYTH_ID
+from tests.harness.oracle import FEED, PYTH_ID
+from tests.harness.results import ACCEPTED
 
 CRASH_E8 = 1_930 * 10**8
 """362 bps below 2,000: beyond hardDev, and no jump from a price 100 s older."""

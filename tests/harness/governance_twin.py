@@ -21,10 +21,10 @@ from tests.harness.governance import (
     GovernanceRig,
     Proposed,
 )
+from tests.harness.results import ACCEPTED
 
-__all__ = ["ACCEPTED", "GovernanceTwin"]
+__all__ = ["GovernanceTwin"]
 
-ACCEPTED: Final = "accepted"
 POOR: Final = WAD
 """Raw YELLOW that a proposer gives away to fall under the threshold."""
 

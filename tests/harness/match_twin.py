@@ -37,8 +37,8 @@ from tests.harness.actors import key_of
 from tests.harness.contract import Contract, Log, Receipt
 from tests.harness.errors import Refused
 from tests.harness.match import MatchRig, Trader, abi_group, deploy_match, reason_of
-from tests.harness.oracle import ACCEPTED, Divergence
 from tests.harness.perp import BTC, ETH, LIMIT, LOT, TRADE
+from tests.harness.results import ACCEPTED, Divergence
 
 __all__ = ["FLAWS", "PACKABLE", "Book", "Drawer", "MatchTwin", "Vouched", "deploy_twin", "rebuilt"]
 

@@ -39,10 +39,10 @@ from tests.harness.actors import Actors, actors
 from tests.harness.contract import Call, Contract
 from tests.harness.errors import Refused
 from tests.harness.puppet import Manner, Puppet, words
+from tests.harness.results import ACCEPTED, Divergence
 from tests.harness.revm import Revm
 
 __all__ = [
-    "ACCEPTED",
     "ANYBODY",
     "DECIMALS",
     "DESCRIPTION",
@@ -50,7 +50,6 @@ __all__ = [
     "PYTH_ID",
     "PYTH_PRICE",
     "ROUND",
-    "Divergence",
     "OracleRig",
     "OracleTwin",
     "Speech",
@@ -61,7 +60,6 @@ __all__ = [
     "text",
 ]
 
-ACCEPTED: Final = "accepted"
 FEED: Final[FeedId] = b"ETH/USD".ljust(16, b"\0")
 PYTH_ID: Final = b"\x1d" * 32
 ROUND: Final = "latestRoundData()"
@@ -75,10 +73,6 @@ PRICE_WORDS: Final = 4
 INT64: Final = 2**63
 INT32: Final = 2**31
 UINT64: Final = 2**64
-
-
-class Divergence(AssertionError):
-    """The contract differs from the specification."""
 
 
 # WHAT SOURCES SAY

@@ -28,9 +28,9 @@ from clearing.spec.perp_wind_down import Endings, settle, settle_frozen, wind_do
 from clearing.spec.units import Address
 from tests.harness.contract import Contract
 from tests.harness.errors import Refused
-from tests.harness.oracle import ACCEPTED
 from tests.harness.perp import FEEDS, PerpRig
 from tests.harness.perp_liquidity_twin import LiquidityTwin
+from tests.harness.results import ACCEPTED
 
 __all__ = ["PAYERS", "ResolutionTwin", "Resolvers", "deploy_resolvers"]
 

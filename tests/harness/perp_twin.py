@@ -52,8 +52,8 @@ from clearing.spec.perp_vault import SILENCE_S, Ask, force_reduce, trade
 from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import Address, div_ceil
 from tests.harness.errors import Refused
-from tests.harness.oracle import ACCEPTED, Divergence
 from tests.harness.perp import FAR, FEEDS, LIMIT, RAW, RISK, TRADE, VAULT, PerpRig
+from tests.harness.results import ACCEPTED, Divergence
 from tests.harness.revm import START
 
 __all__ = ["SCALE", "PerpTwin"]

@@ -21,6 +21,7 @@ from clearing.spec.types import MAX_ASSETS
 from clearing.spec.units import Address
 from clearing.spec.world import Env, World, channel_of, with_registry
 from tests.harness.contract import Contract
+from tests.harness.results import ACCEPTED, Divergence
 from tests.harness.revm import START
 from tests.invariants.actions import Action, Manner, RegistryCall, Send, Warp
 from tests.invariants.arena import Arena
@@ -28,7 +29,7 @@ from tests.invariants.chain import Answer, Chain, told
 from tests.invariants.played import ACCEPTED
 from tests.invariants.tokens import TOKEN_FAILED
 
-__all__ = ["ACCEPTED", "CALLED_BACK", "Divergence", "Lockstep"]
+__all__ = ["CALLED_BACK", "Lockstep"]
 
 CALLED_BACK: Final = "call back"
 """The function under which calls are counted that a token made into the Adjudicator."""
@@ -39,10 +40,6 @@ OUR_ERRORS: Final = frozenset(
     entry["name"] for entry in load("Adjudicator").abi if entry["type"] == "error"
 ) - {FAILED_IN_OPEN_ZEPPELIN}
 """What the Adjudicator says of itself; anything else is a token's failure."""
-
-
-class Divergence(AssertionError):
-    """The contracts differ from the specification, or an invariant is broken."""
 
 
 class Lockstep:

@@ -28,7 +28,6 @@ from clearing.spec.oracle_types import (
 from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import Address
 from tests.harness.oracle import (
-    ACCEPTED,
     DECIMALS,
     DESCRIPTION,
     PYTH_ID,
@@ -39,6 +38,7 @@ from tests.harness.oracle import (
     saying,
     text,
 )
+from tests.harness.results import ACCEPTED
 from tests.invariants.oracle_weather import (
     CLIMATES,
     Climate,

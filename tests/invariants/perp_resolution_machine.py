@@ -15,9 +15,9 @@ from clearing.spec.perp_book import Leg, Sample
 from clearing.spec.perp_ledger import health_of, position_of
 from clearing.spec.perp_types import BACKSTOP, VAULT, MarketStatus, Purpose
 from clearing.spec.units import DAY_S, WAD, Address
-from tests.harness.oracle import ACCEPTED
 from tests.harness.perp import LOT, PRICES_E8
 from tests.harness.perp_resolution_twin import ResolutionTwin
+from tests.harness.results import ACCEPTED
 from tests.invariants.perp_machine import TICK, Move, PerpMachine
 
 __all__ = ["ResolutionMachine"]

@@ -11,11 +11,12 @@ from typing import Any, Final
 
 from clearing.channel import requests, signatures
 from clearing.spec import types
+from tests.harness.results import Divergence
 from tests.invariants import actions
 from tests.invariants.actions import Action
 from tests.invariants.arena import Arena
 from tests.invariants.chain import Chain
-from tests.invariants.lockstep import Divergence, Lockstep
+from tests.invariants.lockstep import Lockstep
 
 __all__ = ["dump", "fault_of", "load", "replay", "shrunk"]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from clearing.clearport import codec
 from clearing.clearport.errors import WireError
 from clearing.peer.v1 import peer_pb2 as pb
-from tests.unit.clearport_store import draw
+from tests.property import clearport_values as draw
 
 VALUES = (
     (draw.definitions, codec.encode_definition, codec.decode_definition),

@@ -29,8 +29,9 @@ from tests.harness.governance import (
     deploy_governance,
     terms_row,
 )
-from tests.harness.governance_twin import ACCEPTED, GovernanceTwin
+from tests.harness.governance_twin import GovernanceTwin
 from tests.harness.pauses import TRADING, obeying
+from tests.harness.results import ACCEPTED
 from tests.harness.revm import Revm
 
 STEPS = 40

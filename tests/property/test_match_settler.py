@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from clearing.channel.perp_batch import pack, unpack
 from clearing.spec.perp_orders import FILLED_MAX, REACH, SLOTS
 from tests.harness.match_twin import FLAWS, PACKABLE, Drawer, deploy_twin, rebuilt
-from tests.harness.oracle import ACCEPTED
+from tests.harness.results import ACCEPTED
 
 seeds = st.integers(0, 2**64 - 1)
 EXCUSED = {

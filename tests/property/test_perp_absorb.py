@@ -13,8 +13,8 @@ from clearing.spec.perp_absorb import Absorbed, Deleveraged, TakenBack
 from clearing.spec.perp_types import MarketStatus, Purpose
 from clearing.spec.perp_waterfall import Covered
 from tests.harness.actors import key_of
-from tests.harness.oracle import ACCEPTED
 from tests.harness.perp import BACKSTOP, BTC, ETH, INSURANCE, LOT, VAULT, usd
+from tests.harness.results import ACCEPTED
 from tests.unit.perp_resolution.scene import absorbing
 
 NAMES = ("one", "two", "three", "four", "five")

@@ -1,6 +1,6 @@
 """The specification ticked a market whose books are final, when somebody finalised it again."""
 
-from tests.harness.oracle import ACCEPTED
+from tests.harness.results import ACCEPTED
 from tests.unit.perp_resolution.settle_scene import HOUR, settling
 
 

@@ -9,20 +9,22 @@ deployments/examples/keeper.toml shows and explains every field.
 from __future__ import annotations
 
 import re
-import tomllib
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-)
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict, SettingsError
 
 from clearing.clearport.errors import ConfigError
+from clearing.clearport.settings import (
+    LogConfig,
+    MetricsTable,
+    OverridableSettings,
+    Strict,
+    first_fault,
+    read_toml,
+)
 from clearing.clearport.signer.settings import SignerSettings, settings_of
 
 __all__ = ["JOBS", "Config", "JobName", "read_config"]
@@ -33,11 +35,7 @@ Usd = Annotated[Decimal, Field(ge=0, le=10**12)]
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ChainTable(_Strict):
+class ChainTable(Strict):
     """The nodes, and the swaps behind a lens."""
 
     urls: list[Annotated[str, Field(pattern=r"^https?://")]] = Field(min_length=1, max_length=4)
@@ -66,7 +64,7 @@ class ChainTable(_Strict):
         return self
 
 
-class GasTable(_Strict):
+class GasTable(Strict):
     """What is offered per gas, and when more; the model that decisions count with."""
 
     max_fee_gwei: Decimal = Field(default=Decimal(5), gt=0, le=100_000)
@@ -82,14 +80,14 @@ class GasTable(_Strict):
     ether_usd: int = Field(default=3_000, ge=1)
 
 
-class StandbyTable(_Strict):
+class StandbyTable(Strict):
     """How long a standby leaves to the primary what is due; the jitter is drawn anew each time."""
 
     delay_s: Seconds = 8.0
     jitter_s: Seconds = 4.0
 
 
-class LiquidationTable(_Strict):
+class LiquidationTable(Strict):
     """The liquidator and what it takes."""
 
     account: dict[str, Any]
@@ -103,14 +101,14 @@ class LiquidationTable(_Strict):
     audit_every_s: float = Field(default=60.0, gt=0)
 
 
-class FundingTable(_Strict):
+class FundingTable(Strict):
     """Who ticks."""
 
     account: dict[str, Any]
     delay_s: Seconds = 0.0
 
 
-class OracleTable(_Strict):
+class OracleTable(Strict):
     """Who pokes, and when Pyth is paid for. `service` is a price service's URL, if there is one."""
 
     account: dict[str, Any]
@@ -123,7 +121,7 @@ class OracleTable(_Strict):
     fee_ether_per_day: Decimal = Field(default=Decimal("0.01"), ge=0)
 
 
-class SettlementTable(_Strict):
+class SettlementTable(Strict):
     """The settler, and where matched groups are put."""
 
     account: dict[str, Any]
@@ -131,28 +129,13 @@ class SettlementTable(_Strict):
     most_fills: int = Field(default=100, ge=1, le=100)
 
 
-class MetricsTable(_Strict):
-    """Where Prometheus asks; port 0 takes a free one."""
-
-    host: str = "127.0.0.1"
-    port: int = Field(ge=0, le=65_535)
-
-
-class LogTable(_Strict):
-    """What is logged, and where: stderr without a file."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    file: Path | None = None
-
-
-class Config(BaseSettings):
+class Config(OverridableSettings):
     """A keeper. A job runs if its table is there and it is asked for."""
 
     model_config = SettingsConfigDict(
         env_prefix="KEEPER__", env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
-    folder: Path = Path()
     state: Path = Path("keeper-state")
     chain: ChainTable
     gas: GasTable = GasTable()
@@ -162,23 +145,7 @@ class Config(BaseSettings):
     oracle: OracleTable | None = None
     settlement: SettlementTable | None = None
     metrics: MetricsTable | None = None
-    log: LogTable = LogTable()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment go before the file; nothing else is read."""
-        return env_settings, init_settings
-
-    def at(self, path: Path) -> Path:
-        """Return a path of the file, taken from its folder."""
-        return self.folder / path
+    log: LogConfig = LogConfig()
 
     def signer_of(self, job: JobName) -> SignerSettings:
         """Return where a job's key is kept. Raises ConfigError."""
@@ -190,24 +157,16 @@ class Config(BaseSettings):
 
 def read_config(path: Path) -> Config:
     """Return what the file says. Raises ConfigError, which names the first bad field."""
-    try:
-        with path.open("rb") as file:
-            fields = tomllib.load(file, parse_float=Decimal)
-    except OSError as error:
-        problem = f"cannot read {path} ({error.strerror})"
-        raise ConfigError(problem, "name a keeper's configuration", field="--config") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not TOML: {error}", "mend it", field="--config") from error
+    fields = read_toml(path, "name a keeper's configuration", parse_float=Decimal)
     try:
         config = Config(**{**fields, "folder": path.parent.resolve()})
     except SettingsError:
         problem = "a variable KEEPER__… of the environment is no JSON"
         raise ConfigError(problem, "write lists and tables as JSON", field="keeper") from None
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"])) or "keeper"
-        problem = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(problem, "see deployments/examples/keeper.toml", field=place) from None
+        fault = first_fault(error)
+        place, fix = fault.place or "keeper", "see deployments/examples/keeper.toml"
+        raise ConfigError(fault.message, fix, field=place) from None
     for job in JOBS:
         if getattr(config, job) is not None:
             config.signer_of(job)

@@ -41,9 +41,9 @@ from clearing.spec.perp_waterfall import Moment, Resolution, Step, fee_allowance
 from clearing.spec.units import Address
 from tests.harness.actors import key_of
 from tests.harness.contract import Contract
-from tests.harness.oracle import ACCEPTED
 from tests.harness.perp import ETH, FEEDS, LIMIT, LOT, RAW, TRADE, PerpRig, deploy_perp
 from tests.harness.perp_twin import PerpTwin
+from tests.harness.results import ACCEPTED
 from tests.unit.perp_engine.scene import set_market
 
 __all__ = ["PRICE", "AbsorbTwin", "Trio", "absorbing", "absorption_stage"]

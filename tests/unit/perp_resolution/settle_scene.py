@@ -22,16 +22,16 @@ from clearing.spec.perp_wind_down import Endings, settle, settle_frozen, wind_do
 from clearing.spec.units import Address
 from tests.harness.actors import key_of
 from tests.harness.contract import Contract
-from tests.harness.oracle import ACCEPTED
 from tests.harness.perp import ETH, FEEDS, LOT, RAW, PerpRig, deploy_perp
 from tests.harness.perp_twin import PerpTwin
+from tests.harness.results import ACCEPTED
 
 __all__ = [
     "DAY",
     "HOUR",
     "PRICE",
     "WIND_DOWN",
-    "ResolutionTwin",
+    "SettlementTwin",
     "resolution_stage",
     "settling",
 ]
@@ -45,7 +45,7 @@ SETTLEMENT: Final = 7
 Step = tuple[Ledger, Endings, Effects]
 
 
-class ResolutionTwin(PerpTwin):
+class SettlementTwin(PerpTwin):
     """A deployed system with its resolution module, and the model of both."""
 
     def __init__(self, rig: PerpRig, module: Contract) -> None:
@@ -228,8 +228,8 @@ def resolution_stage() -> tuple[PerpRig, Contract]:
 
 
 @contextmanager
-def settling() -> Iterator[ResolutionTwin]:
+def settling() -> Iterator[SettlementTwin]:
     """Yield a system and its model, as deployed. Undone afterwards."""
     rig, module = resolution_stage()
     with rig.chain.isolated():
-        yield ResolutionTwin(rig, module)
+        yield SettlementTwin(rig, module)

@@ -5,8 +5,8 @@ import pytest
 from clearing.spec.perp_absorb import Absorbed
 from clearing.spec.perp_types import MarketStatus, Purpose
 from clearing.spec.perp_waterfall import Covered
-from tests.harness.oracle import ACCEPTED
 from tests.harness.perp import BACKSTOP, BTC, ETH, FEES, INSURANCE, LOT, VAULT, usd
+from tests.harness.results import ACCEPTED
 from tests.unit.perp_engine.scene import LIQUIDATE, OPEN, deaf
 from tests.unit.perp_resolution.scene import Trio
 

@@ -5,8 +5,8 @@ import pytest
 from clearing.spec.perp_absorb import Deleveraged
 from clearing.spec.perp_types import MarketStatus
 from clearing.spec.perp_waterfall import Covered
-from tests.harness.oracle import ACCEPTED
 from tests.harness.perp import BACKSTOP, INSURANCE, LOT, VAULT, usd
+from tests.harness.results import ACCEPTED
 from tests.unit.perp_engine.scene import batch, module, refusal_of
 
 SETTLER_ROLE = 2

@@ -10,8 +10,8 @@ import pytest
 from clearing.spec.perp_absorb import Absorbed, Deleveraged
 from clearing.spec.perp_types import MarketStatus, Purpose
 from clearing.spec.perp_waterfall import Covered
-from tests.harness.oracle import ACCEPTED
 from tests.harness.perp import BACKSTOP, ETH, INSURANCE, LOT, VAULT, usd
+from tests.harness.results import ACCEPTED
 from tests.unit.perp_resolution.scene import Trio
 
 SHORT, FEE = Trio.SHORT, Trio.FEE

@@ -11,8 +11,8 @@ from clearing.spec.perp_types import Purpose
 from clearing.spec.perp_waterfall import Covered
 from clearing.spec.units import div_ceil
 from tests.harness.errors import Refused
-from tests.harness.oracle import ACCEPTED
 from tests.harness.perp import BACKSTOP, BTC, ETH, INSURANCE, LOT, VAULT, usd
+from tests.harness.results import ACCEPTED
 from tests.unit.perp_resolution.scene import Trio
 
 NEEDED = div_ceil(10 * LOT * 6_973, 9_973)

@@ -6,8 +6,8 @@ from clearing.spec.perp_absorb import TakenBack
 from clearing.spec.perp_types import MarketStatus, Purpose
 from clearing.spec.perp_waterfall import Covered
 from tests.harness.actors import key_of
-from tests.harness.oracle import ACCEPTED
 from tests.harness.perp import BACKSTOP, BTC, ETH, FEES, INSURANCE, LOT, VAULT, usd
+from tests.harness.results import ACCEPTED
 from tests.unit.perp_engine.scene import LIQUIDATE, OPEN, deaf
 
 TAKER = key_of("taker").address

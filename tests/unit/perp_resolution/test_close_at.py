@@ -12,8 +12,8 @@ import pytest
 
 from clearing.spec.perp_book import Leg, Sample
 from tests.harness.actors import key_of
-from tests.harness.oracle import ACCEPTED
 from tests.harness.perp import BACKSTOP, BTC, ETH, FEES, LOT, RAW, VAULT, usd
+from tests.harness.results import ACCEPTED
 from tests.unit.perp_engine.scene import refusal_of, told
 from tests.unit.perp_resolution.settle_scene import DAY, HOUR, settling
 

@@ -6,8 +6,8 @@ from clearing.spec.perp_absorb import Deleveraged
 from clearing.spec.perp_waterfall import Covered
 from clearing.spec.units import DAY_S
 from tests.harness.actors import key_of
-from tests.harness.oracle import ACCEPTED
 from tests.harness.perp import BTC, ETH, FEES, INSURANCE, usd
+from tests.harness.results import ACCEPTED
 from tests.unit.perp_engine.scene import refusal_of
 from tests.unit.perp_resolution.scene import RESOLUTION, Trio
 

@@ -7,8 +7,8 @@ import pytest
 
 from clearing.risk.decimal_text import scaled_text
 from clearing.spec.perp_orders import Slot
-from tests.harness.oracle import ACCEPTED
 from tests.harness.perp import ETH, FEES, LOT, RAW, usd
+from tests.harness.results import ACCEPTED
 from tests.unit.match_settler.scene import MID, ONE, Scene
 from tests.unit.perp_engine.scene import AT_MID, in_lock
 from tests.unit.perp_resolution.settle_scene import settling

@@ -5,8 +5,8 @@ import pytest
 from clearing.spec.perp_book import Leg, Sample
 from clearing.spec.perp_types import MarketStatus
 from tests.harness.actors import key_of
-from tests.harness.oracle import ACCEPTED
 from tests.harness.perp import BTC, ETH, LOT, RAW, usd
+from tests.harness.results import ACCEPTED
 from tests.unit.perp_engine.scene import AT_MID, FOR_LIQUIDATE, FOR_OPEN, deaf, refusal_of
 from tests.unit.perp_resolution.settle_scene import DAY, HOUR, settling
 

@@ -4,8 +4,8 @@ import pytest
 
 from clearing.spec.perp_types import MarketStatus
 from tests.harness.actors import key_of
-from tests.harness.oracle import ACCEPTED
 from tests.harness.perp import BTC, ETH, FEEDS, LOT, usd
+from tests.harness.results import ACCEPTED
 from tests.unit.perp_engine.scene import deaf, refusal_of, told
 from tests.unit.perp_resolution.settle_scene import DAY, HOUR, settling
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from clearing.channel.signatures import Signature, is_signed_by
-from clearing.clearport.core.calls import forget_refused_calls, note_refused_call
 from clearing.clearport.core.channel import Half, Line
 from clearing.clearport.core.duties import do_duties
 from clearing.clearport.core.effects import Booked
 from clearing.clearport.core.events import Signed
+from clearing.clearport.core.margin_calls import forget_refused_calls, note_refused_call
 from clearing.clearport.core.memory import remembered
 from clearing.clearport.core.messages import Answer, Refusal
 from clearing.clearport.core.notices import Kind

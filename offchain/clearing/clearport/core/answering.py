@@ -9,8 +9,8 @@ from typing import Final
 
 from clearing.channel.errors import CodecError
 from clearing.channel.signatures import is_signed_by
-from clearing.clearport.core.calls import forget_refused_calls
 from clearing.clearport.core.channel import Half, Line
+from clearing.clearport.core.margin_calls import forget_refused_calls
 from clearing.clearport.core.market import doubt_about_market
 from clearing.clearport.core.memory import known_version
 from clearing.clearport.core.messages import Answer, Proposal, Refusal

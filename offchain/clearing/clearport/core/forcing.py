@@ -8,8 +8,8 @@ differ, and never from a store that may be old.
 
 from __future__ import annotations
 
-from clearing.clearport.core.calls import is_refusing_for_long
 from clearing.clearport.core.chain import force
+from clearing.clearport.core.margin_calls import is_refusing_for_long
 from clearing.clearport.core.notices import Kind
 from clearing.clearport.core.turn import Turn
 from clearing.clearport.core.wishes import ask_to_settle

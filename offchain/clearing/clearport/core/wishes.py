@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Final
 
 from clearing.channel.keccak import keccak256
-from clearing.clearport.core.calls import note_refused_call
 from clearing.clearport.core.channel import Wait
 from clearing.clearport.core.events import Wanted
+from clearing.clearport.core.margin_calls import note_refused_call
 from clearing.clearport.core.messages import (
     CallMarginWish,
     Consent,

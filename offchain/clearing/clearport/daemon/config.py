@@ -7,24 +7,30 @@ first: `CLEARPORT__STORE__URL` is [store] url. No field holds a secret, only whe
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from clearing.clearport.errors import ConfigError
+from clearing.clearport.settings import (
+    ChainConfig,
+    Fault,
+    LogConfig,
+    OverridableSettings,
+    Strict,
+    first_fault,
+    read_toml,
+)
 from clearing.clearport.signer.settings import SignerSettings, settings_of
 from clearing.spec.units import Address
 
 __all__ = [
     "AssetConfig",
     "BrokerConfig",
-    "ChainConfig",
     "Config",
     "KeysConfig",
-    "LogConfig",
     "MetricsConfig",
     "OperatorConfig",
     "OperatorKeyConfig",
@@ -44,11 +50,7 @@ Listen = Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:.]+\]|[0-9A-Za-z.-]+):[0-
 Symbol = Annotated[str, Field(pattern=r"^[!-~]{1,32}$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class BrokerConfig(_Strict):
+class BrokerConfig(Strict):
     """Who we are: the account that owns stake, ledger and channels."""
 
     address: AddressText
@@ -60,33 +62,13 @@ class BrokerConfig(_Strict):
         return Address(bytes.fromhex(self.address[2:]))
 
 
-class ChainConfig(_Strict):
-    """The node, and what stands where on its chain.
-
-    `network` names a record in deployments/registry; `deployment` is the path of such a record.
-    """
-
-    url: str = Field(pattern=r"^https?://")
-    network: str | None = None
-    deployment: Path | None = None
-    finality: Annotated[str, Field(pattern=r"^(finalized|safe|[0-9]{1,6})$")] = "finalized"
-    poll_s: float = Field(default=2.0, gt=0, le=60)
-    timeout_s: float = Field(default=20.0, gt=0, le=300)
-
-    @model_validator(mode="after")
-    def _one_place(self) -> ChainConfig:
-        if (self.network is None) == (self.deployment is None):
-            raise ValueError("give either network or deployment")
-        return self
-
-
-class StoreConfig(_Strict):
+class StoreConfig(Strict):
     """`sqlite:///file.db` (relative to the folder), or `postgresql://…`."""
 
     url: str = Field(min_length=1)
 
 
-class KeysConfig(_Strict):
+class KeysConfig(Strict):
     """Two keys: `state` signs channel states and nothing else, `account` transactions.
 
     Each is a table of `clearing.clearport.signer.settings`.
@@ -96,7 +78,7 @@ class KeysConfig(_Strict):
     account: dict[str, Any]
 
 
-class PeersConfig(_Strict):
+class PeersConfig(Strict):
     """Where peers reach us. `endpoint` is what our record tells them, `listen` if left out.
 
     `insecure_loopback` drops TLS and is refused off this machine.
@@ -111,14 +93,14 @@ class PeersConfig(_Strict):
     record_days: int = Field(default=365, ge=1, le=3_650)
 
 
-class TlsConfig(_Strict):
+class TlsConfig(Strict):
     """A certificate and its key, PEM."""
 
     certificate: Path
     key: Path
 
 
-class OperatorKeyConfig(_Strict):
+class OperatorKeyConfig(Strict):
     """A key that may log in; scopes do not contain each other."""
 
     address: AddressText
@@ -127,7 +109,7 @@ class OperatorKeyConfig(_Strict):
     channels: tuple[str, ...] | None = None
 
 
-class OperatorConfig(_Strict):
+class OperatorConfig(Strict):
     """Where our own systems call. Plain TCP (no `tls`) is refused off loopback."""
 
     listen: Listen = "127.0.0.1:7402"
@@ -136,7 +118,7 @@ class OperatorConfig(_Strict):
     keys: tuple[OperatorKeyConfig, ...] = ()
 
 
-class AssetConfig(_Strict):
+class AssetConfig(Strict):
     """An asset and the token that delivers it: a symbol of the deployment, or an address."""
 
     asset: Symbol
@@ -144,14 +126,14 @@ class AssetConfig(_Strict):
     decimals: int = Field(ge=0, le=36)
 
 
-class AssetsConfig(_Strict):
+class AssetsConfig(Strict):
     """What channels hold, and what may be traded in them."""
 
     collateral: tuple[AssetConfig, ...] = Field(min_length=1, max_length=8)
     deliverable: tuple[AssetConfig, ...] = Field(min_length=1, max_length=64)
 
 
-class PricesConfig(_Strict):
+class PricesConfig(Strict):
     """Our view of the market.
 
     oracle: the PriceOracle of the deployment (or `oracle`), `feeds` by asset; what has no feed
@@ -179,13 +161,13 @@ class PricesConfig(_Strict):
         return self
 
 
-class RiskConfig(_Strict):
+class RiskConfig(Strict):
     """`factors`: what `clearing risk-factors --json` wrote."""
 
     factors: Path
 
 
-class PolicyConfig(_Strict):
+class PolicyConfig(Strict):
     """Bounds of what is signed; see docs/clearport. Shares in thousandths, the rest in its unit."""
 
     condition_s: int = Field(default=7 * 86_400, ge=60, le=30 * 86_400)
@@ -203,13 +185,13 @@ class PolicyConfig(_Strict):
     trades_waiting: int = Field(default=65_536, ge=1)
 
 
-class MetricsConfig(_Strict):
+class MetricsConfig(Strict):
     """Where Prometheus asks."""
 
     listen: Listen
 
 
-class WatchtowerConfig(_Strict):
+class WatchtowerConfig(Strict):
     """Where states go that a watchtower answers challenges with, sealed to its public key."""
 
     file: Path
@@ -217,21 +199,13 @@ class WatchtowerConfig(_Strict):
     every_s: float = Field(default=1.0, ge=1.0)
 
 
-class LogConfig(_Strict):
-    """What is logged, to stderr unless `file` is given."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    file: Path | None = None
-
-
-class Config(BaseSettings):
+class Config(OverridableSettings):
     """A broker's daemon."""
 
     model_config = SettingsConfigDict(
         env_prefix="CLEARPORT__", env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
-    folder: Path = Path()
     broker: BrokerConfig
     chain: ChainConfig
     store: StoreConfig = StoreConfig(url="sqlite:///clearport.db")
@@ -245,22 +219,6 @@ class Config(BaseSettings):
     metrics: MetricsConfig | None = None
     watchtower: WatchtowerConfig | None = None
     log: LogConfig = LogConfig()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment go before the file; nothing else is read."""
-        return env_settings, init_settings
-
-    def at(self, path: Path) -> Path:
-        """Return a path of the file, taken from its folder."""
-        return self.folder / path
 
     def key_settings(self, name: Literal["state", "account"]) -> SignerSettings:
         """Return where a key is kept, its files taken from the folder. Raises ConfigError."""
@@ -277,16 +235,7 @@ class Config(BaseSettings):
 
 def read_config(path: Path) -> Config:
     """Return what the file says. Raises ConfigError, which names the first bad field."""
-    try:
-        with path.open("rb") as file:
-            fields = tomllib.load(file)
-    except OSError as error:
-        problem = f"cannot read {path} ({(error.strerror or 'no reason given').lower()})"
-        fix = "name the file that clearing clearport init wrote"
-        raise ConfigError(problem, fix, field="--config") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        problem = f"{path} is not TOML: {error}"
-        raise ConfigError(problem, "mend the line", field="--config") from error
+    fields = read_toml(path, "name the file that clearing clearport init wrote")
     return parse_config(fields, path.parent.resolve())
 
 
@@ -295,24 +244,24 @@ def parse_config(fields: dict[str, Any], folder: Path) -> Config:
     try:
         config = Config(**{**fields, "folder": folder})
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "clearport.toml"
-        raise ConfigError(_problem(first["type"], first["msg"]), _fix(place), field=place) from None
+        fault = first_fault(error)
+        place = fault.place or "clearport.toml"
+        raise ConfigError(_problem(fault), _fix(place), field=place) from None
     config.key_settings("state")
     config.key_settings("account")
     return config
 
 
-def _problem(kind: str, message: str) -> str:
-    match kind:
+def _problem(fault: Fault) -> str:
+    match fault.kind:
         case "missing":
             return "is missing"
         case "extra_forbidden":
             return "is not a field"
         case "value_error":
-            return message.removeprefix("Value error, ")
+            return fault.message
         case _:
-            return message[:1].lower() + message[1:]
+            return fault.message[:1].lower() + fault.message[1:]
 
 
 def _fix(place: str) -> str:
