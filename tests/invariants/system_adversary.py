@@ -24,8 +24,9 @@ from clearing.spec.types import ZERO_ADDRESS, Status
 from clearing.spec.units import WAD, Address
 from tests.harness.contract import GAS
 from tests.harness.match import abi_group
+from tests.invariants.system_arguments import Arguments, Draw
 from tests.invariants.system_desk import Sent
-from tests.invariants.system_stage import ARTIFACTS, FEED_OF, FEEDS, LOT, RAW, Rogues
+from tests.invariants.system_stage import ARTIFACTS, RAW, Rogues
 from tests.invariants.system_town import PREIMAGE, Town
 
 __all__ = ["MUTATORS", "Adversary", "Attack", "Shot", "mutable"]
@@ -34,7 +35,6 @@ VIEWS: Final = frozenset({"view", "pure"})
 LOTS: Final = 10**8
 LIMITLESS: Final = 10**9 * WAD
 FAR_S: Final = 10**6
-SMALL: Final = 12
 SPOILS: Final = ("flip", "cut", "grow", "offset")
 LEAST_GAS: Final = 22_000
 SWITCHES: Final = ("arm", "mint")
@@ -54,7 +54,7 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """What is sent and what it is counted as; `stays`: the token calls back in the next step too."""
+    """What is sent and what it counts as; `stays`: the token calls back in the next step too."""
 
     mutator: str
     target: str
@@ -94,7 +94,7 @@ class Adversary:
         self._by_name: dict[str, list[Function]] = {}
         for function in self.functions:
             self._by_name.setdefault(function.name, []).append(function)
-        self.addresses = self._addresses()
+        self.arguments = Arguments(town)
 
     def _functions(self) -> tuple[Function, ...]:
         return tuple(
@@ -107,18 +107,6 @@ class Adversary:
             for name in ARTIFACTS
             if name not in ("Pyth", "HostileAccount")
             for entry in mutable(name)
-        )
-
-    def _addresses(self) -> tuple[Address, ...]:
-        stage = self.town.stage
-        return (
-            *(contract.address for contract in stage.contracts.values()),
-            *(broker.address for broker in stage.brokers),
-            *(owner.address for owner, _ in stage.traders),
-            *(key.address for key in stage.roles.values()),
-            *self.rogues.addresses,
-            Address(b"\0" * 19 + b"\1"),
-            ZERO_ADDRESS,
         )
 
     def draw(self) -> Attack:
@@ -135,23 +123,23 @@ class Adversary:
     def with_drawn(self) -> Attack:
         """Call anything with arguments that look right."""
         function = self._any()
-        return self._attack("drawn", function, self._encoded(function, self._plausible))
+        return self._attack("drawn", function, self._encoded(function, self.arguments.plausible))
 
     def with_extremes(self) -> Attack:
         """Call anything with the ends of each type."""
         function = self._any()
-        return self._attack("extreme", function, self._encoded(function, self._extreme))
+        return self._attack("extreme", function, self._encoded(function, self.arguments.extreme))
 
     def with_remembered(self) -> Attack | None:
         """Call what somebody called, with one argument changed."""
-        sent = self._sent()
+        sent = self.arguments.sent()
         if sent is None or not sent.args:
             return None
         function = self._function_of(sent)
         at = self.random.randrange(len(sent.args))
-        draw = self.town.pick((self._plausible, self._extreme))
+        draw = self.town.pick((self.arguments.plausible, self.arguments.extreme))
         args = list(sent.args)
-        args[at] = self._changed(args[at], function.inputs[at], draw)
+        args[at] = self.arguments.changed(args[at], function.inputs[at], draw)
         try:
             calldata = sent.method.encode(*args)
         except (CodecError, AttributeError, TypeError, ValueError):
@@ -160,14 +148,14 @@ class Adversary:
 
     def with_replay(self) -> Attack | None:
         """Send again what somebody sent, to the bit."""
-        sent = self._sent()
+        sent = self.arguments.sent()
         if sent is None:
             return None
         return self._attack("replayed", self._function_of(sent), sent.calldata, sent.value)
 
     def with_foreign_words(self) -> Attack | None:
         """Put what was signed for one call into another of the same function."""
-        sent = self._sent()
+        sent = self.arguments.sent()
         if sent is None or len(sent.args) < 2:
             return None
         others = [each for each in self.desk.memory if each.method is sent.method]
@@ -179,7 +167,7 @@ class Adversary:
 
     def with_spoiled(self) -> Attack | None:
         """Send calldata that no encoder writes."""
-        sent = self._sent()
+        sent = self.arguments.sent()
         if sent is None or len(sent.calldata) < 36:
             return None
         data = bytearray(sent.calldata)
@@ -198,7 +186,7 @@ class Adversary:
 
     def with_little_gas(self) -> Attack | None:
         """Send what somebody sent with gas for a part of it."""
-        sent = self._sent()
+        sent = self.arguments.sent()
         if sent is None:
             return None
         function = self._function_of(sent)
@@ -212,7 +200,7 @@ class Adversary:
         calls = []
         for _ in range(self.random.randrange(2, 5)):
             function = self._any()
-            calldata = self._encoded(function, self._plausible)
+            calldata = self._encoded(function, self.arguments.plausible)
             calls.append((self.town.address(function.name), 0, calldata))
         data = shell.call("execute", 1).method.encode(calls)
         shot = Shot("HostileAccount", data, self.rogues.outsider.address)
@@ -222,10 +210,10 @@ class Adversary:
         """Let the token call anything while it moves: for the adversary, or in the next step."""
         token, me = self.town.stage["USDC"], self.rogues.outsider.address
         inner = self._any()
-        if self.town.chance(50) and (sent := self._sent()):
+        if self.town.chance(50) and (sent := self.arguments.sent()):
             inner, payload = self._function_of(sent), sent.calldata
         else:
-            payload = self._encoded(inner, self._plausible)
+            payload = self._encoded(inner, self.arguments.plausible)
         target = self.town.address(inner.name)
         arm = token.call("arm", 2).method
         shots = [Shot("USDC", arm.encode(target, payload), me)]
@@ -264,7 +252,7 @@ class Adversary:
         market, far = town.market(), town.now + FAR_S
         size = town.pick((-1, 1)) * town.pick((LOTS // 10, LOTS, 20 * LOTS))
         limit = LIMITLESS if size > 0 else 0
-        victim, usdc = self._account(), town.address("USDC")
+        victim, usdc = self.arguments.account(), town.address("USDC")
         amount = 1 + town.part(10**3 * RAW)
         calls: tuple[tuple[str, str, tuple[Any, ...]], ...] = (
             ("VaultModule", "trade", (mine, market, size, limit, far)),
@@ -397,136 +385,22 @@ class Adversary:
             return self.town.pick(self.functions)
         return self.town.pick(self._by_name[self.town.pick(tuple(self._by_name))])
 
-    def _sent(self) -> Sent | None:
-        memory = self.desk.memory
-        return memory[self.random.randrange(len(memory))] if memory else None
-
     def _function_of(self, sent: Sent) -> Function:
         for function in self._by_name[sent.name]:
             if function.method.selector == sent.method.selector:
                 return function
         raise KeyError(sent.name, sent.method.name)
 
-    def _attack(
-        self, mutator: str, function: Function, calldata: bytes, value: int = 0
-    ) -> Attack:
+    def _encoded(self, function: Function, draw: Draw) -> bytes:
+        return self.arguments.encoded(function.method, function.inputs, draw)
+
+    def _attack(self, mutator: str, function: Function, calldata: bytes, value: int = 0) -> Attack:
         if function.is_payable and self.town.chance(10):
             value = self.town.pick((1, WAD))
         by = self.town.pick(self.rogues.senders)
         shot = Shot(function.name, calldata, by, value)
         return Attack(mutator, f"{function.name}.{function.method.name}", (shot,))
 
-    # ARGUMENTS
-
-    def _encoded(self, function: Function, draw: Draw) -> bytes:
-        values = [self._value(entry, draw) for entry in function.inputs]
-        return function.method.encode(*values)
-
-    def _value(self, entry: AbiEntry, draw: Draw) -> Any:
-        """Return a value of an ABI type."""
-        type_: str = entry["type"]
-        if type_.endswith("]"):
-            item, _, length = type_.removesuffix("]").rpartition("[")
-            count = int(length) if length else self.random.randrange(4)
-            return [self._value({**entry, "type": item}, draw) for _ in range(count)]
-        if type_ == "tuple":
-            return tuple(self._value(member, draw) for member in entry["components"])
-        return draw(str(entry["name"]), type_)
-
-    def _changed(self, value: Any, entry: AbiEntry, draw: Draw) -> Any:
-        """Return a value with one leaf of it drawn anew."""
-        if entry["type"] == "tuple" and isinstance(value, tuple) and value:
-            at = self.random.randrange(len(value))
-            leaf = self._changed(value[at], entry["components"][at], draw)
-            return (*value[:at], leaf, *value[at + 1 :])
-        return self._value(entry, draw)
-
-    def _extreme(self, name: str, type_: str) -> Any:
-        del name
-        if type_ == "address":
-            return self.town.pick((ZERO_ADDRESS, Address(b"\xff" * 20), *self.addresses))
-        if type_ == "bool":
-            return self.town.chance(50)
-        if type_ == "string":
-            return self.town.pick(("", "#", "a" * 100))
-        if type_ == "bytes":
-            return self.town.pick((b"", b"\0", b"\xff" * 65, self.random.randbytes(100)))
-        if type_.startswith("bytes"):
-            size = int(type_.removeprefix("bytes"))
-            return self.town.pick((bytes(size), b"\xff" * size))
-        bits = int(type_.lstrip("uint"))
-        if type_.startswith("u"):
-            return self.town.pick((0, 1, 2**bits - 1, 2 ** (bits - 1)))
-        return self.town.pick((0, -1, 1, 2 ** (bits - 1) - 1, -(2 ** (bits - 1))))
-
-    def _plausible(self, name: str, type_: str) -> Any:
-        """Return what an argument of this name may well be."""
-        town, now = self.town, self.town.now
-        if type_ == "address":
-            if name in ("token",):
-                return town.address(town.pick(("USDC", "EURC", "Yellow")))
-            if name in ("to", "receiver", "delegatee", "spender") and town.chance(60):
-                return town.pick(self.rogues.addresses)
-            return town.pick(self.addresses)
-        if type_ == "bool":
-            return town.chance(50)
-        if type_ == "string":
-            return town.pick(("", "# More for me", "ETH / USD"))
-        if type_ == "bytes":
-            sent = self._sent()
-            if name in ("payload", "data", "calldatas", "payloads", "updates") and sent:
-                return sent.calldata if name != "updates" else town.update(0)
-            return self.random.randbytes(65)
-        if type_ == "bytes16":
-            return town.pick(FEEDS)
-        if type_.startswith("bytes"):
-            size = int(type_.removeprefix("bytes"))
-            return self._word()[:size]
-        bits = int(type_.lstrip("uint"))
-        signed = not type_.startswith("u")
-        value = self._number(name, now)
-        if signed and town.chance(50):
-            value = -value
-        least, most = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-        return min(max(value, least), most)
-
-    def _word(self) -> bytes:
-        """Return a word that somebody may know: a channel, a lock, a role."""
-        town = self.town
-        known = [*town.lines, *town.locks]
-        if town.chance(70) and known:
-            return town.pick(known[-12:])
-        return town.word()
-
-    def _number(self, name: str, now: int) -> int:
-        town, lowered = self.town, name.lower()
-        if lowered in ("account", "from", "to", "liquidator", "keeper", "accounts"):
-            return town.pick((self.rogues.account, self.rogues.account, self._account()))
-        if lowered == "market":
-            return self.random.randrange(len(FEED_OF))
-        if lowered in ("size", "lots"):
-            return town.pick((1, LOTS // 10, LOTS, 20 * LOTS, 10**15))
-        if "price" in lowered:
-            return town.pick((0, 10**27, town.prices[0] * 10**10))
-        if lowered in ("until", "deadline", "expiry", "timelock", "newdelay", "duration"):
-            return now + town.pick((-1, 0, 1, 60, 86_400, 30 * 86_400))
-        if lowered in ("mask", "kind", "role", "status", "side", "support", "action", "purpose"):
-            return self.random.randrange(9)
-        if "proposalid" in lowered:
-            return self.random.getrandbits(256)
-        if "wad" in lowered or lowered in ("shares", "minshares"):
-            return town.part(10**4 * WAD)
-        if "amount" in lowered or lowered in ("value", "cap"):
-            return town.pick((0, 1, town.part(10**3 * RAW), LOT, 2**128 - 1))
-        if lowered in ("values",):
-            return 0
-        return town.pick((0, 1, self.random.randrange(SMALL), self.random.getrandbits(64)))
-
-    def _account(self) -> int:
-        return self.random.randrange(self.town.books.accounts + 1)
-
-
-Draw = Callable[[str, str], Any]
 
 MUTATORS: Final[Mapping[str, float]] = {
     "drawn": 6,

@@ -146,7 +146,7 @@ class Books:
             places.append((place.key, at, place.slot))
 
     def _is_still(self, key: Key) -> bool:
-        """Say whether a word should hardly ever change: powers, what contracts own of each other."""
+        """Say whether a word should hardly ever change: powers, what contracts own."""
         if key[0] in OF_HOLDERS:
             return key[-1] in self._contracts
         return key[0] == "power"
@@ -191,7 +191,7 @@ class Books:
     # READ
 
     def read(self, *, is_whole: bool = True) -> Picture:
-        """Return every word that is known of; if not whole, of the still ones what they last were."""
+        """Return every word that is known of; if not whole, still ones as they last were."""
         made = self._storage(self._texts["DerivativesEngine"], 0) >> ACCOUNTS_AT & 2**32 - 1
         while self.accounts < made:
             self._meet_account(self.accounts)

@@ -125,9 +125,7 @@ class Brokers:
 
     def cancel_word(self) -> str:
         """Take a nonce back."""
-        return self._send(
-            "cancelAuth", self.town.random.randrange(2**12), by=self._any().address
-        )
+        return self._send("cancelAuth", self.town.random.randrange(2**12), by=self._any().address)
 
     # CHANNELS
 
@@ -345,9 +343,7 @@ class Brokers:
         order = SettlementOrder(line.id, view.epoch, version, fund_by, legs)
         totals = [split.low + split.high for split in splits]
         shares = tuple(self.town.part(total) for _ in range(3) for total in totals)
-        condition = Condition(
-            ConditionKind.ORDER, self.town.notary.hash(order), fund_by, shares
-        )
+        condition = Condition(ConditionKind.ORDER, self.town.notary.hash(order), fund_by, shares)
         return self._sign(line, view, Intent.SETTLE, splits, condition, order=order)
 
     def _leg(self, line: Line) -> Leg:

@@ -119,7 +119,7 @@ class Checks:
         """Hold what must be true of a picture by itself. Raises Broken."""
         wallets = dict.fromkeys(TOKENS, 0)
         owed = dict.fromkeys(TOKENS, 0)
-        credits = dict.fromkeys((*TOKENS, "ether"), 0)
+        credited = dict.fromkeys((*TOKENS, "ether"), 0)
         staked = shares = cash = 0
         for key, value in picture.items():
             if not value:
@@ -130,7 +130,7 @@ class Checks:
                 case "ledger":
                     owed[key[1]] += value
                 case "credit":
-                    credits[key[1]] += value
+                    credited[key[1]] += value
                 case "stake" | "leaving":
                     staked += value
                 case "shares":
@@ -153,7 +153,7 @@ class Checks:
         self._hold_vault(picture, owed)
         registry = picture["wallet", "Yellow", self.town.address("BrokerRegistry")]
         _require(registry >= staked, "REG-04: stakes are covered", registry, staked)
-        self._hold_locks(picture, credits)
+        self._hold_locks(picture, credited)
         self._hold_engine(picture, cash)
         self._hold_pauses(picture)
 
@@ -179,20 +179,20 @@ class Checks:
             held = picture["wallet", token, at]
             _require(held >= sum_, f"ADJ-01: {token} covers ledgers, nets and locks", held, sum_)
 
-    def _hold_locks(self, picture: Picture, credits: dict[str, int]) -> None:
+    def _hold_locks(self, picture: Picture, credited: dict[str, int]) -> None:
         town = self.town
         for lock_id, lock in town.locks.items():
             if picture["locked", lock_id]:
                 token = lock.terms[2]
                 name = "ether" if token == ZERO_ADDRESS else town.name_of(token)
-                credits[name] += lock.terms[3]
+                credited[name] += lock.terms[3]
         at = town.address("HashTimeLock")
-        for name, sum_ in credits.items():
+        for name, sum_ in credited.items():
             if name == "ether":
                 held = town.stage.chain.balance_of(at)
             else:
                 held = picture["wallet", name, at]
-            _require(held >= sum_, f"HTL-01: {name} covers locks and credits", held, sum_)
+            _require(held >= sum_, f"HTL-01: {name} covers locks and credited", held, sum_)
 
     def _hold_engine(self, picture: Picture, cash: int) -> None:
         """Sizes sum to zero, open interest is the longs, tokens cover the ledger (PERP-01..04)."""
@@ -214,7 +214,9 @@ class Checks:
                 owed -= div_ceil(size * (index - signed(word, 168, 88)), 100)
             oi = picture["oi", market]
             _require(total == 0, f"PERP-01: sizes in market {market} sum to zero", total)
-            _require(longs == oi & 2**72 - 1, f"PERP-02: open interest {market} is the longs", longs)
+            _require(
+                longs == oi & 2**72 - 1, f"PERP-02: open interest {market} is the longs", longs
+            )
             owed += (oi >> 144 & 2**88 - 1) * PICO_TO_WAD - picture["debt", market]
         tokens = picture["wallet", "USDC", self.town.address("DerivativesEngine")] * SCALE
         _require(tokens >= owed, "PERP-03: tokens cover what the engine owes", tokens, owed)
@@ -272,7 +274,7 @@ class Checks:
     # WHAT HONEST PEOPLE HAVE
 
     def _hold_brokers(self, before: Picture, after: Picture) -> None:
-        """A broker's wallet, ledger, credits, stake and claims are no less, token by token."""
+        """A broker's wallet, ledger, credited, stake and claims are no less, token by token."""
         for broker in self._honest:
             mine = [line for line in self.town.lines.values() if broker in line.brokers]
             settled, closed = False, []
@@ -298,9 +300,7 @@ class Checks:
                 had_, has_ = before.get(("wallet", token, who), 0), after["wallet", token, who]
                 _require(has_ >= had_, f"SYS-02: a wallet's {token} fell", who.hex(), had_, has_)
 
-    def _wealth(
-        self, picture: Picture, who: Address, lines: Iterable[Line]
-    ) -> Mapping[str, int]:
+    def _wealth(self, picture: Picture, who: Address, lines: Iterable[Line]) -> Mapping[str, int]:
         sums = {
             token: picture["wallet", token, who]
             + picture["ledger", token, who]

@@ -1,4 +1,4 @@
-"""Where every call of the whole-system machine is made: sent, counted, and remembered for replays."""
+"""Where every call of the whole-system machine is made: sent, counted, remembered for replays."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ class Desk:
         self._texts = {name: text_of(each.address) for name, each in stage.contracts.items()}
         self._errors = Interface(all_errors())
         self._events = {
-            event.topic: event for each in stage.contracts.values() for event in each.interface.events()
+            event.topic: event
+            for each in stage.contracts.values()
+            for event in each.interface.events()
         }
 
     def begin(self) -> None:

@@ -80,9 +80,10 @@ class Life:
             if self._armed:
                 self._disarm()
         else:
-            self._attack(self.adversary.draw())
+            self.attack(self.adversary.draw())
 
-    def _attack(self, attack: Attack) -> None:
+    def attack(self, attack: Attack) -> None:
+        """Carry an attack out and judge it. Raises Broken."""
         desk = self.town.desk
         excuses = Excuses()
         if attack.target.partition(".")[0] in JUDGES or len(attack.shots) > 1:

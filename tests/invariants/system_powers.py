@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from eth_abi.abi import encode
 
+from clearing.chain.params import read_parameters
 from clearing.channel.codec import domain_separator, signing_digest
 from clearing.channel.keccak import keccak256
-from clearing.chain.params import read_parameters
 from clearing.deploy.kinds import selector_of
 from clearing.deploy.plan import role_id
 from clearing.spec.governance import Kind

@@ -16,7 +16,6 @@ from typing import Any, Final
 from clearing.chain.artifacts import load
 from clearing.chain.contract import as_address
 from clearing.chain.params import Parameters, read_parameters
-from clearing.channel.abi import Interface
 from clearing.channel.codec import DERIVATIVES_NAME, domain_separator
 from clearing.channel.signatures import LocalSigner
 from clearing.deploy.plan import Facts, Plan, make_plan
@@ -52,7 +51,7 @@ RICHES: Final = 10**6 * RAW
 UNLIMITED: Final = 2**256 - 1
 MARKETS: Final = (0, 1)
 FEED_OF: Final = (0, 1, 0)
-"""The feed of each market; a third market, on the first one's feed, is there when it is voted in."""
+"""The feed of each market; a third one, on the first one's feed, is there when it is voted in."""
 FEEDS: Final = (b"ETH/USD".ljust(16, b"\0"), b"BTC/USD".ljust(16, b"\0"))
 PRICES_E8: Final = (3_000 * 10**8, 50_000 * 10**8)
 E8: Final = 8
@@ -241,9 +240,7 @@ def _create(chain: Revm, plan: Plan) -> dict[str, Contract]:
     made = {}
     for create in plan.creates:
         at = Address(
-            bytes.fromhex(
-                chain.evm.deploy(text_of(plan.facts.deployer), plan.initcode(create))[2:]
-            )
+            bytes.fromhex(chain.evm.deploy(text_of(plan.facts.deployer), plan.initcode(create))[2:])
         )
         chain.evm.reset_transient_storage()
         assert at == plan.known[create.role], create.role

@@ -1,4 +1,4 @@
-"""Traders and lenders of the swaps: against the vault, against each other, in and out of the pool."""
+"""Traders and lenders of the swaps: against the vault and each other, in and out of the pool."""
 
 from __future__ import annotations
 
