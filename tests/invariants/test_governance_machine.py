@@ -13,7 +13,7 @@ from clearing.spec.governance import PauseWindow, State
 from clearing.spec.units import DAY_S
 from tests.harness import governance_books
 from tests.invariants import governance_machine as machine
-from tests.invariants.governance_wanted import WANTED
+from tests.invariants.governance_wanted import RARE, WANTED
 
 STEPS = 600
 FAULT_STEPS = 6_000
@@ -47,8 +47,21 @@ def test_play__the_same_seed__is_the_same_schedule_in_any_process():
 def test_unseen__nothing_played__names_all_that_is_wanted():
     missing = machine.unseen(Counter())
 
-    assert len(missing) == sum(map(len, WANTED.values())) > 0
-    assert machine.unseen(Counter({tuple(row.split(": ", 1)): 1 for row in missing})) == []
+    met = Counter(tuple(row.split(": ", 1)) for row in missing)
+    assert len(missing) == sum(map(len, WANTED.values())) > 150
+    assert machine.unseen(met) == []
+    met["transfer", "accepted"] = 0
+    assert machine.unseen(met) == ["transfer: accepted"]
+
+
+def test_unseen__a_very_long_run__names_what_is_rare_as_well():
+    met = Counter({(move, result): 1 for move, of in WANTED.items() for result in of})
+    met["wait", "a little"] = machine.VERY_LONG
+
+    missing = machine.unseen(met)
+
+    assert len(missing) == sum(map(len, RARE.values())) > 20
+    assert "execute: Panic" in missing
 
 
 # PLANTED FAULTS
