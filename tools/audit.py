@@ -53,6 +53,7 @@ def main() -> int:
         for part in parts:
             runs.append(_run_and_tell(part, profile, args.seed, progress))
             progress.advance(task)
+        progress.update(task, description="audit", said="")
 
     run = Run(date, commit, profile.name, args.seed, _machine(), runs)
     write_run(FOLDER, run)

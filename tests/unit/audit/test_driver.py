@@ -113,7 +113,7 @@ def test_parts__of_each_profile__are_told_how_much(monkeypatch):
 
     assert PARTS["mutants"].command(ci, 5) == ("make", "mutants", f"SAMPLE={ci.sample}")
     assert PARTS["mutants"].command(nightly, 5) == ("make", "mutants")
-    assert PARTS["fuzz"].command(ci, 5)[-5:] == ("--steps", "300000", "--seed", "5", "--json")
+    assert PARTS["fuzz"].command(ci, 5)[-5:] == ("--steps", "400000", "--seed", "5", "--json")
 
 
 def test_audit__unknown_profile__is_told_in_one_line(monkeypatch, capsys):
