@@ -131,6 +131,12 @@ audit: setup compile ## run the property, invariant and attack tests long, with 
 	@$(RUN) python -m tests.invariants --steps 1000000
 	@$(RUN) python -m tests.invariants.perp --steps 1000000
 
+.PHONY: second
+second: setup compile ## compute all again by independent programs; HYPOTHESIS_PROFILE says how much
+	@rm -f .reports/second.xml
+	@-HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-nightly} $(RUN) pytest -q --junitxml .reports/second.xml tests/second
+	@$(RUN) python tools/second_report.py
+
 # ---------------------------------------------------------------- checks
 
 .PHONY: check

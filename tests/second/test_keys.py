@@ -18,6 +18,7 @@ from clearing.channel.keccak import keccak256
 from clearing.channel.signatures import ORDER, LocalSigner, Signature, recover
 from tests.harness.draw import words
 from tests.harness.revm import Revm, address_of, text_of
+from tests.second.effort import SOME
 from tests.second.plain_eip712 import keccak_plain
 from tests.second.pyevm import Block, PyEvm
 
@@ -43,6 +44,7 @@ def pure_recovery(digest, r, s, parity):
         return None
 
 
+@SOME
 @given(data=st.binary(max_size=400))
 @example(data=b"")
 @example(data=bytes(135))
@@ -53,6 +55,7 @@ def test_keccak__any_bytes__is_what_pycryptodome_says(data):
     assert keccak256(data) == keccak_plain(data)
 
 
+@SOME
 @given(secret=SECRETS, digest=words)
 @example(secret=1, digest=bytes(32))
 @example(secret=ORDER - 1, digest=b"\xff" * 32)
@@ -70,6 +73,7 @@ def test_sign__any_key__verifies_by_openssl_and_is_pure_pythons(secret, digest):
     assert LocalSigner(word(secret)).address == keccak_plain(word(numbers.x) + word(numbers.y))[12:]
 
 
+@SOME
 @given(digest=words, r=NUMBERS, s=NUMBERS, parity=st.integers(0, 1))
 def test_recover__any_numbers__is_whom_pure_python_says(digest, r, s, parity):
     vs = (s & 2**255 - 1) | parity << 255
@@ -79,6 +83,7 @@ def test_recover__any_numbers__is_whom_pure_python_says(digest, r, s, parity):
     assert found == pure_recovery(digest, r, s & 2**255 - 1, parity), "ADJ-19"
 
 
+@SOME
 @given(secret=SECRETS, digest=words, parity=st.integers(0, 1), is_high=st.booleans())
 def test_recover__a_real_signature_in_four_forms__is_whom_pure_python_says(
     secret, digest, parity, is_high
@@ -96,6 +101,7 @@ ECRECOVER = b"\1".rjust(20, b"\0")
 ASKER = b"\x0a" * 20
 
 
+@SOME
 @given(digest=words, r=NUMBERS, s=NUMBERS, v=st.sampled_from((0, 26, 27, 28, 29, 2**256 - 1)))
 @example(digest=bytes(32), r=5, s=1, v=27)
 def test_ecrecover__any_words__two_evms_and_pure_python_agree(digest, r, s, v):

@@ -8,12 +8,13 @@ from fractions import Fraction
 from math import floor
 
 import pytest
-from hypothesis import event, example, given, settings
+from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from tests.harness.errors import Refused
 from tests.harness.perp import ETH, FEEDS, PRICES_E8, deploy_perp
 from tests.harness.revm import Revm
+from tests.second.effort import FEW
 
 E8_TO_WAD = 10**10
 SPACING_S = 30
@@ -69,7 +70,7 @@ def asked(rig, window):
         return None if refused.name == "TwapUnavailable" else refused
 
 
-@settings(max_examples=settings.default.max_examples // 4)
+@FEW
 @given(pokes=POKES | LAPS, later=st.integers(0, 900), window=WINDOWS)
 @example(pokes=[(30, 40), (30, -40)] * 70, later=7, window=LONGEST_S)
 @example(pokes=[(0, 0), (29, 40), (1, 40)], later=0, window=30)
