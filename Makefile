@@ -131,6 +131,12 @@ PROFILE ?= ci
 audit: setup compile ## all that an auditor would run, PROFILE=dev|ci|nightly; writes docs/audit-report.md
 	@$(RUN) python -m tools.audit --profile $(PROFILE)
 
+.PHONY: second
+second: setup compile ## compute all again by independent programs; HYPOTHESIS_PROFILE says how much
+	@rm -f .reports/second.xml
+	@-HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-nightly} $(RUN) pytest -q --junitxml .reports/second.xml tests/second
+	@$(RUN) python tools/second_report.py
+
 # ---------------------------------------------------------------- checks
 
 .PHONY: check
