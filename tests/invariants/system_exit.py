@@ -287,7 +287,10 @@ class Exit:
             raise Broken(f"SYS-03: account {account} withdraws {cash}: {told}")
 
     def _orphans(self) -> int:
-        """Return what accounts without positions owe, wad: nobody can absorb them (tests/regressions/test_takeover_that_leaves_a_debt.py)."""
+        """Return what accounts without positions owe, wad, which nobody can absorb.
+
+        The exception is pinned by tests/regressions/test_takeover_that_leaves_a_debt.py.
+        """
         cashes = (self.town.books.word(("cash", a)) for a in range(self.town.books.accounts))
         return sum(max(0, -signed(cash, 0, 128)) for cash in cashes if not cash >> 128)
 
