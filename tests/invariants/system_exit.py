@@ -174,6 +174,7 @@ class Exit:
         self._absorb()
         self._end_markets()
         people = self.town.stage.traders
+        refused: list[str] = []
         for _ in range(ROUNDS):  # who closes moves the vault's price for the next one
             refused = [self._close(owner.address, account) for owner, account in people]
         for told in refused:
