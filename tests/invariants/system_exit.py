@@ -256,11 +256,11 @@ class Exit:
             at_all = (account, market, limit, FAR)
             if self.town.desk.send(VAULT, "close", *at_all, by=owner) == ACCEPTED:
                 continue
-            for part in (size, size // 3 or size):
-                args = (account, market, -part, limit, FAR)
-                told = self.town.desk.send(VAULT, "forceReduce", *args, by=owner)
-                if told == ACCEPTED:
-                    break
+            args = (account, market, -size, limit, FAR)
+            told = self.town.desk.send(VAULT, "forceReduce", *args, by=owner)
+            if told in TOO_DEAR:  # a part may be cheaper
+                third = (account, market, -(size // 3 or size), limit, FAR)
+                self.town.desk.send(VAULT, "forceReduce", *third, by=owner)
         return told
 
     def _claim(self, owner: Address, account: int) -> None:
