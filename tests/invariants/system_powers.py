@@ -205,8 +205,8 @@ class Powers:
                 return self.desk.send(GOVERNOR, name, *base, "so", b"", by=by)
             case 3:
                 signature = self._ballot(BALLOT, live.id, b"")
-                args = (*base, by, signature)
-                return self.desk.send(GOVERNOR, "castVoteBySig", *args, by=self.anybody)
+                name = "castVoteBySig"
+                return self.desk.send(GOVERNOR, name, *base, by, signature, by=self.anybody)
             case _:
                 more = keccak256(b"so") + keccak256(b"")
                 args = (*base, by, "so", b"", self._ballot(EXTENDED, live.id, more))
@@ -269,8 +269,8 @@ class Powers:
                 return self.desk.send("Yellow", "delegate", by, by=by)
             case 1:
                 v, r, s = self._yellow(DELEGATION, by, nonce, until)
-                args = (by, nonce, until, v, r, s)
-                return self.desk.send("Yellow", "delegateBySig", *args, by=self.anybody)
+                word = (nonce, until, v, r, s)
+                return self.desk.send("Yellow", "delegateBySig", by, *word, by=self.anybody)
             case _:
                 spender = self.town.address("BrokerRegistry")
                 v, r, s = self._yellow(PERMIT, by, spender, 0, nonce, until)
