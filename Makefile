@@ -131,6 +131,10 @@ audit: setup compile ## run the property, invariant and attack tests long, with 
 	@$(RUN) python -m tests.invariants --steps 1000000
 	@$(RUN) python -m tests.invariants.perp --steps 1000000
 
+.PHONY: mutants
+mutants: setup compile ## try the listed mutants of the contracts (SAMPLE=10 for some of them)
+	@$(RUN) env PYTHONPATH=.:offchain python tools/mutants.py run $(if $(SAMPLE),--sample $(SAMPLE),--control --workers 2)
+
 # ---------------------------------------------------------------- checks
 
 .PHONY: check

@@ -35,7 +35,6 @@ PYTEST: Final = (
     "--tb=line",
     "--no-header",
     "-rfE",
-    "--hypothesis-seed=0",
 )
 WITHOUT_APE: Final = ("-p", "no:ape_test")
 """Its plugin starts a node, which tests on revm do not need."""
@@ -90,7 +89,7 @@ class Bench:
             "PATH": path + os.pathsep + os.environ["PATH"],
             "SOLCX_BINARY_PATH": f"{self.root}/tools/solc",
             "APE_DATA_FOLDER": f"{self.root}/.ape",
-            "HYPOTHESIS_PROFILE": "dev",
+            "HYPOTHESIS_PROFILE": "mutants",
         }
         return subprocess.Popen(
             [sys.executable, "-m", "tools.mutation.warm"],
@@ -198,7 +197,7 @@ def _steps(entry: Entry, group: Group) -> Sequence[Step]:
 
 
 def digest(root: Path, entry: Entry, group: Group) -> str:
-    """Return the sources that a result depends on: the mutant and all that its contracts include."""
+    """Return the text that a result depends on: the mutant, and all that its contracts include."""
     names = {name for s in group.steps for target in s.contracts for name in closure(root, target)}
     paths = [root / name for name in sorted(names) if (root / name).exists()]
     return _hash(repr((entry.id, entry.before, entry.after)), paths)
