@@ -202,12 +202,17 @@ def _reported(
         for place in sorted({(contract, operator) for contract, operator, _ in counts})
     ]
     survivors = [e.id for e in ran if _kind(e, results) == "survived"]
-    passed = bool(ran) and not survivors and not broken
+    wrong = [e.id for e in ran if e.explained and results[e.id].outcome == "killed"]
+    passed = bool(ran) and not survivors and not wrong and not broken
     kinds = Counter(_kind(entry, results) for entry in ran)
     facts = {"listed": listed, "run": len(ran)} | {kind: kinds[kind] for kind in COLUMNS[2:]}
     facts["seconds a mutant"] = round(sum(results[e.id].seconds for e in ran) / max(len(ran), 1))
     REPORT.parent.mkdir(parents=True, exist_ok=True)
-    notes = [*(f"survived: {name}" for name in survivors), *broken]
+    notes = [
+        *(f"survived: {name}" for name in survivors),
+        *(f"explained, yet killed: {name}" for name in wrong),
+        *broken,
+    ]
     report = {
         "title": "Mutants of the contracts",
         "passed": passed,

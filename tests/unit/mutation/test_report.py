@@ -82,6 +82,14 @@ def test_run__survivor__fails_until_it_is_explained(run):
     assert report["notes"] == [f"survived: {SECOND.id}"]
 
 
+def test_run__explained_and_killed__fails(run):
+    """Then the explanation is wrong."""
+    code, report = run(KILLED, entry=replace(SECOND, explained="out of reach"))
+
+    assert code == 1
+    assert report["notes"] == [f"explained, yet killed: {SECOND.id}"]
+
+
 def test_run__nothing_run__fails(run):
     code, report = run(arguments=["--only", "another"])
 
