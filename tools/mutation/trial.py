@@ -39,7 +39,7 @@ PYTEST: Final = (
 WITHOUT_APE: Final = ("-p", "no:ape_test")
 """Its plugin starts a node, which tests on revm do not need."""
 _FAILED: Final = re.compile(r"^(?:FAILED|ERROR) (\S+?::.*?)(?: - .*)?$", re.MULTILINE)
-PASSED, FAILED = 0, 1
+PASSED, FAILED, NO_SUCH_TEST = 0, 1, 4
 
 
 class BrokenError(Exception):
@@ -161,7 +161,10 @@ class Bench:
         os.utime(path)
 
     def _tested(self, step: Step) -> str:
-        """Run tests; return the one that failed, "time" if they hang, or nothing if all pass."""
+        """Run tests; return the one that failed, "time" if they hang, or nothing if all pass.
+
+        A test that killed before and has another name now says nothing; the others follow.
+        """
         log = self.root / "pytest.log"
         options = [*PYTEST] if step.node else [*PYTEST, *WITHOUT_APE]
         told = {"args": [*options, *step.tests], "log": str(log), "seconds": SECONDS}
@@ -171,7 +174,8 @@ class Bench:
         code = int(answers.readline() or 3)
         if code == TIME_UP:
             return "time"
-        if code == PASSED:
+        is_forgotten = code == NO_SUCH_TEST and "::" in step.tests[0]
+        if code == PASSED or is_forgotten:
             return ""
         failed = _FAILED.search(log.read_text(errors="replace"))
         if code != FAILED or failed is None:
