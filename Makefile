@@ -137,6 +137,10 @@ second: setup compile ## compute all again by independent programs; HYPOTHESIS_P
 	@-HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-nightly} $(RUN) pytest -q --junitxml .reports/second.xml tests/second
 	@$(RUN) python tools/second_report.py
 
+.PHONY: mutants
+mutants: setup compile ## try the listed mutants of the contracts (SAMPLE=10 for some of them)
+	@$(RUN) env PYTHONPATH=.:offchain python tools/mutants.py run $(if $(SAMPLE),--sample $(SAMPLE),--control --workers 2)
+
 # ---------------------------------------------------------------- checks
 
 .PHONY: check
