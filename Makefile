@@ -131,6 +131,10 @@ audit: setup compile ## run the property, invariant and attack tests long, with 
 	@$(RUN) python -m tests.invariants --steps 1000000
 	@$(RUN) python -m tests.invariants.perp --steps 1000000
 
+.PHONY: prove
+prove: $(VENV) $(TOOLS) $(NODE) ## prove the properties of tests/symbolic for all inputs
+	@$(RUN) python tools/prove.py
+
 # ---------------------------------------------------------------- checks
 
 .PHONY: check
