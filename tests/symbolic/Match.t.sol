@@ -112,7 +112,7 @@ contract MatchProof is Symbolic {
     }
 
     /// @notice PERP-01: the legs of a group sum to zero in size and in quote (a taker and two makers, the same account or not).
-    /// @dev Lots of 128 bits, quotes of 179; without samples.
+    /// @dev Lots of 128 bits, quotes of 179; a fill without lots has no quote (`quoteOf`); without samples.
     function check_close__of_two_fills__sums_to_zero(
         bool buys,
         uint128[2] memory lots,
@@ -120,6 +120,7 @@ contract MatchProof is Symbolic {
         bool same
     ) external pure {
         vm.assume(quotes[0] < 1 << 179 && quotes[1] < 1 << 179);
+        vm.assume((lots[0] > 0 || quotes[0] == 0) && (lots[1] > 0 || quotes[1] == 0));
         Terms memory t;
         GroupSum memory sum = GroupSums.start(3);
         for (uint256 i = 0; i < 2; ++i) {
