@@ -14,19 +14,21 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-import z3
+import z3  # type: ignore[import-not-found]  # of .venv-tools, where this runs
 
 __all__ = ["Integers", "answer", "main"]
 
 Expr = Any  # z3 has no types
 
 YICES = Path(sys.executable).with_name("yices-smt2")
+PAIR = 2
 BITS_FIRST = 1  # s
 BITS_LAST = 10
 INTEGER_SECONDS = 60
@@ -131,7 +133,12 @@ class Integers:
             return word
         least, most = (word.low - low) // size, (word.high - low) // size
         if least == most:
-            return Whole(word.expr - least * size, word.low - least * size, word.high - least * size, word.bits)
+            return Whole(
+                word.expr - least * size,
+                word.low - least * size,
+                word.high - least * size,
+                word.bits,
+            )
         unknown = self._fresh(low, high, "w")
         self.side.append(word.expr == unknown + size * self._fresh(least, most))
         return Whole(unknown, low, high, word.bits)
@@ -144,7 +151,9 @@ class Integers:
             low, high = self.known.get(key, (0, (1 << term.size()) - 1))
             if word.bits >= 0:
                 high = min(high, word.bits)
-            self._unsigned[key] = Whole(word.expr, max(low, word.low), min(high, word.high), word.bits)
+            self._unsigned[key] = Whole(
+                word.expr, max(low, word.low), min(high, word.high), word.bits
+            )
         return self._unsigned[key]
 
     def signed(self, term: Expr) -> Whole:
@@ -178,7 +187,7 @@ class Integers:
             self._words[key] = self._read(term)
         return self._words[key]
 
-    def _read(self, term: Expr) -> Whole:  # noqa: C901, PLR0911, PLR0912
+    def _read(self, term: Expr) -> Whole:  # noqa: C901, PLR0911 (one case for each operation)
         width = term.size()
         kind = term.decl().kind()
         if z3.is_bv_value(term):
@@ -246,16 +255,16 @@ class Integers:
         if key not in self._quotients:
             read = self.signed if is_signed else self.unsigned
             a, b = read(over), read(under)
-            self._quotients[key] = self._factor(over, a, b, under, is_signed=is_signed) or self._quotient(
-                a, b, over.size(), is_signed=is_signed
-            )
+            self._quotients[key] = self._factor(
+                over, a, b, under, is_signed=is_signed
+            ) or self._quotient(a, b, over.size(), is_signed=is_signed)
         return self._quotients[key]
 
     def _factor(
         self, over: Expr, a: Whole, b: Whole, under: Expr, *, is_signed: bool
     ) -> tuple[Whole, Whole] | None:
-        """x * y / x = y where the product has not wrapped: how checked multiplication looks."""
-        if over.decl().kind() != z3.Z3_OP_BMUL or over.num_args() != 2:
+        """Know that x * y / x = y if the product has not wrapped, as checked products ask."""
+        if over.decl().kind() != z3.Z3_OP_BMUL or over.num_args() != PAIR:
             return None
         for x, y in (over.children(), over.children()[::-1]):
             if x.get_id() != under.get_id():
@@ -335,7 +344,7 @@ class Integers:
         return Whole(part, whole.low >> low, whole.high >> low, bits)
 
     def _chosen(self, term: Expr) -> Whole:
-        condition = self.bool(term.arg(0))
+        condition = self.truth(term.arg(0))
         yes, no = self._near(term.arg(1)), self._near(term.arg(2))
         bits = yes.bits | no.bits if yes.bits >= 0 and no.bits >= 0 else -1
         return Whole(
@@ -365,8 +374,10 @@ class Integers:
         bits = word.bits if word.bits >= 0 else (1 << term.size()) - 1
         return bits & ((1 << word.high.bit_length()) - 1)
 
-    def _bitwise(self, kind: int, args: list[Expr], width: int) -> Whole:
-        if len(args) > 2:
+    def _bitwise(  # noqa: C901 (one case for each shape of the bits)
+        self, kind: int, args: list[Expr], width: int
+    ) -> Whole:
+        if len(args) > PAIR:
             first, *rest = args
             make = {z3.Z3_OP_BAND: z3.BitVecRef.__and__, z3.Z3_OP_BOR: z3.BitVecRef.__or__}
             if kind not in make:
@@ -384,7 +395,9 @@ class Integers:
             total = Whole(z3.IntVal(0), 0, 0, 0)
             for high, low in _runs(mask, width):
                 piece = self._reduced(self._cut(a, high, low), 0, high - low + 1)
-                total = _plus(total, Whole(piece.expr * (1 << low), piece.low << low, piece.high << low))
+                total = _plus(
+                    total, Whole(piece.expr * (1 << low), piece.low << low, piece.high << low)
+                )
             return Whole(total.expr, total.low, total.high, mask)
         if kind == z3.Z3_OP_BXOR and z3.is_bv_value(b) and b.as_long() == full:
             return _plus(_minus(self._near(a)), Whole(z3.IntVal(-1), -1, -1))
@@ -416,7 +429,7 @@ class Integers:
 
     # ---------------------------------------------------------------- truth
 
-    def bool(self, term: Expr) -> Expr:
+    def truth(self, term: Expr) -> Expr:
         """The condition over integers."""
         key = term.get_id()
         if key not in self._bools:
@@ -424,22 +437,22 @@ class Integers:
             self._bools[key] = self._judge(term)
         return self._bools[key]
 
-    def _judge(self, term: Expr) -> Expr:  # noqa: C901, PLR0911
+    def _judge(self, term: Expr) -> Expr:
         kind = term.decl().kind()
         args = term.children()
         if kind in {z3.Z3_OP_TRUE, z3.Z3_OP_FALSE}:
             return term
         if kind == z3.Z3_OP_NOT:
-            return z3.Not(self.bool(args[0]))
+            return z3.Not(self.truth(args[0]))
         if kind in {z3.Z3_OP_AND, z3.Z3_OP_OR}:
-            return (z3.And if kind == z3.Z3_OP_AND else z3.Or)([self.bool(a) for a in args])
+            return (z3.And if kind == z3.Z3_OP_AND else z3.Or)([self.truth(a) for a in args])
         if kind == z3.Z3_OP_IMPLIES:
-            return z3.Implies(self.bool(args[0]), self.bool(args[1]))
+            return z3.Implies(self.truth(args[0]), self.truth(args[1]))
         if kind == z3.Z3_OP_ITE:
-            return z3.If(*(self.bool(a) for a in args))
-        if kind in {z3.Z3_OP_EQ, z3.Z3_OP_DISTINCT, z3.Z3_OP_XOR} and len(args) == 2:
+            return z3.If(*(self.truth(a) for a in args))
+        if kind in {z3.Z3_OP_EQ, z3.Z3_OP_DISTINCT, z3.Z3_OP_XOR} and len(args) == PAIR:
             if z3.is_bool(args[0]):
-                same = self.bool(args[0]) == self.bool(args[1])
+                same = self.truth(args[0]) == self.truth(args[1])
             elif z3.is_bv(args[0]):
                 same = self._equal(args[0], args[1])
             else:
@@ -459,7 +472,7 @@ class Integers:
 
     # ---------------------------------------------------------------- what the query states
 
-    def learn(self, term: Expr, *, holds: bool = True) -> None:
+    def learn(self, term: Expr, *, holds: bool = True) -> None:  # noqa: C901 (as above)
         """Note the intervals that a condition at the top gives to terms."""
         kind = term.decl().kind()
         if kind == z3.Z3_OP_NOT:
@@ -491,8 +504,12 @@ class Integers:
         ]
 
     def _learn_same(self, a: Expr, b: Expr) -> None:
-        """x = 0…0 ++ x[n:0] says that x is below 2^n; 0 = x[255:n] says the same."""
-        if b.decl().kind() == z3.Z3_OP_CONCAT and z3.is_bv_value(b.arg(0)) and b.arg(0).as_long() == 0:
+        """Know that x = 0…0 ++ x[n:0] says that x is below 2^n; 0 = x[255:n] says the same."""
+        if (
+            b.decl().kind() == z3.Z3_OP_CONCAT
+            and z3.is_bv_value(b.arg(0))
+            and b.arg(0).as_long() == 0
+        ):
             self._note(a, 0, (1 << (a.size() - b.arg(0).size())) - 1)
         if b.decl().kind() == z3.Z3_OP_ZERO_EXT:
             self._note(a, 0, (1 << b.arg(0).size()) - 1)
@@ -559,7 +576,8 @@ def revealed(text: str) -> str:
         vector = r"\(_ BitVec \2\)"
         text = re.sub(
             rf"\(declare-fun f_evm_{names}_([0-9]+) \({vector} {vector}\) {vector}\)",
-            rf"(define-fun f_evm_\1_\2 ((x (_ BitVec \2)) (y (_ BitVec \2))) (_ BitVec \2) {meaning})",
+            r"(define-fun f_evm_\1_\2 ((x (_ BitVec \2)) (y (_ BitVec \2))) (_ BitVec \2) "
+            rf"{meaning})",
             text,
         )
     return text
@@ -570,7 +588,7 @@ def answer(query: list[Expr], seconds: float) -> tuple[str, dict[Expr, int]]:
     reading = Integers()
     for condition in query:
         reading.learn(condition)
-    conditions = [reading.bool(condition) for condition in query]
+    conditions = [reading.truth(condition) for condition in query]
     conditions += reading.stated()
     solver = z3.SimpleSolver()
     solver.set("timeout", int(seconds * 1_000))
@@ -603,24 +621,29 @@ def _grown(rng: random.Random, leaves: list[Expr], depth: int) -> Expr:
     """Some term of the leaves' width."""
     if depth == 0:
         width = leaves[0].size()
-        constant = z3.BitVecVal(rng.choice([0, 1, -1, 1 << (width - 1), rng.getrandbits(width)]), width)
+        constant = z3.BitVecVal(
+            rng.choice([0, 1, -1, 1 << (width - 1), rng.getrandbits(width)]), width
+        )
         return rng.choice([*leaves, constant])
     a, b = (_grown(rng, leaves, depth - 1) for _ in range(2))
     width, cut = a.size(), rng.randrange(1, a.size())
     by = z3.BitVecVal(rng.randrange(width + 1), width)
-    return rng.choice(
-        [
-            *(lambda: a + b, lambda: a - b, lambda: a * b, lambda: -a, lambda: ~a),
-            *(lambda: z3.UDiv(a, b), lambda: z3.URem(a, b), lambda: a / b, lambda: z3.SRem(a, b)),
-            *(lambda: a & b, lambda: a | b, lambda: a ^ b, lambda: a * b / a),
-            *(lambda: a << by, lambda: z3.LShR(a, by), lambda: a >> by),
-            lambda: z3.ZeroExt(width - cut, z3.Extract(cut - 1, 0, a)),
-            lambda: z3.SignExt(width - cut, z3.Extract(cut - 1, 0, a)),
-            lambda: z3.Concat(z3.Extract(cut - 1, 0, a), z3.Extract(width - 1, cut, b)),
-            lambda: z3.Concat(*[z3.Extract(cut, cut, a)] * (width - cut), z3.Extract(cut, 1, a)),
-            *(lambda: z3.If(z3.ULT(a, b), a, b), lambda: z3.If(a <= b, a, b), lambda: z3.If(a == b, a, ~b)),
-        ]
-    )()
+    terms: list[Callable[[], Expr]] = [
+        *(lambda: a + b, lambda: a - b, lambda: a * b, lambda: -a, lambda: ~a),
+        *(lambda: z3.UDiv(a, b), lambda: z3.URem(a, b), lambda: a / b, lambda: z3.SRem(a, b)),
+        *(lambda: a & b, lambda: a | b, lambda: a ^ b, lambda: a * b / a),
+        *(lambda: a << by, lambda: z3.LShR(a, by), lambda: a >> by),
+        lambda: z3.ZeroExt(width - cut, z3.Extract(cut - 1, 0, a)),
+        lambda: z3.SignExt(width - cut, z3.Extract(cut - 1, 0, a)),
+        lambda: z3.Concat(z3.Extract(cut - 1, 0, a), z3.Extract(width - 1, cut, b)),
+        lambda: z3.Concat(*[z3.Extract(cut, cut, a)] * (width - cut), z3.Extract(cut, 1, a)),
+        *(
+            lambda: z3.If(z3.ULT(a, b), a, b),
+            lambda: z3.If(a <= b, a, b),
+            lambda: z3.If(a == b, a, ~b),
+        ),
+    ]
+    return rng.choice(terms)()
 
 
 def check(rounds: int = 200) -> None:

@@ -109,7 +109,10 @@ def _run(halmos: Path, environment: dict[str, str], only: str) -> dict[tuple[str
     models = [line for line in done.stdout.splitlines() if line.startswith(("Counter", "    p_"))]
     print("\n".join(models), end="\n" if models else "")
     return {
-        (Path(where.partition(":")[0]).name.removesuffix(".t.sol"), item["name"].partition("(")[0]): item
+        (
+            Path(where.partition(":")[0]).name.removesuffix(".t.sol"),
+            item["name"].partition("(")[0],
+        ): item
         for where, items in said.items()
         for item in items
     }
@@ -138,7 +141,9 @@ def main() -> None:
     started = time.monotonic()
     halmos = _halmos()
     environment = {**os.environ, "FOUNDRY_PROFILE": "prove"}
-    subprocess.run([halmos.with_name("python"), "tools/bv_as_int.py", "--check"], cwd=ROOT, check=True)
+    subprocess.run(
+        [halmos.with_name("python"), "tools/bv_as_int.py", "--check"], cwd=ROOT, check=True
+    )
     asked = [p for p in _asked() if not only or re.search(only, f"{p.file}Proof")]
     if not asked:
         _fail("0 proofs")
@@ -146,12 +151,15 @@ def main() -> None:
     said = _run(halmos, environment, only)
 
     unknown = _unknown()
-    rows, faults = [], []
+    rows: list[list[Any]] = []
+    faults: list[str] = []
     for p in asked:
         item = said.get((p.file, p.name))
         result = _result(item)
         seconds = round(item["time"][0], 1) if item else 0.0
-        rows.append([p.name.removeprefix("check_"), p.file, ", ".join(p.invariants), result, seconds])
+        rows.append(
+            [p.name.removeprefix("check_"), p.file, ", ".join(p.invariants), result, seconds]
+        )
         if result == "proven" and p.name in unknown:
             faults.append(f"{p.name} is proven: tools/prove_unknown.toml need not name it")
         elif result != "proven" and not (result == "undecided" and p.name in unknown):
@@ -160,8 +168,8 @@ def main() -> None:
         f"{name} in tools/prove_unknown.toml is no property"
         for name in sorted(unknown.keys() - {p.name for p in _asked()})
     ]
-    for name, file, ids, result, seconds in rows:
-        print(f"{file:15} {name:68} {ids:24} {result:10} {seconds:6}")
+    for row in rows:
+        print("{1:15} {0:68} {2:24} {3:10} {4:6}".format(*row))
     proven = sum(row[3] == "proven" for row in rows)
     whole = round(time.monotonic() - started)
     if not only:
