@@ -141,6 +141,10 @@ second: setup compile ## compute all again by independent programs; HYPOTHESIS_P
 mutants: setup compile ## try the listed mutants of the contracts (SAMPLE=10 for some of them)
 	@$(RUN) env PYTHONPATH=.:offchain python tools/mutants.py run $(if $(SAMPLE),--sample $(SAMPLE),--control --workers 2)
 
+.PHONY: prove
+prove: $(VENV) $(TOOLS) $(NODE) ## prove the properties of tests/symbolic for all inputs
+	@$(RUN) python tools/prove.py
+
 # ---------------------------------------------------------------- checks
 
 .PHONY: check
