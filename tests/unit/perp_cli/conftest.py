@@ -19,10 +19,8 @@ def deployed():
 @pytest.fixture
 def stage(deployed):
     """The named state, restored afterwards: two markets, nobody has traded."""
-    node = deployed.anvil.node
-    latest = node.request("eth_getBlockByNumber", ["latest", False])
-    # A snapshot that is taken back leaves the clock where it is: too late on a busy machine.
-    node.request("evm_setTime", [int(latest["timestamp"], 16)])
+    # The node's clock goes on while a busy machine does something else.
+    deployed.reset_clock()
     snapshot = deployed.anvil.snapshot()
     yield deployed.again()
     deployed.anvil.revert(snapshot)
