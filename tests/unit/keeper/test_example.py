@@ -31,7 +31,8 @@ def op_sepolia(rig, crowd, monkeypatch):
     chain = ChainKey(CHAIN_ID, made.chain.genesis)
     replace(made, network=NETWORK, chain=chain).write(record)
     monkeypatch.setattr(
-        "clearing.keeper.build.registry_path", lambda network: record.parent / f"{network}.json"
+        "clearing.clearport.recorded.registry_path",
+        lambda network: record.parent / f"{network}.json",
     )
     monkeypatch.setattr("time.time", rig.now_s)
     rig.anvil.node.request("anvil_setChainId", [CHAIN_ID])

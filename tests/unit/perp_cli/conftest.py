@@ -5,8 +5,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from clearing.chain import deployment
 from clearing.cli import app
-from clearing.perp import client
 from tests.unit.perp_cli.stage import TRADER, staged
 
 
@@ -39,7 +39,7 @@ def key(tmp_path):
 def run(stage, tmp_path, monkeypatch):
     """Run a command."""
     stage.made.write(tmp_path / "local.json")
-    monkeypatch.setattr(client, "registry_path", (tmp_path / "local.json").with_stem)
+    monkeypatch.setattr(deployment, "registry_path", (tmp_path / "local.json").with_stem)
     monkeypatch.setenv("CLEARING_NODE_URL", stage.url)
     monkeypatch.delenv("CLEARING_KEY", raising=False)
     return lambda *args, **more: CliRunner().invoke(app, ["perp", *map(str, args)], **more)
