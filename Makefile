@@ -30,8 +30,8 @@ setup: $(VENV) $(TOOLS) $(NODE) $(STUBS) ## install the pinned Python, node and 
 	@:
 
 # Two stamps, so that a change of pyproject.toml does not install everything again. The lock names all
-# that is needed, so pip resolves nothing; bytecode is made on every core (a few files are templates
-# that no Python compiles).
+# that is needed, so pip resolves nothing; bytecode is made on every core (what
+# cannot be compiled now is no fault before it is needed).
 .venv/.locked: requirements/main.txt tools/find_python
 	@echo "setup: Python packages into .venv (about a minute the first time)"
 	@python=$$(tools/find_python) && { [ -x .venv/bin/python ] || "$$python" -m venv .venv; }
