@@ -29,11 +29,15 @@ help: ## list the targets
 setup: $(VENV) $(TOOLS) $(NODE) $(STUBS) ## install the pinned Python, node and compilers into this folder
 	@:
 
-# Two stamps, so that a change of pyproject.toml does not install everything again.
+# Two stamps, so that a change of pyproject.toml does not install everything again. The lock names all
+# that is needed, so pip resolves nothing; bytecode is made on every core (what
+# cannot be compiled now is no fault before it is needed).
 .venv/.locked: requirements/main.txt tools/find_python
 	@echo "setup: Python packages into .venv (about a minute the first time)"
 	@python=$$(tools/find_python) && { [ -x .venv/bin/python ] || "$$python" -m venv .venv; }
-	@.venv/bin/python $(PIP) --require-hashes -r requirements/main.txt
+	@.venv/bin/python $(PIP) --require-hashes --no-deps --no-compile -r requirements/main.txt
+	@tools/quietly .venv/bin/python -m pip check
+	@.venv/bin/python -m compileall -qq -j 0 .venv/lib || :
 	@touch $@
 
 $(VENV): .venv/.locked pyproject.toml
