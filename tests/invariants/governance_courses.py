@@ -8,9 +8,9 @@ from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import DAY_S, Address
 from tests.harness.governance_stage import CODES
 from tests.harness.governance_world import Draft, Entry
+from tests.harness.results import ACCEPTED
 from tests.invariants.governance_ballots import Ballots
 from tests.invariants.governance_drafts import HEIR
-from tests.invariants.governance_duo import ACCEPTED
 from tests.invariants.governance_pausing import Pausing
 from tests.invariants.governance_player import Made
 from tests.invariants.governance_spoils import spoiled_draft

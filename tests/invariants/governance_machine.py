@@ -17,10 +17,10 @@ from typing import Final
 from clearing.spec.governance import State
 from tests.harness.errors import Halted
 from tests.harness.governance_stage import Stage, deploy_stage
+from tests.harness.results import ACCEPTED
 from tests.invariants.governance_courses import Courses
 from tests.invariants.governance_doors import doors_of
 from tests.invariants.governance_drafts import HEIR
-from tests.invariants.governance_duo import ACCEPTED
 from tests.invariants.governance_player import Made
 from tests.invariants.governance_wanted import RARE, WANTED
 from tests.invariants.played import Fault, Played, Seen

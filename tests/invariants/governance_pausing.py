@@ -7,7 +7,7 @@ from clearing.spec.governance import PAUSE_GAP_S, PAUSE_MAX_S, State
 from clearing.spec.units import DAY_S
 from tests.harness.governance_world import Entry
 from tests.harness.pauses import OPENINGS, TRADING, feed_scope
-from tests.invariants.governance_duo import ACCEPTED
+from tests.harness.results import ACCEPTED
 from tests.invariants.governance_player import Made, Player
 
 __all__ = ["Pausing"]

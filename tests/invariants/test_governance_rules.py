@@ -20,9 +20,10 @@ from tests.harness.governance import SETUP, SUPPLY
 from tests.harness.governance_stage import CODES
 from tests.harness.governance_world import EXECUTOR, Draft, GovernanceWorld
 from tests.harness.pauses import OPENINGS, TRADING
+from tests.harness.results import ACCEPTED, Divergence
 from tests.invariants import governance_rules as rules
 from tests.invariants.governance_drafts import Drafter
-from tests.invariants.governance_duo import ACCEPTED, Divergence, GovernanceDuo, Step
+from tests.invariants.governance_duo import GovernanceDuo, Step
 from tests.invariants.governance_machine import stage
 from tests.invariants.governance_rules import Witness
 
