@@ -203,9 +203,12 @@ def _reported(
     ]
     survivors = [e.id for e in ran if _kind(e, results) == "survived"]
     wrong = [e.id for e in ran if e.explained and results[e.id].outcome == "killed"]
-    passed = bool(ran) and not survivors and not wrong and not broken
+    waiting = len(entries) - len(ran)
+    passed = bool(ran) and not (waiting or survivors or wrong or broken)
     kinds = Counter(_kind(entry, results) for entry in ran)
-    facts = {"listed": listed, "run": len(ran)} | {kind: kinds[kind] for kind in COLUMNS[2:]}
+    facts = {"listed": listed, "run": len(ran), "not run": waiting} | {
+        kind: kinds[kind] for kind in COLUMNS[2:]
+    }
     facts["seconds a mutant"] = round(sum(results[e.id].seconds for e in ran) / max(len(ran), 1))
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     notes = [

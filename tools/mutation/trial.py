@@ -211,6 +211,8 @@ def watched(root: Path, group: Group, result: Result) -> str:
     """Return the tests that a result depends on: the one that killed, or all that did not."""
     if result.outcome == "killed" and "::" in result.by:
         return _hash(result.by, [root / result.by.split("::")[0]])
+    if result.outcome in {"not compiled", "same code"}:
+        return _hash(result.outcome, [])
     names = {test.split("::")[0] for step in group.steps for test in step.tests}
     paths = [path for name in sorted(names) for path in _files(root / name)]
     return _hash(result.outcome, paths)

@@ -131,8 +131,10 @@ def test_run__source_changed__is_tried_again(run, tmp_path):
     assert code == 1
 
 
-def test_run__known__runs_nothing(run):
+def test_run__known__runs_nothing_and_fails_while_a_result_is_missing(run):
     code, report = run(arguments=["--known"])
+    run(KILLED)
+    then, _ = run(arguments=["--known"])
 
-    assert code == 1
-    assert report["looked_at"] == 0
+    assert (code, then) == (1, 0)
+    assert report["facts"]["not run"] == 1
