@@ -41,18 +41,6 @@ contract FundingProof is Symbolic {
         if (now_ - p.emaAt >= 300) assert(pi == 0);
     }
 
-    /// @notice An average joins what was gathered without leaving the interval between both.
-    /// @dev Words as they are stored: samples within 17 bits of ppm, an anchor of at most 300 s, emaAt <= pendingAt.
-    function check_folded__any__stays_between_average_and_mean(uint256 word, uint40 now_) external pure {
-        PremiumWord w = PremiumWord.wrap(word);
-        PremiumWordLib.Parts memory p = w.unpack();
-        int256 most = 131_071 * 1e6;
-        vm.assume(-most <= p.ema && p.ema <= most && -most <= p.mean && p.mean <= most);
-        vm.assume(p.emaAt <= p.pendingAt && p.anchorAge <= 300);
-        PremiumWordLib.Parts memory q = w.folded(now_).unpack();
-        assert(-most <= q.ema && q.ema <= most && q.anchorAge <= 300 && q.emaAt <= q.pendingAt);
-    }
-
     /// @notice A gathered mean stays within the cap of its samples, and no weight is above 4e9.
     /// @dev Words as they are stored, samples within the same cap.
     function check_sampled__any__stays_within_the_cap(uint256 word, int64 sample, uint32 weight, uint32 now_) external pure {

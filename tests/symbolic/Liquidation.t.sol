@@ -1,44 +1,19 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {LiquidationMath, Takeover, Target} from "../../contracts/derivatives/perp/LiquidationMath.sol";
+import {LiquidationMath, Target} from "../../contracts/derivatives/perp/LiquidationMath.sol";
 import {Margin} from "../../contracts/derivatives/perp/Margin.sol";
 import {PerpUnits} from "../../contracts/derivatives/perp/PerpUnits.sol";
 import {RiskNow} from "../../contracts/derivatives/perp/RiskWord.sol";
 import {Symbolic} from "./Symbolic.sol";
 
-/// @title How much of a position is liquidated, for how much
+/// @title Who is liquidated, and on which side the bankruptcy price lies
 /// @dev Sizes below 2^71 and prices below 2^96 (the widths of their fields); no slope; the account's maintenance margin is at least the
 /// position's, as its sum is; equity within 2^127 (cash has 128 bits).
 contract LiquidationProof is Symbolic {
     /// @notice PERP-20: liquidatable is strictly below maintenance margin, and never an account that requires nothing.
     function check_isLiquidatable__any__is_strictly_below_maintenance(int256 equity, uint128 mm) external pure {
         assert(LiquidationMath.isLiquidatable(equity, mm) == (mm != 0 && equity < int256(uint256(mm))));
-    }
-
-    /// @notice PERP-17: a takeover is of the position's own sign and at most all of it; under two thirds of maintenance it is all.
-    function check_takeover__any__is_at_most_the_position(Target memory t) external pure {
-        _bound(t);
-        vm.assume(t.equity >= 0);
-        Takeover memory o = LiquidationMath.takeover(t);
-        if (t.size > 0) assert(o.size >= 0 && o.size <= t.size);
-        else assert(o.size <= 0 && o.size >= t.size);
-        if (3 * t.equity < 2 * int256(t.mm)) assert(o.size == t.size);
-    }
-
-    /// @notice PERP-17: below zero all of it goes.
-    function check_takeover__bankrupt__is_all(Target memory t) external pure {
-        _bound(t);
-        vm.assume(t.equity < 0);
-        Takeover memory o = LiquidationMath.takeover(t);
-        assert(o.size == t.size && o.penalty == 0);
-    }
-
-    /// @notice PERP-19: a penalty never exceeds equity.
-    function check_takeover__any__penalty_is_within_equity(Target memory t) external pure {
-        _bound(t);
-        Takeover memory o = LiquidationMath.takeover(t);
-        assert(o.penalty == 0 || int256(o.penalty) <= t.equity);
     }
 
     /// @notice PERP-35: the bankruptcy price is on the account's side: no lower than its value for a long in debt, no higher for a short.

@@ -3,9 +3,9 @@ pragma solidity ^0.8.30;
 
 import {GATE_SEQ_GRACE, GATE_SEQ_GRACE_OPEN} from "../../contracts/interfaces/OracleTypes.sol";
 import {ActionTable} from "../../contracts/derivatives/oracle/ActionTable.sol";
-import {PrimaryWord, RuleWord} from "../../contracts/derivatives/oracle/FeedConfig.sol";
+import {PrimaryWord} from "../../contracts/derivatives/oracle/FeedConfig.sol";
 import {JumpRule} from "../../contracts/derivatives/oracle/JumpRule.sol";
-import {CLOSE, DIVERGED, FROZEN, Look, NORMAL, OK, OPEN, PRIMARY_ONLY} from "../../contracts/derivatives/oracle/Look.sol";
+import {CLOSE, FROZEN, Look, NORMAL, OK, OPEN, PRIMARY_ONLY} from "../../contracts/derivatives/oracle/Look.sol";
 import {SECONDARY_ONLY, SIGNED_REDUCE, TRIPPED, TWAP_ONLY} from "../../contracts/derivatives/oracle/Look.sol";
 import {Memo} from "../../contracts/derivatives/oracle/Memo.sol";
 import {PriceBounds} from "../../contracts/derivatives/oracle/PriceBounds.sol";
@@ -39,20 +39,10 @@ contract OracleProof is Symbolic {
     /* BANDS */
 
     /// @notice ORA-01: whenever a price is usable, 0 < lo <= mid <= hi, and the strict and the favourable band contain the band.
-    /// @dev Every state but FROZEN and TRIPPED without agreement, of looks as the oracle makes them: prices that a state rests on are not 0,
-    /// and c and p agree, or the state says that they do not.
+    /// @dev NORMAL, PRIMARY_ONLY, SECONDARY_ONLY and TWAP_ONLY; prices that a state rests on are not 0.
     function check_fill__usable__orders_the_bands(Look memory r, uint256 primary, uint40 ringAt, uint40 now_) external pure {
         PrimaryWord w = _bound(r, primary);
         vm.assume(r.state == NORMAL || r.state == PRIMARY_ONLY || r.state == SECONDARY_ONLY || r.state == TWAP_ONLY);
-        PriceBounds.fill(r, w, ringAt, now_);
-        _ordered(r);
-    }
-
-    /// @notice ORA-01: so it is while the sources contradict each other, or a trip is latched.
-    /// @dev As above.
-    function check_fill__contested__orders_the_bands(Look memory r, uint256 primary, uint40 ringAt, uint40 now_) external pure {
-        PrimaryWord w = _bound(r, primary);
-        vm.assume(r.state == DIVERGED || (r.state == TRIPPED && r.agree));
         PriceBounds.fill(r, w, ringAt, now_);
         _ordered(r);
     }
@@ -76,9 +66,8 @@ contract OracleProof is Symbolic {
         vm.assume(w.clDeviation() <= 499 && w.softDev() <= 499); // ParamBounds
         vm.assume(0 < r.c && r.c < 1 << 96 && 0 < r.p && r.p < 1 << 96 && 0 < r.twap && r.twap < 1 << 96);
         vm.assume(r.lastGood < 1 << 96 && r.conf < 1 << 124);
-        // NORMAL, DIVERGED, PRIMARY_ONLY rest on an OK Chainlink; NORMAL on an OK Pyth; a trip that agrees on Chainlink
-        if (r.state == NORMAL || r.state == DIVERGED) vm.assume(r.clGrade == OK && r.pyGrade == OK);
-        if (r.state == PRIMARY_ONLY || (r.state == TRIPPED && r.agree)) vm.assume(r.clGrade == OK);
+        if (r.state == NORMAL) vm.assume(r.clGrade == OK && r.pyGrade == OK);
+        if (r.state == PRIMARY_ONLY) vm.assume(r.clGrade == OK);
     }
 
     /* ACTIONS */

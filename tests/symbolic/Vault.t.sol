@@ -44,25 +44,22 @@ contract VaultProof is Symbolic {
 
     /* PRICE */
 
-    /// @notice PERP-28: from a balanced vault a buyer pays at least hi for each lot, a seller gets at most lo.
+    /// @notice PERP-28: from a balanced vault a buyer pays at least hi for each lot.
     /// @dev Prices below 2^96, lots below 2^71, all words (skewScale of 36 bits, not 0; spread of 14 bits).
-    function check_quoteOf__from_balance__is_outside_the_band(uint72 lots, uint96 lo, uint96 hi, uint256 trade) external pure {
-        TradeWord t = _bound(lots, lo, hi, trade);
-        int256 d = int256(uint256(lots));
-        assert(VaultPrice.quoteOf(d, 0, lo, hi, t) * 1e14 >= uint256(lots) * hi);
-        assert(VaultPrice.quoteOf(-d, 0, lo, hi, t) * 1e14 <= uint256(lots) * lo);
+    function check_quoteOf__bought_from_balance__is_above_the_band(uint72 lots, uint96 hi, uint256 trade) external pure {
+        TradeWord t = _bound(lots, trade);
+        assert(VaultPrice.quoteOf(int256(uint256(lots)), 0, 0, hi, t) * 1e14 >= uint256(lots) * hi);
     }
 
-    /// @notice PERP-28: a round trip never gains: what is paid for lots is at least what they bring when sold at once.
-    /// @dev As above, from any net size of the traders below 2^71.
-    function check_quoteOf__round_trip__never_gains(uint72 lots, int72 net, uint96 lo, uint96 hi, uint256 trade) external pure {
-        TradeWord t = _bound(lots, lo, hi, trade);
-        int256 d = int256(uint256(lots));
-        assert(VaultPrice.quoteOf(d, net, lo, hi, t) >= VaultPrice.quoteOf(-d, int256(net) + d, lo, hi, t));
+    /// @notice PERP-28: from a balanced vault a seller gets at most lo for each lot.
+    /// @dev As above.
+    function check_quoteOf__sold_from_balance__is_below_the_band(uint72 lots, uint96 lo, uint256 trade) external pure {
+        TradeWord t = _bound(lots, trade);
+        assert(VaultPrice.quoteOf(-int256(uint256(lots)), 0, lo, 0, t) * 1e14 <= uint256(lots) * lo);
     }
 
-    function _bound(uint72 lots, uint96 lo, uint96 hi, uint256 trade) private pure returns (TradeWord t) {
+    function _bound(uint72 lots, uint256 trade) private pure returns (TradeWord t) {
         t = TradeWord.wrap(trade);
-        vm.assume(lots > 0 && lots < 1 << 71 && lo <= hi && t.skewScale() > 0);
+        vm.assume(lots > 0 && lots < 1 << 71 && t.skewScale() > 0);
     }
 }
