@@ -24,7 +24,7 @@ from clearing.spec.perp_ledger import (
     put_position,
     tick,
 )
-from clearing.spec.perp_margin import owed_by, passes_open, passes_reduce
+from clearing.spec.perp_margin import owed_by, passes_reduce
 from clearing.spec.perp_trade import cap_after, filled
 from clearing.spec.perp_types import (
     FIRST_OWNED,
@@ -236,7 +236,7 @@ def _judge(ledger: Ledger, look: Look, before: _Before, quotes: Quotes, now: int
     cash = account_of(ledger, leg.account).cash
     held = {m: position_of(ledger, leg.account, m) for m in ledger.markets_of(leg.account)}
     strict = health_with(ledger, cash, held, Purpose.OPEN, quotes, now)
-    is_covered = passes_open(strict)
+    is_covered = strict.equity >= strict.im
     gain = leg.quote * PICO_TO_WAD + leg.cash - value(-leg.size, look.quote.mid)
     if is_covered and strict.equity >= gain:
         return

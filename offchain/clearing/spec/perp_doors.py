@@ -22,7 +22,6 @@ from clearing.spec.perp_ledger import (
     put_account,
     put_market,
 )
-from clearing.spec.perp_margin import passes_open
 from clearing.spec.perp_types import FEES, FIRST_OWNED, OpenInterest, Pause, Purpose, Role
 from clearing.spec.perp_units import PICO_TO_WAD, notional
 from clearing.spec.types import ZERO_ADDRESS
@@ -233,6 +232,6 @@ def _take_out(ledger: Ledger, account: int, amount: int, quotes: Quotes, now: in
         _require_released(market, ledger.markets[market], quotes[market])
     if ledger.markets_of(account):
         health = health_of(ledger, account, Purpose.OPEN, quotes, now)
-        if not passes_open(health):
+        if health.equity < health.im:
             raise SpecError("UnderInitialMargin", account, health.equity, health.im)
     return ledger
