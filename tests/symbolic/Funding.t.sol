@@ -123,13 +123,11 @@ contract FundingProof is Symbolic {
     /* PHASING IN */
 
     /// @notice A parameter that falls is in force at once; one that rises is never above its new value, and there after a day.
-    /// @dev All words; times from the change on.
-    function check_inForce__any__lies_between_old_and_new(uint256 word, uint32 elapsed) external pure {
-        RiskWord w = RiskWord.wrap(word);
-        uint256 start = uint32(word >> 156);
-        RiskNow memory r = w.inForce(start + elapsed);
-        uint256 mask = (1 << 20) - 1;
-        (uint256 old, uint256 next) = (word & mask, (word >> 78) & mask);
+    /// @dev The initial margin's rate, of 20 bits, alone; every parameter goes through the same function. Times from the change on.
+    function check_inForce__any__lies_between_old_and_new(uint24 old, uint24 next, uint32 start, uint32 elapsed) external pure {
+        vm.assume(old < 1 << 20 && next < 1 << 20);
+        RiskWord w = RiskWord.wrap(uint256(old) | (uint256(next) << 78) | (uint256(start) << 156));
+        RiskNow memory r = w.inForce(uint256(start) + elapsed);
         if (next <= old) assert(r.im == next);
         else assert(old <= r.im && r.im <= next);
         if (elapsed >= 1 days) assert(r.im == next);
