@@ -11,42 +11,6 @@ import {Memo} from "../../contracts/derivatives/oracle/Memo.sol";
 import {PriceBounds} from "../../contracts/derivatives/oracle/PriceBounds.sol";
 import {Symbolic} from "./Symbolic.sol";
 
-/// @title Bands, jumps, and who may use which price
-/// @dev Prices below 2^96 (the sanity bounds are), confidences below 2^124 (64 bits scaled by at most 1e18).
-contract OracleProof is Symbolic {
-    uint256 private constant GRACE = GATE_SEQ_GRACE | GATE_SEQ_GRACE_OPEN;
-
-    /* JUMPS */
-
-    /// @notice ORA-06: whether two prices are apart does not depend on their order, and a price is never apart from itself.
-    function check_apart__any__is_symmetric(uint96 a, uint96 b, uint16 bps) external pure {
-        assert(JumpRule.apart(a, b, bps) == JumpRule.apart(b, a, bps));
-        assert(!JumpRule.apart(a, a, bps));
-    }
-
-    /// @notice A wider allowance never finds apart what a narrower one did not.
-    function check_apart__of_a_wider_share__is_rarer(uint96 a, uint96 b, uint16 bps, uint16 wider) external pure {
-        vm.assume(bps <= wider);
-        if (JumpRule.apart(a, b, wider)) assert(JumpRule.apart(a, b, bps));
-    }
-
-    /// @notice A share of a price rounds up, by less than one.
-    function check_part__any__is_the_ceiling(uint96 value, uint16 bps) external pure {
-        uint256 part = JumpRule.part(value, bps);
-        assert(part * 10_000 >= uint256(value) * bps && part * 10_000 < uint256(value) * bps + 10_000);
-    }
-
-    /* BANDS */
-
-    /// @notice ORA-01: whenever a price is usable, 0 < lo <= mid <= hi, and the strict and the favourable band contain the band.
-    /// @dev NORMAL, PRIMARY_ONLY, SECONDARY_ONLY and TWAP_ONLY; prices that a state rests on are not 0.
-    function check_fill__usable__orders_the_bands(Look memory r, uint256 primary, uint40 ringAt, uint40 now_) external pure {
-        PrimaryWord w = _bound(r, primary);
-        vm.assume(r.state == NORMAL || r.state == PRIMARY_ONLY || r.state == SECONDARY_ONLY || r.state == TWAP_ONLY);
-        PriceBounds.fill(r, w, ringAt, now_);
-        _ordered(r);
-    }
-
     /// @notice The band around the last good price contains it.
     function check_aroundLastGood__any__contains_it(uint96 lastGood) external pure {
         vm.assume(lastGood > 0);
