@@ -3,35 +3,44 @@ pragma solidity ^0.8.30;
 
 import {GATE_SEQ_GRACE, GATE_SEQ_GRACE_OPEN} from "../../contracts/interfaces/OracleTypes.sol";
 import {ActionTable} from "../../contracts/derivatives/oracle/ActionTable.sol";
-import {PrimaryWord} from "../../contracts/derivatives/oracle/FeedConfig.sol";
 import {JumpRule} from "../../contracts/derivatives/oracle/JumpRule.sol";
-import {CLOSE, FROZEN, Look, NORMAL, OK, OPEN, PRIMARY_ONLY} from "../../contracts/derivatives/oracle/Look.sol";
-import {SECONDARY_ONLY, SIGNED_REDUCE, TRIPPED, TWAP_ONLY} from "../../contracts/derivatives/oracle/Look.sol";
+import {CLOSE, FROZEN, OPEN, SIGNED_REDUCE, TRIPPED} from "../../contracts/derivatives/oracle/Look.sol";
 import {Memo} from "../../contracts/derivatives/oracle/Memo.sol";
 import {PriceBounds} from "../../contracts/derivatives/oracle/PriceBounds.sol";
 import {Symbolic} from "./Symbolic.sol";
+
+/// @title Bands, jumps, and who may use which price
+/// @dev Prices below 2^96: the sanity bounds are.
+contract OracleProof is Symbolic {
+    uint256 private constant GRACE = GATE_SEQ_GRACE | GATE_SEQ_GRACE_OPEN;
+
+    /* JUMPS */
+
+    /// @notice ORA-06: whether two prices are apart does not depend on their order, and a price is never apart from itself.
+    function check_apart__any__is_symmetric(uint96 a, uint96 b, uint16 bps) external pure {
+        assert(JumpRule.apart(a, b, bps) == JumpRule.apart(b, a, bps));
+        assert(!JumpRule.apart(a, a, bps));
+    }
+
+    /// @notice A wider allowance never finds apart what a narrower one did not.
+    function check_apart__of_a_wider_share__is_rarer(uint96 a, uint96 b, uint16 bps, uint16 wider) external pure {
+        vm.assume(bps <= wider);
+        if (JumpRule.apart(a, b, wider)) assert(JumpRule.apart(a, b, bps));
+    }
+
+    /// @notice A share of a price rounds up, by less than one.
+    function check_part__any__is_the_ceiling(uint96 value, uint16 bps) external pure {
+        uint256 part = JumpRule.part(value, bps);
+        assert(part * 10_000 >= uint256(value) * bps && part * 10_000 < uint256(value) * bps + 10_000);
+    }
+
+    /* BANDS */
 
     /// @notice The band around the last good price contains it.
     function check_aroundLastGood__any__contains_it(uint96 lastGood) external pure {
         vm.assume(lastGood > 0);
         (uint256 lo, uint256 hi) = PriceBounds.aroundLastGood(lastGood);
         assert(0 < lo && lo <= lastGood && lastGood <= hi);
-    }
-
-    function _ordered(Look memory r) private pure {
-        assert(0 < r.lo && r.lo <= r.mid && r.mid <= r.hi);
-        assert(r.openLo > 0 && r.openLo <= r.lo && r.hi <= r.openHi);
-        assert(r.liqLo > 0 && r.liqLo <= r.lo && r.hi <= r.liqHi);
-        assert(r.openHi < 1 << 128 && r.liqHi < 1 << 128);
-    }
-
-    function _bound(Look memory r, uint256 primary) private pure returns (PrimaryWord w) {
-        w = PrimaryWord.wrap(primary);
-        vm.assume(w.clDeviation() <= 499 && w.softDev() <= 499); // ParamBounds
-        vm.assume(0 < r.c && r.c < 1 << 96 && 0 < r.p && r.p < 1 << 96 && 0 < r.twap && r.twap < 1 << 96);
-        vm.assume(r.lastGood < 1 << 96 && r.conf < 1 << 124);
-        if (r.state == NORMAL) vm.assume(r.clGrade == OK && r.pyGrade == OK);
-        if (r.state == PRIMARY_ONLY) vm.assume(r.clGrade == OK);
     }
 
     /* ACTIONS */

@@ -4,8 +4,11 @@ pragma solidity ^0.8.30;
 import {ShareMath} from "../../contracts/derivatives/vault/ShareMath.sol";
 import {Symbolic} from "./Symbolic.sol";
 
+/// @title The vault's shares
+contract VaultProof is Symbolic {
     /// @notice PERP-25: who stays is not diluted by who comes: a share is worth no less afterwards.
-    /// @dev As above. Cross products: (nav + amount + 1) / (supply' + 1e6) >= (nav + 1) / (supply + 1e6).
+    /// @dev Amounts, values and supplies below 2^112 (5e33; a wad of 5e15 USD): no product then reaches 2^256 and mulDiv is its short way.
+    /// Cross products: (nav + amount + 1) / (supply' + 1e6) >= (nav + 1) / (supply + 1e6).
     function check_minted__any__dilutes_nobody(uint112 amount, uint112 nav, uint112 supply) external pure {
         uint256 shares = ShareMath.minted(amount, nav, supply);
         uint256 before = (uint256(nav) + 1) * (uint256(supply) + shares + 1e6);
