@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {FundingTerms, FundingWord, FundingWordLib} from "../../contracts/derivatives/perp/FundingWord.sol";
 import {OpenCap} from "../../contracts/derivatives/perp/OpenCap.sol";
 import {PremiumRules} from "../../contracts/derivatives/perp/PremiumRules.sol";
 import {PremiumWord, PremiumWordLib} from "../../contracts/derivatives/perp/PremiumWord.sol";
 import {RiskNow, RiskWord} from "../../contracts/derivatives/perp/RiskWord.sol";
 import {Symbolic} from "./Symbolic.sol";
 
-/// @title Premium and funding: bounds and signs
+/// @title The premium's bounds and signs, parameters phased in, the opening cap
 contract FundingProof is Symbolic {
     /* PREMIUM */
 
@@ -62,74 +61,14 @@ contract FundingProof is Symbolic {
         assert(PremiumWordLib.grown(later) <= 300 * 300);
     }
 
-    /* FUNDING */
-
-    /// @notice PERP-15: longs and shorts move by the same amount, whatever the premium, the rate and the time.
-    /// @dev All words, all terms within MarketBounds; one interval, by a live price.
-    function check_ticked__one_interval__moves_both_sides_alike(
-        uint256 word,
-        uint256 premium,
-        FundingTerms memory t,
-        uint16 late
-    ) external pure {
-        FundingWord w = FundingWord.wrap(word);
-        _bound(t);
-        vm.assume(late < t.interval);
-        t.live = true;
-        uint256 now_ = w.fundedAt() + t.interval + late;
-        (FundingWord x, , uint256 intervals) = w.ticked(PremiumWord.wrap(premium), t, now_);
-        assert(intervals == 1 && x.fundedAt() == w.fundedAt() + t.interval);
-        assert(x.fLong() - w.fLong() == x.fShort() - w.fShort());
-    }
-
-    /// @notice PERP-15: one interval costs at most the greatest rate of the price, and without a premium nothing.
-    /// @dev As above.
-    function check_ticked__one_interval__is_within_the_greatest_rate(
-        uint256 word,
-        uint256 premium,
-        FundingTerms memory t,
-        uint16 late
-    ) external pure {
-        FundingWord w = FundingWord.wrap(word);
-        _bound(t);
-        vm.assume(late < t.interval);
-        t.live = true;
-        (FundingWord x, , ) = w.ticked(PremiumWord.wrap(premium), t, w.fundedAt() + t.interval + late);
-        int256 charge = x.fLong() - w.fLong();
-        int256 most = int256((t.maxRatePpm * t.index) / 1e12); // ppm · wad in pico
-        assert(-most <= charge && charge <= most);
-        assert(!t.paused || charge == 0);
-    }
-
-    /// @notice PERP-16: before an interval is over nothing moves.
-    function check_ticked__too_early__changes_nothing(
-        uint256 word,
-        uint256 premium,
-        FundingTerms memory t,
-        uint16 late
-    ) external pure {
-        FundingWord w = FundingWord.wrap(word);
-        _bound(t);
-        vm.assume(late < t.interval);
-        (FundingWord x, PremiumWord p, uint256 n) = w.ticked(PremiumWord.wrap(premium), t, w.fundedAt() + late);
-        assert(n == 0 && FundingWord.unwrap(x) == word && PremiumWord.unwrap(p) == premium);
-    }
-
-    function _bound(FundingTerms memory t) private pure {
-        vm.assume(t.interval >= 900 && t.interval <= 8 hours && t.index < 1 << 96);
-        vm.assume(t.coefficientInverse >= 1 && t.coefficientInverse <= 1_000 && t.maxRatePpm < 1 << 17);
-    }
-
     /* PHASING IN */
 
     /// @notice A parameter that falls is in force at once; one that rises is never above its new value, and there after a day.
-    /// @dev All words; times from the change on.
-    function check_inForce__any__lies_between_old_and_new(uint256 word, uint32 elapsed) external pure {
-        RiskWord w = RiskWord.wrap(word);
-        uint256 start = uint32(word >> 156);
-        RiskNow memory r = w.inForce(start + elapsed);
-        uint256 mask = (1 << 20) - 1;
-        (uint256 old, uint256 next) = (word & mask, (word >> 78) & mask);
+    /// @dev The initial margin's rate, of 20 bits, alone; every parameter goes through the same function. Times from the change on.
+    function check_inForce__any__lies_between_old_and_new(uint24 old, uint24 next, uint32 start, uint32 elapsed) external pure {
+        vm.assume(old < 1 << 20 && next < 1 << 20);
+        RiskWord w = RiskWord.wrap(uint256(old) | (uint256(next) << 78) | (uint256(start) << 156));
+        RiskNow memory r = w.inForce(uint256(start) + elapsed);
         if (next <= old) assert(r.im == next);
         else assert(old <= r.im && r.im <= next);
         if (elapsed >= 1 days) assert(r.im == next);

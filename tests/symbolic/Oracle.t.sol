@@ -3,16 +3,14 @@ pragma solidity ^0.8.30;
 
 import {GATE_SEQ_GRACE, GATE_SEQ_GRACE_OPEN} from "../../contracts/interfaces/OracleTypes.sol";
 import {ActionTable} from "../../contracts/derivatives/oracle/ActionTable.sol";
-import {PrimaryWord} from "../../contracts/derivatives/oracle/FeedConfig.sol";
 import {JumpRule} from "../../contracts/derivatives/oracle/JumpRule.sol";
-import {CLOSE, FROZEN, Look, NORMAL, OK, OPEN, PRIMARY_ONLY} from "../../contracts/derivatives/oracle/Look.sol";
-import {SECONDARY_ONLY, SIGNED_REDUCE, TRIPPED, TWAP_ONLY} from "../../contracts/derivatives/oracle/Look.sol";
+import {CLOSE, FROZEN, OPEN, SIGNED_REDUCE, TRIPPED} from "../../contracts/derivatives/oracle/Look.sol";
 import {Memo} from "../../contracts/derivatives/oracle/Memo.sol";
 import {PriceBounds} from "../../contracts/derivatives/oracle/PriceBounds.sol";
 import {Symbolic} from "./Symbolic.sol";
 
 /// @title Bands, jumps, and who may use which price
-/// @dev Prices below 2^96 (the sanity bounds are), confidences below 2^124 (64 bits scaled by at most 1e18).
+/// @dev Prices below 2^96: the sanity bounds are.
 contract OracleProof is Symbolic {
     uint256 private constant GRACE = GATE_SEQ_GRACE | GATE_SEQ_GRACE_OPEN;
 
@@ -38,36 +36,11 @@ contract OracleProof is Symbolic {
 
     /* BANDS */
 
-    /// @notice ORA-01: whenever a price is usable, 0 < lo <= mid <= hi, and the strict and the favourable band contain the band.
-    /// @dev NORMAL, PRIMARY_ONLY, SECONDARY_ONLY and TWAP_ONLY; prices that a state rests on are not 0.
-    function check_fill__usable__orders_the_bands(Look memory r, uint256 primary, uint40 ringAt, uint40 now_) external pure {
-        PrimaryWord w = _bound(r, primary);
-        vm.assume(r.state == NORMAL || r.state == PRIMARY_ONLY || r.state == SECONDARY_ONLY || r.state == TWAP_ONLY);
-        PriceBounds.fill(r, w, ringAt, now_);
-        _ordered(r);
-    }
-
     /// @notice The band around the last good price contains it.
     function check_aroundLastGood__any__contains_it(uint96 lastGood) external pure {
         vm.assume(lastGood > 0);
         (uint256 lo, uint256 hi) = PriceBounds.aroundLastGood(lastGood);
         assert(0 < lo && lo <= lastGood && lastGood <= hi);
-    }
-
-    function _ordered(Look memory r) private pure {
-        assert(0 < r.lo && r.lo <= r.mid && r.mid <= r.hi);
-        assert(r.openLo > 0 && r.openLo <= r.lo && r.hi <= r.openHi);
-        assert(r.liqLo > 0 && r.liqLo <= r.lo && r.hi <= r.liqHi);
-        assert(r.openHi < 1 << 128 && r.liqHi < 1 << 128);
-    }
-
-    function _bound(Look memory r, uint256 primary) private pure returns (PrimaryWord w) {
-        w = PrimaryWord.wrap(primary);
-        vm.assume(w.clDeviation() <= 499 && w.softDev() <= 499); // ParamBounds
-        vm.assume(0 < r.c && r.c < 1 << 96 && 0 < r.p && r.p < 1 << 96 && 0 < r.twap && r.twap < 1 << 96);
-        vm.assume(r.lastGood < 1 << 96 && r.conf < 1 << 124);
-        if (r.state == NORMAL) vm.assume(r.clGrade == OK && r.pyGrade == OK);
-        if (r.state == PRIMARY_ONLY) vm.assume(r.clGrade == OK);
     }
 
     /* ACTIONS */

@@ -6,15 +6,9 @@ import {Symbolic} from "./Symbolic.sol";
 
 /// @title The vault's shares
 contract VaultProof is Symbolic {
-    /// @notice PERP-18: stepping in and out at once never gives back more than was put in.
-    /// @dev Amounts, values and supplies below 2^112 (5e33; a wad of 5e15 USD): no product then reaches 2^256 and mulDiv is its short way.
-    function check_worth__of_what_was_minted__is_within_the_amount(uint112 amount, uint112 nav, uint112 supply) external pure {
-        uint256 shares = ShareMath.minted(amount, nav, supply);
-        assert(ShareMath.worth(shares, uint256(nav) + amount, uint256(supply) + shares) <= amount);
-    }
-
     /// @notice PERP-25: who stays is not diluted by who comes: a share is worth no less afterwards.
-    /// @dev As above. Cross products: (nav + amount + 1) / (supply' + 1e6) >= (nav + 1) / (supply + 1e6).
+    /// @dev Amounts, values and supplies below 2^112 (5e33; a wad of 5e15 USD): no product then reaches 2^256 and mulDiv is its short way.
+    /// Cross products: (nav + amount + 1) / (supply' + 1e6) >= (nav + 1) / (supply + 1e6).
     function check_minted__any__dilutes_nobody(uint112 amount, uint112 nav, uint112 supply) external pure {
         uint256 shares = ShareMath.minted(amount, nav, supply);
         uint256 before = (uint256(nav) + 1) * (uint256(supply) + shares + 1e6);
