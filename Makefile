@@ -29,11 +29,15 @@ help: ## list the targets
 setup: $(VENV) $(TOOLS) $(NODE) $(STUBS) ## install the pinned Python, node and compilers into this folder
 	@:
 
-# Two stamps, so that a change of pyproject.toml does not install everything again.
+# Two stamps, so that a change of pyproject.toml does not install everything again. The lock names all
+# that is needed, so pip resolves nothing; bytecode is made on every core (what
+# cannot be compiled now is no fault before it is needed).
 .venv/.locked: requirements/main.txt tools/find_python
 	@echo "setup: Python packages into .venv (about a minute the first time)"
 	@python=$$(tools/find_python) && { [ -x .venv/bin/python ] || "$$python" -m venv .venv; }
-	@.venv/bin/python $(PIP) --require-hashes -r requirements/main.txt
+	@.venv/bin/python $(PIP) --require-hashes --no-deps --no-compile -r requirements/main.txt
+	@tools/quietly .venv/bin/python -m pip check
+	@.venv/bin/python -m compileall -qq -j 0 .venv/lib || :
 	@touch $@
 
 $(VENV): .venv/.locked pyproject.toml
@@ -130,6 +134,20 @@ PROFILE ?= ci
 .PHONY: audit
 audit: setup compile ## all that an auditor would run, PROFILE=dev|ci|nightly; writes docs/audit-report.md
 	@$(RUN) python -m tools.audit --profile $(PROFILE)
+
+.PHONY: second
+second: setup compile ## compute all again by independent programs; HYPOTHESIS_PROFILE says how much
+	@rm -f .reports/second.xml
+	@-HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-nightly} $(RUN) pytest -q --junitxml .reports/second.xml tests/second
+	@$(RUN) python tools/second_report.py
+
+.PHONY: mutants
+mutants: setup compile ## try the listed mutants of the contracts (SAMPLE=10 for some of them)
+	@$(RUN) env PYTHONPATH=.:offchain python tools/mutants.py run $(if $(SAMPLE),--sample $(SAMPLE),--control --workers 2)
+
+.PHONY: prove
+prove: $(VENV) $(TOOLS) $(NODE) ## prove the properties of tests/symbolic for all inputs
+	@$(RUN) python tools/prove.py
 
 # ---------------------------------------------------------------- checks
 

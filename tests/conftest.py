@@ -6,7 +6,7 @@ import ape
 import pytest
 from ape.api import AccountAPI
 from ape.contracts import ContractContainer
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 __all__: list[str] = []
 
@@ -15,6 +15,13 @@ _SLOW_SETUP = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile("dev", deadline=None, max_examples=50, suppress_health_check=_SLOW_SETUP)
 settings.register_profile("ci", settings.get_profile("dev"), max_examples=100, derandomize=True)
 settings.register_profile("nightly", settings.get_profile("dev"), max_examples=5_000)
+# For tools/mutants.py, which asks whether a test fails and not on how little.
+settings.register_profile(
+    "mutants",
+    settings.get_profile("dev"),
+    derandomize=True,
+    phases=(Phase.explicit, Phase.generate),
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 

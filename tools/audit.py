@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Final, NoReturn, TextIO
 
 from rich.console import Console
@@ -30,6 +31,8 @@ __all__ = ["main", "run_part"]
 
 REPORT: Final = Path("docs") / "audit-report.md"
 BAD_INPUT: Final = 2
+KILLED: Final = 128
+"""What a shell adds to the number of the signal that ended a command."""
 TIMED_OUT: Final = 124
 """As `timeout` has it."""
 LOOK_EVERY_S: Final = 0.5
@@ -40,6 +43,8 @@ def main() -> int:
     """Run, print, and return the exit code."""
     args = _arguments()
     os.chdir(ROOT)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     profile = PROFILES[args.profile]
     parts = [PARTS[name] for name in args.only or PARTS]
     console = Console(soft_wrap=True)
@@ -53,6 +58,7 @@ def main() -> int:
         for part in parts:
             runs.append(_run_and_tell(part, profile, args.seed, progress))
             progress.advance(task)
+        progress.update(task, description="audit", said="")
 
     run = Run(date, commit, profile.name, args.seed, _machine(), runs)
     write_run(FOLDER, run)
@@ -114,6 +120,11 @@ def _run(
         if process.returncode is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    """Unwind the stack, so that what was started is ended."""
+    sys.exit(KILLED + number)
 
 
 def _tell(path: Path, progress: Progress | None) -> None:

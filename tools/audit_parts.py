@@ -46,8 +46,8 @@ class Profile:
 PROFILES: Final = {
     profile.name: profile
     for profile in (
-        Profile("dev", "dev", steps=20_000, sample=5, limit_s=20 * 60),
-        Profile("ci", "ci", steps=300_000, sample=30, limit_s=20 * 60),
+        Profile("dev", "dev", steps=20_000, sample=3, limit_s=20 * 60),
+        Profile("ci", "ci", steps=400_000, sample=12, limit_s=20 * 60),
         Profile("nightly", "nightly", steps=5_000_000, sample=None, limit_s=12 * 3_600),
     )
 }

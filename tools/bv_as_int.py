@@ -9,26 +9,29 @@ least what the bit vectors allow: "unsat" is a proof. A model is a counterexampl
 has been put into the query itself; else the answer is "unknown".
 """
 
+import random
 import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-import z3
+import z3  # type: ignore[import-not-found]  # of .venv-tools, where this runs
 
 __all__ = ["Integers", "answer", "main"]
 
 Expr = Any  # z3 has no types
 
 YICES = Path(sys.executable).with_name("yices-smt2")
-BITS_FIRST = 2  # s
+PAIR = 2
+BITS_FIRST = 1  # s
 BITS_LAST = 10
-INTEGER_SECONDS = 30
+INTEGER_SECONDS = 60
 
 SIGN = {z3.Z3_OP_SLT, z3.Z3_OP_SLEQ, z3.Z3_OP_SGT, z3.Z3_OP_SGEQ}
 ORDER = {
@@ -130,7 +133,12 @@ class Integers:
             return word
         least, most = (word.low - low) // size, (word.high - low) // size
         if least == most:
-            return Whole(word.expr - least * size, word.low - least * size, word.high - least * size, word.bits)
+            return Whole(
+                word.expr - least * size,
+                word.low - least * size,
+                word.high - least * size,
+                word.bits,
+            )
         unknown = self._fresh(low, high, "w")
         self.side.append(word.expr == unknown + size * self._fresh(least, most))
         return Whole(unknown, low, high, word.bits)
@@ -143,7 +151,9 @@ class Integers:
             low, high = self.known.get(key, (0, (1 << term.size()) - 1))
             if word.bits >= 0:
                 high = min(high, word.bits)
-            self._unsigned[key] = Whole(word.expr, max(low, word.low), min(high, word.high), word.bits)
+            self._unsigned[key] = Whole(
+                word.expr, max(low, word.low), min(high, word.high), word.bits
+            )
         return self._unsigned[key]
 
     def signed(self, term: Expr) -> Whole:
@@ -177,7 +187,7 @@ class Integers:
             self._words[key] = self._read(term)
         return self._words[key]
 
-    def _read(self, term: Expr) -> Whole:  # noqa: C901, PLR0911, PLR0912
+    def _read(self, term: Expr) -> Whole:  # noqa: C901, PLR0911 (one case for each operation)
         width = term.size()
         kind = term.decl().kind()
         if z3.is_bv_value(term):
@@ -245,8 +255,30 @@ class Integers:
         if key not in self._quotients:
             read = self.signed if is_signed else self.unsigned
             a, b = read(over), read(under)
-            self._quotients[key] = self._quotient(a, b, over.size(), is_signed=is_signed)
+            self._quotients[key] = self._factor(
+                over, a, b, under, is_signed=is_signed
+            ) or self._quotient(a, b, over.size(), is_signed=is_signed)
         return self._quotients[key]
+
+    def _factor(
+        self, over: Expr, a: Whole, b: Whole, under: Expr, *, is_signed: bool
+    ) -> tuple[Whole, Whole] | None:
+        """Know that x * y / x = y if the product has not wrapped, as checked products ask."""
+        if over.decl().kind() != z3.Z3_OP_BMUL or over.num_args() != PAIR:
+            return None
+        for x, y in (over.children(), over.children()[::-1]):
+            if x.get_id() != under.get_id():
+                continue
+            one, other = self._near(x), self._near(y)
+            if not (one.expr.eq(b.expr) and a.expr.eq(self.word(over).expr)):
+                continue
+            if b.low > 0 or b.high < 0:
+                return other, Whole(z3.IntVal(0), 0, 0, 0)
+            by_zero = -1 if is_signed else (1 << over.size()) - 1  # 0 / 0
+            q = z3.If(b.expr == 0, by_zero, other.expr)
+            low, high = min(other.low, by_zero), max(other.high, by_zero)
+            return Whole(q, low, high), Whole(z3.IntVal(0), 0, 0, 0)
+        return None
 
     def _quotient(self, a: Whole, b: Whole, width: int, *, is_signed: bool) -> tuple[Whole, Whole]:
         """Truncated, as the EVM's and SMT-LIB's signed division is; by 0 as SMT-LIB has it."""
@@ -279,6 +311,10 @@ class Integers:
         )
 
     def _joined(self, args: list[Expr]) -> Whole:
+        args = _flat(args)
+        if _is_sign_extension(args):
+            word = self.signed(args[-1])
+            return Whole(word.expr, word.low, word.high)
         total = Whole(z3.IntVal(0), 0, 0, 0)
         for arg in args:
             part = self.unsigned(arg)
@@ -308,7 +344,7 @@ class Integers:
         return Whole(part, whole.low >> low, whole.high >> low, bits)
 
     def _chosen(self, term: Expr) -> Whole:
-        condition = self.bool(term.arg(0))
+        condition = self.truth(term.arg(0))
         yes, no = self._near(term.arg(1)), self._near(term.arg(2))
         bits = yes.bits | no.bits if yes.bits >= 0 and no.bits >= 0 else -1
         return Whole(
@@ -338,8 +374,10 @@ class Integers:
         bits = word.bits if word.bits >= 0 else (1 << term.size()) - 1
         return bits & ((1 << word.high.bit_length()) - 1)
 
-    def _bitwise(self, kind: int, args: list[Expr], width: int) -> Whole:
-        if len(args) > 2:
+    def _bitwise(  # noqa: C901 (one case for each shape of the bits)
+        self, kind: int, args: list[Expr], width: int
+    ) -> Whole:
+        if len(args) > PAIR:
             first, *rest = args
             make = {z3.Z3_OP_BAND: z3.BitVecRef.__and__, z3.Z3_OP_BOR: z3.BitVecRef.__or__}
             if kind not in make:
@@ -357,7 +395,9 @@ class Integers:
             total = Whole(z3.IntVal(0), 0, 0, 0)
             for high, low in _runs(mask, width):
                 piece = self._reduced(self._cut(a, high, low), 0, high - low + 1)
-                total = _plus(total, Whole(piece.expr * (1 << low), piece.low << low, piece.high << low))
+                total = _plus(
+                    total, Whole(piece.expr * (1 << low), piece.low << low, piece.high << low)
+                )
             return Whole(total.expr, total.low, total.high, mask)
         if kind == z3.Z3_OP_BXOR and z3.is_bv_value(b) and b.as_long() == full:
             return _plus(_minus(self._near(a)), Whole(z3.IntVal(-1), -1, -1))
@@ -389,7 +429,7 @@ class Integers:
 
     # ---------------------------------------------------------------- truth
 
-    def bool(self, term: Expr) -> Expr:
+    def truth(self, term: Expr) -> Expr:
         """The condition over integers."""
         key = term.get_id()
         if key not in self._bools:
@@ -397,22 +437,22 @@ class Integers:
             self._bools[key] = self._judge(term)
         return self._bools[key]
 
-    def _judge(self, term: Expr) -> Expr:  # noqa: C901, PLR0911
+    def _judge(self, term: Expr) -> Expr:
         kind = term.decl().kind()
         args = term.children()
         if kind in {z3.Z3_OP_TRUE, z3.Z3_OP_FALSE}:
             return term
         if kind == z3.Z3_OP_NOT:
-            return z3.Not(self.bool(args[0]))
+            return z3.Not(self.truth(args[0]))
         if kind in {z3.Z3_OP_AND, z3.Z3_OP_OR}:
-            return (z3.And if kind == z3.Z3_OP_AND else z3.Or)([self.bool(a) for a in args])
+            return (z3.And if kind == z3.Z3_OP_AND else z3.Or)([self.truth(a) for a in args])
         if kind == z3.Z3_OP_IMPLIES:
-            return z3.Implies(self.bool(args[0]), self.bool(args[1]))
+            return z3.Implies(self.truth(args[0]), self.truth(args[1]))
         if kind == z3.Z3_OP_ITE:
-            return z3.If(*(self.bool(a) for a in args))
-        if kind in {z3.Z3_OP_EQ, z3.Z3_OP_DISTINCT, z3.Z3_OP_XOR} and len(args) == 2:
+            return z3.If(*(self.truth(a) for a in args))
+        if kind in {z3.Z3_OP_EQ, z3.Z3_OP_DISTINCT, z3.Z3_OP_XOR} and len(args) == PAIR:
             if z3.is_bool(args[0]):
-                same = self.bool(args[0]) == self.bool(args[1])
+                same = self.truth(args[0]) == self.truth(args[1])
             elif z3.is_bv(args[0]):
                 same = self._equal(args[0], args[1])
             else:
@@ -432,7 +472,7 @@ class Integers:
 
     # ---------------------------------------------------------------- what the query states
 
-    def learn(self, term: Expr, *, holds: bool = True) -> None:
+    def learn(self, term: Expr, *, holds: bool = True) -> None:  # noqa: C901 (as above)
         """Note the intervals that a condition at the top gives to terms."""
         kind = term.decl().kind()
         if kind == z3.Z3_OP_NOT:
@@ -464,8 +504,12 @@ class Integers:
         ]
 
     def _learn_same(self, a: Expr, b: Expr) -> None:
-        """x = 0…0 ++ x[n:0] says that x is below 2^n; 0 = x[255:n] says the same."""
-        if b.decl().kind() == z3.Z3_OP_CONCAT and z3.is_bv_value(b.arg(0)) and b.arg(0).as_long() == 0:
+        """Know that x = 0…0 ++ x[n:0] says that x is below 2^n; 0 = x[255:n] says the same."""
+        if (
+            b.decl().kind() == z3.Z3_OP_CONCAT
+            and z3.is_bv_value(b.arg(0))
+            and b.arg(0).as_long() == 0
+        ):
             self._note(a, 0, (1 << (a.size() - b.arg(0).size())) - 1)
         if b.decl().kind() == z3.Z3_OP_ZERO_EXT:
             self._note(a, 0, (1 << b.arg(0).size()) - 1)
@@ -482,6 +526,35 @@ class Integers:
         new = (max(low, old[0]), min(high, old[1]))
         if new[0] <= new[1]:
             self.known[term.get_id()] = new
+
+
+def _flat(args: list[Expr]) -> list[Expr]:
+    """The pieces of a concatenation of concatenations."""
+    pieces: list[Expr] = []
+    rest = args[::-1]
+    while rest:
+        term = rest.pop()
+        if term.decl().kind() == z3.Z3_OP_CONCAT:
+            rest += term.children()[::-1]
+        else:
+            pieces.append(term)
+    return pieces
+
+
+def _is_sign_extension(args: list[Expr]) -> bool:
+    """Whether they are t[h] ++ … ++ t[h] ++ t[h:n]."""
+    *signs, body = args
+    if any(arg.get_id() != signs[0].get_id() for arg in signs):
+        return False
+    if signs[0].decl().kind() != z3.Z3_OP_EXTRACT:
+        return False
+    high, low = signs[0].params()
+    if high != low:
+        return False
+    whole = signs[0].arg(0)
+    if body.decl().kind() == z3.Z3_OP_EXTRACT and body.arg(0).get_id() == whole.get_id():
+        return bool(body.params()[0] == high)
+    return bool(whole.get_id() == body.get_id() and high == body.size() - 1)
 
 
 def _plus(a: Whole, b: Whole) -> Whole:
@@ -503,7 +576,8 @@ def revealed(text: str) -> str:
         vector = r"\(_ BitVec \2\)"
         text = re.sub(
             rf"\(declare-fun f_evm_{names}_([0-9]+) \({vector} {vector}\) {vector}\)",
-            rf"(define-fun f_evm_\1_\2 ((x (_ BitVec \2)) (y (_ BitVec \2))) (_ BitVec \2) {meaning})",
+            r"(define-fun f_evm_\1_\2 ((x (_ BitVec \2)) (y (_ BitVec \2))) (_ BitVec \2) "
+            rf"{meaning})",
             text,
         )
     return text
@@ -514,7 +588,7 @@ def answer(query: list[Expr], seconds: float) -> tuple[str, dict[Expr, int]]:
     reading = Integers()
     for condition in query:
         reading.learn(condition)
-    conditions = [reading.bool(condition) for condition in query]
+    conditions = [reading.truth(condition) for condition in query]
     conditions += reading.stated()
     solver = z3.SimpleSolver()
     solver.set("timeout", int(seconds * 1_000))
@@ -543,8 +617,74 @@ def _by_bits(path: Path, seconds: int) -> str:
     return done.stdout
 
 
+def _grown(rng: random.Random, leaves: list[Expr], depth: int) -> Expr:
+    """Some term of the leaves' width."""
+    if depth == 0:
+        width = leaves[0].size()
+        constant = z3.BitVecVal(
+            rng.choice([0, 1, -1, 1 << (width - 1), rng.getrandbits(width)]), width
+        )
+        return rng.choice([*leaves, constant])
+    a, b = (_grown(rng, leaves, depth - 1) for _ in range(2))
+    width, cut = a.size(), rng.randrange(1, a.size())
+    by = z3.BitVecVal(rng.randrange(width + 1), width)
+    terms: list[Callable[[], Expr]] = [
+        *(lambda: a + b, lambda: a - b, lambda: a * b, lambda: -a, lambda: ~a),
+        *(lambda: z3.UDiv(a, b), lambda: z3.URem(a, b), lambda: a / b, lambda: z3.SRem(a, b)),
+        *(lambda: a & b, lambda: a | b, lambda: a ^ b, lambda: a * b / a),
+        *(lambda: a << by, lambda: z3.LShR(a, by), lambda: a >> by),
+        lambda: z3.ZeroExt(width - cut, z3.Extract(cut - 1, 0, a)),
+        lambda: z3.SignExt(width - cut, z3.Extract(cut - 1, 0, a)),
+        lambda: z3.Concat(z3.Extract(cut - 1, 0, a), z3.Extract(width - 1, cut, b)),
+        lambda: z3.Concat(*[z3.Extract(cut, cut, a)] * (width - cut), z3.Extract(cut, 1, a)),
+        *(
+            lambda: z3.If(z3.ULT(a, b), a, b),
+            lambda: z3.If(a <= b, a, b),
+            lambda: z3.If(a == b, a, ~b),
+        ),
+    ]
+    return rng.choice(terms)()
+
+
+def check(rounds: int = 200) -> None:
+    """Hold the reading against z3's own arithmetic: a false step would make false proofs.
+
+    Random terms of random values: where z3 computes v, "term = v" must not be refuted, be the
+    values given as constants or stated as bounds.
+    """
+    rng = random.Random(8)  # noqa: S311 (the same terms each time)
+    refuted = 0
+    for _ in range(rounds):
+        width = rng.choice([8, 16, 256])
+        names = [z3.BitVec(name, width) for name in ("p_x_uint", "p_y_int")]
+        values = [rng.choice([0, 1, (1 << width) - 1, rng.getrandbits(width)]) for _ in names]
+        constants = [z3.BitVecVal(value, width) for value in values]
+        term = _grown(rng, names, rng.randrange(1, 4))
+        value = z3.simplify(z3.substitute(term, *zip(names, constants, strict=True)))
+        given = [
+            z3.And(z3.ULE(name, constant), z3.UGE(name, constant))
+            if rng.random() < 0.5  # noqa: PLR2004
+            else name == constant
+            for name, constant in zip(names, constants, strict=True)
+        ]
+        said, _ = answer([*given, term == value], 20)
+        if said == "unsat":
+            sys.exit(f"bv_as_int: refutes {term} = {value} at {values}")
+        said, _ = answer([*given, term != value], 20)
+        if said == "sat":
+            sys.exit(f"bv_as_int: finds another value of {term} at {values}")
+        refuted += said == "unsat"
+    if refuted < rounds // 2:
+        sys.exit(f"bv_as_int: understood only {refuted} of {rounds} terms")
+    print(f"bv_as_int: {rounds} random terms read rightly, {refuted} of them to the bit")
+
+
 def main() -> None:
     """Print an answer and a model as an SMT-LIB solver does."""
+    sys.setrecursionlimit(20_000)  # terms are deep
+    if sys.argv[1] == "--check":
+        check()
+        return
     path = Path(sys.argv[1])
     text = path.read_text()
     if _by_bits(path, BITS_FIRST).startswith("unsat"):

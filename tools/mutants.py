@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tools.mutation.listing import Entry, Group, StaleError, choose, plan, read, write
-from tools.mutation.trial import Bench, BrokenError, Result, digest
+from tools.mutation.trial import Bench, BrokenError, Result, digest, watched
 
 __all__ = ["main"]
 
@@ -30,6 +30,7 @@ SEED: Final = "clearing"
 CACHE: Final = ROOT / ".reports" / "mutants" / "results.json"
 REPORT: Final = ROOT / ".reports" / "audit" / "mutants.json"
 COLUMNS: Final = ("contract", "operator", "killed", "survived", "explained", "not compiled")
+WIDTHS: Final = (24, 12, 8, 10, 11, 12)
 Results = dict[str, Result]
 
 
@@ -62,7 +63,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", help="only mutants whose id begins so")
     parser.add_argument("--sample", type=int, help="so many of the list, chosen by the seed")
     parser.add_argument("--seed", help="of the sample; without it a fresh one, which is printed")
-    parser.add_argument("--changed", action="store_true", help="only what has no result yet")
+    parser.add_argument("--known", action="store_true", help="run nothing: tell what is known")
     parser.add_argument("--control", action="store_true", help="try the unchanged contracts first")
     parser.add_argument("--workers", type=int, choices=(1, 2), default=1)
     parser.add_argument("--write", action="store_true", help="write who killed what into the list")
@@ -88,21 +89,24 @@ def _run(told: argparse.Namespace, listed: Sequence[tuple[Entry, Group]]) -> int
         chosen = draw.sample(chosen, min(told.sample, len(chosen)))
     cache = _cached()
     keys = {entry.id: digest(ROOT, entry, group) for entry, group in chosen}
-    results = {name: cache[key] for name, key in keys.items() if key in cache}
-    waiting = [pair for pair in chosen if pair[0].id not in results]
+    results = {
+        entry.id: known
+        for entry, group in chosen
+        if (known := cache.get(keys[entry.id])) and known.watched == watched(ROOT, group, known)
+    }
+    waiting = [pair for pair in chosen if pair[0].id not in results and not told.known]
     print(f"mutants: {len(chosen)} chosen, {len(results)} known, {len(waiting)} to run", flush=True)
-    broken = _tried(told, waiting, keys, cache, results)
+    broken = _tried(told, waiting, keys, results)
     if told.write:
         _write_back(listed, results)
     entries = [entry for entry, _ in chosen]
-    return _reported(told, entries, len(listed), results, broken)
+    return _reported(entries, len(listed), results, broken)
 
 
 def _tried(
     told: argparse.Namespace,
     waiting: Sequence[tuple[Entry, Group]],
     keys: Mapping[str, str],
-    cache: Results,
     results: Results,
 ) -> Sequence[str]:
     """Try what waits, and keep each result at once. Returns what could not be tried."""
@@ -116,7 +120,9 @@ def _tried(
         while controls:
             name, group = controls.popitem()
             result = bench.control(group)
-            print(f"control {name}: {result.outcome} {result.by} ({result.seconds:.0f} s)", flush=True)
+            print(
+                f"control {name}: {result.outcome} {result.by} ({result.seconds:.0f} s)", flush=True
+            )
             if result.outcome not in {"survived", "same code"}:
                 problems.append(f"{name}: the unchanged contract fails {result.by}")
 
@@ -131,14 +137,13 @@ def _tried(
                     left = len(queue)
                 try:
                     result = bench.judged(entry, group)
+                    result = replace(result, watched=watched(ROOT, group, result))
                 except BrokenError as error:
                     problems.append(f"{entry.id}: {error}")
                     continue
                 with lock:
-                    results[entry.id] = cache[keys[entry.id]] = result
-                    CACHE.parent.mkdir(parents=True, exist_ok=True)
-                    told_ = {key: asdict(known) for key, known in cache.items()}
-                    CACHE.write_text(json.dumps(told_, indent=1))
+                    results[entry.id] = result
+                    _keep(keys[entry.id], result)
                 text = f"{entry.id}: {result.outcome} {result.by.splitlines()[:1]}"
                 print(f"{text} ({result.seconds:.0f} s, {left} left)", flush=True)
 
@@ -152,6 +157,13 @@ def _cached() -> Results:
     if not CACHE.exists():
         return {}
     return {key: Result(**told) for key, told in json.loads(CACHE.read_text()).items()}
+
+
+def _keep(key: str, result: Result) -> None:
+    """Add a result to those on disk; another run may have added its own meanwhile."""
+    CACHE.parent.mkdir(parents=True, exist_ok=True)
+    told = {name: asdict(known) for name, known in (_cached() | {key: result}).items()}
+    CACHE.write_text(json.dumps(told, indent=1))
 
 
 def _write_back(listed: Sequence[tuple[Entry, Group]], results: Results) -> None:
@@ -169,17 +181,20 @@ def _write_back(listed: Sequence[tuple[Entry, Group]], results: Results) -> None
 
 def _kind(entry: Entry, results: Results) -> str:
     outcome = results[entry.id].outcome
-    return "explained" if outcome == "same code" or (outcome == "survived" and entry.explained) else outcome
+    return (
+        "explained"
+        if outcome == "same code" or (outcome == "survived" and entry.explained)
+        else outcome
+    )
 
 
 def _reported(
-    told: argparse.Namespace,
     entries: Sequence[Entry],
     listed: int,
     results: Results,
     broken: Sequence[str],
 ) -> int:
-    """Print and write the table. Returns 1 unless everything that was run is killed or explained."""
+    """Print and write the table. Returns 1 unless all that was run is killed or explained."""
     ran = [entry for entry in entries if entry.id in results]
     counts = Counter((Path(e.file).stem, e.operator, _kind(e, results)) for e in ran)
     rows = [
@@ -187,25 +202,34 @@ def _reported(
         for place in sorted({(contract, operator) for contract, operator, _ in counts})
     ]
     survivors = [e.id for e in ran if _kind(e, results) == "survived"]
-    passed = bool(ran) and not survivors and not broken
+    wrong = [e.id for e in ran if e.explained and results[e.id].outcome == "killed"]
+    waiting = len(entries) - len(ran)
+    passed = bool(ran) and not (waiting or survivors or wrong or broken)
     kinds = Counter(_kind(entry, results) for entry in ran)
-    facts = {"listed": listed, "run": len(ran)} | {kind: kinds[kind] for kind in COLUMNS[2:]}
+    facts = {"listed": listed, "run": len(ran), "not run": waiting} | {
+        kind: kinds[kind] for kind in COLUMNS[2:]
+    }
     facts["seconds a mutant"] = round(sum(results[e.id].seconds for e in ran) / max(len(ran), 1))
     REPORT.parent.mkdir(parents=True, exist_ok=True)
+    notes = [
+        *(f"survived: {name}" for name in survivors),
+        *(f"explained, yet killed: {name}" for name in wrong),
+        *broken,
+    ]
     report = {
         "title": "Mutants of the contracts",
         "passed": passed,
         "looked_at": len(ran),
         "facts": facts,
         "table": {"columns": list(COLUMNS), "rows": rows},
-        "notes": [*(f"survived: {name}" for name in survivors), *broken],
+        "notes": notes,
     }
     REPORT.write_text(json.dumps(report, indent=1) + "\n")
-    for row in [list(COLUMNS), *rows]:
-        print("  ".join(f"{cell!s:<{width}}" for cell, width in zip(row, (22, 10, 6, 8, 9, 12), strict=True)))
+    for row in [COLUMNS, *rows]:
+        print("".join(f"{cell!s:<{width}}" for cell, width in zip(row, WIDTHS, strict=True)))
     print("mutants: " + ", ".join(f"{count} {name}" for name, count in facts.items()))
-    for problem in report["notes"]:  # type: ignore[attr-defined]
-        print(problem)
+    for note in notes:
+        print(note)
     return 0 if passed else 1
 
 

@@ -197,11 +197,14 @@ def fuzz(context: typer.Context) -> None:
         [sys.executable, "-P", "-m", "tests.invariants.fuzz", *context.args],
         env={**os.environ, ROOT_VARIABLE: str(root), "PYTHONPATH": os.pathsep.join(paths)},
     ) as child:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the child tells what it saw
+        # Both signals are the child's to answer: it tells what it saw.
+        to_end = signal.signal(signal.SIGTERM, lambda _number, _frame: child.terminate())
+        interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             code = child.wait()
         finally:
-            signal.signal(signal.SIGINT, before)
+            signal.signal(signal.SIGTERM, to_end)
+            signal.signal(signal.SIGINT, interrupt)
     raise typer.Exit(code if code >= 0 else KILLED - code)
 
 

@@ -6,7 +6,7 @@ Every call also goes to the specification, and `tests.harness.oracle` raises if 
 from __future__ import annotations
 
 from clearing.spec.oracle import Listing
-from clearing.spec.oracle_types import Action, FeedParams, FeedSources, Reading
+from clearing.spec.oracle_types import Action, FeedParams, FeedSources
 from clearing.spec.units import WAD
 from tests.harness.oracle import (
     ANYBODY,
@@ -78,11 +78,6 @@ class Stage(OracleTwin):
             self.ask_allowed(reading, action)
         oracle = self.rig.oracle
         return {each for each in Action if oracle.read("isAllowed", self.feed_id, each)[0]}
-
-    def reading_after(self, wait_s: int) -> Reading:
-        """Wait and look."""
-        self.wait(wait_s)
-        return self.look()
 
     @property
     def listing(self) -> Listing:

@@ -17,7 +17,6 @@ from tests.harness.perp import BTC, ETH, FEES, INSURANCE, LOT, TRADE, VAULT, usd
 
 UNITS = 100
 HELD = UNITS * LOT
-NOTIONAL = 300_000
 SHIFTS = (-BAND_PPM, -30_000, -10_000, 0, 10_000, 30_000, BAND_PPM)
 CASH = (30_500, 40_000, 46_000, 60_000)
 """USD, from just above initial margin on."""

@@ -16,8 +16,6 @@ TABLE: Final = 1 << 13
 HASH: Final = 2_654_435_769
 WINDOW: Final = 8_191
 LITERALS_MAX: Final = 32
-SHORT_MAX: Final = 8
-"""Longest match of two bytes."""
 MATCH_MAX: Final = 262
 """Longest piece of a longer match."""
 LONG: Final = 7

@@ -35,9 +35,10 @@ from clearing.peer.v1 import peer_pb2
 from clearing.spec.errors import SpecError
 from clearing.spec.types import Side
 from clearing.spec.units import Address
+from tests.harness.kept_log import KeptLog
 from tests.unit.clearport_core.chain import BROKERS
 from tests.unit.clearport_core.pair import KEYS, Pair
-from tests.unit.clearport_daemon.fakes import ListLog, MemoryLink, MemoryOutbox, MemoryStore
+from tests.unit.clearport_daemon.fakes import MemoryLink, MemoryOutbox, MemoryStore
 
 __all__ = ["Scene", "lies_about", "resigned", "scene_of"]
 
@@ -176,7 +177,7 @@ class Scene:
         self.pair, self.side = pair, side
         self.later_s = 0
         node = pair.nodes[side]
-        self.store, self.signer, self.log = MemoryStore(), Signer(side), ListLog()
+        self.store, self.signer, self.log = MemoryStore(), Signer(side), KeptLog()
         self.link = MemoryLink(BROKERS[side.other])
         world = World(
             step=step,

@@ -35,9 +35,9 @@ from clearing.spec.types import Side
 from clearing.spec.units import Address, Bytes32
 from tests.harness.clearport_node import SpecNode, View
 from tests.harness.clearport_ports import Busy, Fuse, FusedSigner, FusedStore, Key, Killed, Stream
+from tests.harness.kept_log import KeptLog
 from tests.unit.clearport_core.chain import ADJUDICATOR, BROKERS, HOUR, PARAMS
 from tests.unit.clearport_core.pair import DEFINITION, KEYS, SEPARATOR, TERMS
-from tests.unit.clearport_daemon.fakes import ListLog
 
 __all__ = ["ACCOUNTS", "Gone", "Process", "addresses"]
 
@@ -82,7 +82,7 @@ class Process:
         self.side, self.path, self.node, self.policy, self.key = side, path, node, policy, key
         self.fuse = Fuse()
         self.busy = Busy()
-        self.log = ListLog()
+        self.log = KeptLog()
         self.skew_s = 0
         self.store: SqlStore
         self.lanes: Lanes

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Final
 
 from clearing.chain.artifacts import load as load_artifact
+from tests.harness.results import ACCEPTED
 from tests.invariants.actions import Action
 from tests.invariants.arena import arena
 from tests.invariants.chain import Chain
 from tests.invariants.drawer import RandomDrawer
 from tests.invariants.lockstep import Divergence
 from tests.invariants.machine import ChannelMachine
-from tests.invariants.played import ACCEPTED, Fault, Played, Seen
+from tests.invariants.played import Fault, Played, Seen
 from tests.invariants.trace import dump, fault_of, load, shrunk
 
 __all__ = ["fault_in", "keep", "kind_of", "play", "record", "shorten", "unseen"]

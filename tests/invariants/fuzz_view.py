@@ -18,8 +18,9 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from tests.harness.results import ACCEPTED
 from tests.invariants.campaign import Result, Schedule, Tally
-from tests.invariants.played import ACCEPTED, Seen
+from tests.invariants.played import Seen
 
 __all__ = ["by_move", "facts", "show", "watched"]
 

@@ -101,9 +101,9 @@ class Drafter:
         draws: list[tuple[Callable[[], Action], float]] = [
             (self.plain, 6),
             (self.number, 3),
-            (self.guardian, 3),
+            (self.guardian, 5),
             (self.kind, 2),
-            (self.terms, 3),
+            (self.terms, 4),
             (self.delay, 1),
             (self.lift, 3),
             (self.module, 4),

@@ -20,19 +20,15 @@ from tests.harness.errors import Refused
 from tests.harness.governance import SUPPLY, terms_row
 from tests.harness.governance_stage import Stage
 from tests.harness.governance_world import ALL_ROLES, Draft, GovernanceWorld
+from tests.harness.results import ACCEPTED, Divergence
 
-__all__ = ["ACCEPTED", "SENDER", "Divergence", "GovernanceDuo", "Step", "Told", "words_of"]
+__all__ = ["SENDER", "GovernanceDuo", "Step", "Told", "words_of"]
 
-ACCEPTED: Final = "accepted"
 SENDER: Final = object()
 """Stands for whoever calls, in the values of an expected refusal."""
 WORD: Final = 32
 Told = tuple[int, int, int, tuple[int, ...], tuple[int, ...]]
 """State, deadline, eta, votes (against, in favour, abstaining), terms: as the governor tells."""
-
-
-class Divergence(AssertionError):
-    """Contract and specification do not say the same."""
 
 
 @dataclass(frozen=True, slots=True)

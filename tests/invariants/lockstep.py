@@ -26,7 +26,6 @@ from tests.harness.revm import START
 from tests.invariants.actions import Action, Manner, RegistryCall, Send, Warp
 from tests.invariants.arena import Arena
 from tests.invariants.chain import Answer, Chain, told
-from tests.invariants.played import ACCEPTED
 from tests.invariants.tokens import TOKEN_FAILED
 
 __all__ = ["CALLED_BACK", "Lockstep"]

@@ -41,7 +41,7 @@ class Machine:
     share: int
     """Steps it gets of 100 that all machines share."""
     long: int
-    """Steps after which everything must have been met."""
+    """Steps after which everything must have been met: the rarest outcome then some seven times."""
 
     def load(self) -> Playable:
         """Import the module. Raises MachineMissing if it is not there or cannot play."""
@@ -63,9 +63,9 @@ class Machine:
 MACHINES: Final = {
     machine.name: machine
     for machine in (
-        Machine("channels", "tests.invariants.channels", schedule=300, share=25, long=50_000),
-        Machine("oracle", "tests.invariants.oracle", schedule=2_000, share=35, long=100_000),
-        Machine("swaps", "tests.invariants.swaps", schedule=400, share=20, long=50_000),
+        Machine("channels", "tests.invariants.channels", schedule=300, share=30, long=100_000),
+        Machine("oracle", "tests.invariants.oracle", schedule=2_000, share=30, long=100_000),
+        Machine("swaps", "tests.invariants.swaps", schedule=400, share=15, long=400_000),
         Machine(
             "governance",
             "tests.invariants.governance_machine",
@@ -73,6 +73,8 @@ MACHINES: Final = {
             share=10,
             long=20_000,
         ),
-        Machine("system", "tests.invariants.system_machine", schedule=300, share=10, long=20_000),
+        Machine(
+            "system", "tests.invariants.system_machine", schedule=4_000, share=15, long=500_000
+        ),
     )
 }

@@ -9,11 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Final
 
-__all__ = ["ACCEPTED", "Fault", "Played", "Seen"]
-
-ACCEPTED: Final = "accepted"
+__all__ = ["Fault", "Played", "Seen"]
 
 Seen = Counter[tuple[str, str]]
 """How often each (move, result) was met; a result is ACCEPTED or the name of an error."""

@@ -35,6 +35,7 @@ VIEWS: Final = frozenset({"view", "pure"})
 LOTS: Final = 10**8
 LIMITLESS: Final = 10**9 * WAD
 FAR_S: Final = 10**6
+MONTH_S: Final = 30 * 86_400
 SPOILS: Final = ("flip", "cut", "grow", "offset")
 LEAST_GAS: Final = 22_000
 SWITCHES: Final = ("arm", "mint")
@@ -344,7 +345,7 @@ class Adversary:
             ("MatchSettler", "setSettler", (me,)),
             ("ProtocolTimelock", "grantRole", (role_id("EXECUTOR_ROLE"), me)),
         )
-        name, function, args = wants[self.random.randrange(len(wants))]
+        name, function, args = wants[town.now // MONTH_S % len(wants)]
         call = town.stage[name].call(function, len(args)).method.encode(*args)
         lists, text = ([town.address(name)], [0], [call]), "# More for me"
         hashed = (*lists, keccak256(text.encode()))
@@ -414,7 +415,7 @@ MUTATORS: Final[Mapping[str, float]] = {
     "called back": 2,
     "settler": 1,
     "own": 4,
-    "grab": 1,
+    "grab": 2,
     "cheat": 2,
 }
 """The ways to attack, and how often each is taken."""

@@ -123,8 +123,9 @@ class Arguments:
         value, is_signed = self._number(name.lower()), not type_.startswith("u")
         if is_signed and self.town.chance(50):
             value = -value
-        least = -(2 ** (bits - 1)) if is_signed else 0
-        return min(max(value, least), 2 ** (bits - is_signed) - 1)
+        least = -(1 << bits - 1) if is_signed else 0
+        most = (1 << bits - is_signed) - 1
+        return min(max(value, least), most)
 
     def _number(self, name: str) -> int:
         town, now = self.town, self.town.now

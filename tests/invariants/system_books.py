@@ -149,7 +149,7 @@ class Books:
         """Say whether a word should hardly ever change: powers, what contracts own."""
         if key[0] in OF_HOLDERS:
             return key[-1] in self._contracts
-        return key[0] == "power"
+        return bool(key[0] == "power")
 
     def _add_powers(self) -> None:
         """Everything that only an executed proposal may change, but for caps and roles."""

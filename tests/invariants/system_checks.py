@@ -172,8 +172,8 @@ class Checks:
                     owed[town.name_of(asset)] += low + high
             funded = view.flags & (LOW_FUNDED | HIGH_FUNDED)
             if funded and not view.flags & (EXECUTED | REFUNDED) and picture["order", line.id]:
-                for token, amount in _locked(line, picture, funded):
-                    owed[town.name_of(token)] += amount
+                for at_token, amount in _locked(line, picture, funded):
+                    owed[town.name_of(at_token)] += amount
         at = town.address("Adjudicator")
         for token, sum_ in owed.items():
             held = picture["wallet", token, at]

@@ -39,7 +39,7 @@ KINDS: Final = {
     Kind.PARAMETER: 1,
     Kind.MARKET_ADDITION: 1,
     Kind.RISK_CONFIGURATION: 3,
-    Kind.UPGRADE: 4,
+    Kind.UPGRADE: 7,
 }
 """How often each kind of proposal is made."""
 FROZEN_S: Final = 8 * DAY_S
@@ -103,7 +103,7 @@ class Powers:
     def moves(self) -> tuple[Move, ...]:
         """Return what they do, and how often."""
         return (
-            (self.govern, 4),
+            (self.govern, 6),
             (self.pause, 0.4),
             (self.extend, 0.6),
             (self.veto, 0.02),
@@ -157,7 +157,7 @@ class Powers:
         kinds, weights = zip(*KINDS.items(), strict=True)
         kind = self.town.random.choices(kinds, weights)[0]
         makers = self._catalogue[kind]
-        actions = [self.town.pick(makers)() for _ in range(self.town.pick((1, 2, 3, 5)))]
+        actions = [self.town.pick(makers)() for _ in range(self.town.pick((1, 3, 5, 8)))]
         if kind is Kind.UPGRADE and self.town.chance(45):
             actions = self._pointers()
         return self._propose(actions)
@@ -205,8 +205,8 @@ class Powers:
                 return self.desk.send(GOVERNOR, name, *base, "so", b"", by=by)
             case 3:
                 signature = self._ballot(BALLOT, live.id, b"")
-                args = (*base, by, signature)
-                return self.desk.send(GOVERNOR, "castVoteBySig", *args, by=self.anybody)
+                name = "castVoteBySig"
+                return self.desk.send(GOVERNOR, name, *base, by, signature, by=self.anybody)
             case _:
                 more = keccak256(b"so") + keccak256(b"")
                 args = (*base, by, "so", b"", self._ballot(EXTENDED, live.id, more))
@@ -269,8 +269,8 @@ class Powers:
                 return self.desk.send("Yellow", "delegate", by, by=by)
             case 1:
                 v, r, s = self._yellow(DELEGATION, by, nonce, until)
-                args = (by, nonce, until, v, r, s)
-                return self.desk.send("Yellow", "delegateBySig", *args, by=self.anybody)
+                word = (nonce, until, v, r, s)
+                return self.desk.send("Yellow", "delegateBySig", by, *word, by=self.anybody)
             case _:
                 spender = self.town.address("BrokerRegistry")
                 v, r, s = self._yellow(PERMIT, by, spender, 0, nonce, until)

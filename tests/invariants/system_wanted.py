@@ -71,7 +71,7 @@ OUTCOMES: Final = {
     "called back in another's step": ("accepted inside", "refused inside", "never called"),
     "settler": (ACCEPTED,),
     "own": (ACCEPTED, "NotLiquidatable", "UnderInitialMargin", "NotAbsorbable"),
-    "cheat": (ACCEPTED, "StaleVersion", "WrongIntent"),
+    "cheat": (ACCEPTED, "StaleVersion"),
     "grab": (
         ACCEPTED,
         "GovernorNonexistentProposal",

@@ -5,21 +5,30 @@ from random import Random
 
 import pytest
 
-from clearing.spec.governance import PAUSE_GAP_S, PAUSE_MAX_S, PAUSE_TOTAL_S, State
+from clearing.spec.governance import (
+    PAUSE_GAP_S,
+    PAUSE_MAX_S,
+    PAUSE_TOTAL_S,
+    Kind,
+    PauseWindow,
+    State,
+)
 from clearing.spec.units import DAY_S
 from tests.harness.actors import key_of
 from tests.harness.contract import Log, Receipt
 from tests.harness.governance import SETUP, SUPPLY
 from tests.harness.governance_stage import CODES
-from tests.harness.governance_world import Draft, GovernanceWorld
+from tests.harness.governance_world import EXECUTOR, Draft, GovernanceWorld
 from tests.harness.pauses import OPENINGS, TRADING
+from tests.harness.results import ACCEPTED, Divergence
 from tests.invariants import governance_rules as rules
 from tests.invariants.governance_drafts import Drafter
-from tests.invariants.governance_duo import ACCEPTED, GovernanceDuo, Step
+from tests.invariants.governance_duo import GovernanceDuo, Step
 from tests.invariants.governance_machine import stage
 from tests.invariants.governance_rules import Witness
 
 WHALE, OUTSIDER = key_of("whale").address, key_of("outsider").address
+UNLISTED = {(WHALE, b"\1\2\3\4"): Kind.PARAMETER}
 STATE, DEADLINE, ETA, VOTES, TERMS = range(5)
 """What the governor tells of a proposal, in order."""
 
@@ -104,6 +113,39 @@ def test_look__another_tale__is_wrong(scene, invariant, changes):
 
     with pytest.raises(AssertionError, match=invariant):
         scene.look(**changes)
+
+
+@pytest.mark.parametrize(
+    ("what", "tamper"),
+    [
+        ("settings", lambda world, _: world.cells.update(delay=3 * DAY_S)),
+        ("settings", lambda world, _: world.cells.update(guardian=OUTSIDER)),
+        ("terms of", lambda world, _: world.cells.update(table=cheaper(world.table))),
+        ("kind", lambda world, _: world.cells.update(table=replace(world.table, rows=UNLISTED))),
+        ("holder", lambda world, _: world.yellow.balances.update({WHALE: 1})),
+        ("holder", lambda world, _: world.nonces.update({WHALE: 1})),
+        ("holder", lambda world, _: world.roles.update({(EXECUTOR, OUTSIDER): True})),
+        ("window", lambda world, _: world.pauses.windows.update({TRADING: PauseWindow(1, 2)})),
+        ("proposal", lambda world, draft: world.proposals[draft.id].used.update({WHALE: 1})),
+        ("proposal", lambda world, draft: world.operations.update({draft.operation: 1})),
+    ],
+)
+def test_compare_all__the_model_says_something_else__diverges(scene, what, tamper):
+    people = (WHALE, OUTSIDER)
+    scene.duo.compare_all(people)
+
+    tamper(scene.duo.world, scene.draft)
+
+    with pytest.raises(Divergence, match=what):
+        scene.duo.compare_all(people)
+
+
+def cheaper(table):
+    """Return the table with a quorum of one part less."""
+    terms = table.terms[Kind.UPGRADE]
+    return replace(
+        table, terms={**table.terms, Kind.UPGRADE: replace(terms, quorum_bps=terms.quorum_bps - 1)}
+    )
 
 
 def test_look__back_from_the_end__is_wrong(scene):

@@ -13,20 +13,23 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from clearing.chain.project import project_root
 from clearing.spec.perp_types import Purpose
-from clearing.spec.types import Status
+from clearing.spec.types import AssetSplit, ClearingState, Intent, Status
+from tests.harness.oracle import ACCEPTED
+from tests.invariants.book import Entry
 from tests.invariants.played import Played, Seen
-from tests.invariants.system_adversary import MUTATORS, Adversary, mutable
+from tests.invariants.system_adversary import MUTATORS, Adversary, Attack, Shot, mutable
 from tests.invariants.system_books import Books, Picture, signed
-from tests.invariants.system_brokers import Brokers
 from tests.invariants.system_checks import Broken
 from tests.invariants.system_keepers import Keepers
 from tests.invariants.system_machine import Life, play, unseen
 from tests.invariants.system_stage import ARTIFACTS, RAW, Rogues, stage
+from tests.invariants.system_town import Line
 from tests.invariants.system_wanted import INSIDE, NEVER, OUTCOMES, OUTSIDE
 
 STEPS = 700
@@ -166,13 +169,6 @@ def test_play__key_of_an_honest_broker__is_noticed(monkeypatch: pytest.MonkeyPat
     assert fault_of().startswith("SYS-02: ")
 
 
-def test_play__broker_that_does_not_watch__is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Old states end channels: on a copy or in a step of the adversary's a claim is missed."""
-    monkeypatch.setattr(Brokers, "watch", lambda _: None)
-
-    assert fault_of("unwatched").startswith(("SYS-02: ", "SYS-03: "))
-
-
 def _shifted(key: tuple[object, ...], by: int) -> object:
     """Return a way to read that is off by so much in one place after a hundred readings."""
     readings = Counter[str]()
@@ -244,3 +240,58 @@ def attack_with_own(life: Life) -> None:
     for _ in range(50):
         life.town.desk.begin()
         life.attack(Adversary.with_own(life.adversary))
+
+
+@pytest.mark.parametrize("watches", [True, False], ids=["watched", "unwatched"])
+def test_attack__channel_ended_by_an_old_state__costs_who_does_not_watch(
+    life: Life, *, watches: bool
+) -> None:
+    """The rogue was paid 3 USD out of 10 in the newest state, 9 in the one before."""
+    town, desk = life.town, life.town.desk
+    rogue = stage().rogues.rogue
+    line = next(line for line in town.lines.values() if rogue in line.brokers)
+    old, new = (sign(life, line, version, of=9 if version == 2 else 3) for version in (2, 3))
+    opening = sign(life, line, 1, of=5)
+    for broker in line.brokers:
+        for asset in line.assets:
+            desk.send("Adjudicator", "deposit", asset, 5 * RAW, by=broker.address)
+    states = [(each.definition, each.state, each.signatures) for each in (opening, old)]
+    assert desk.send("Adjudicator", "open", *states[0], by=rogue.address) == ACCEPTED
+    assert desk.send("Adjudicator", "challenge", *states[1], by=rogue.address) == ACCEPTED
+    life.checks.after(desk.told)
+    if watches:
+        life.brokers.watch()
+        life.checks.after(desk.told)
+    town.stage.chain.warp(town.now + line.identified.definition.challenge_duration)
+
+    finalize = desk.stage["Adjudicator"].call("finalize", 2).method
+    ends = new if watches else old
+    calldata = finalize.encode(ends.definition, ends.state)
+    shot = Shot("Adjudicator", calldata, rogue.address)
+    attack = partial(life.attack, Attack("cheat", "Adjudicator.finalize", (shot,)))
+    desk.begin()
+    if watches:
+        attack()
+        assert desk.changed
+    else:
+        with pytest.raises(Broken, match="SYS-02: a broker's"):
+            attack()
+
+
+def sign(life: Life, line: Line, version: int, *, of: int) -> Entry:
+    """Let both sign that the rogue owns so many of ten units of each asset."""
+    is_low = line.brokers[0] is stage().rogues.rogue
+    low = of * RAW if is_low else (10 - of) * RAW
+    split = AssetSplit(5 * RAW, 5 * RAW, low, 10 * RAW - low)
+    intent = Intent.OPEN if version == 1 else Intent.OPERATE
+    state = ClearingState(
+        channel_id=line.id,
+        epoch=0,
+        version=version,
+        intent=intent,
+        splits=(split,) * len(line.assets),
+        valid_until=life.town.now + 60 if version == 1 else 0,
+    )
+    entry = life.town.notary.entry(line.identified, state)
+    line.entries.append(entry)
+    return entry

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from clearing.channel.perp_batch import pack, unpack
-from clearing.spec.perp_orders import FILLED_MAX, REACH, SLOTS
+from clearing.spec.perp_orders import FILLED_MAX, REACH, SLOTS, remaining_of
 from tests.harness.match_twin import FLAWS, PACKABLE, Drawer, deploy_twin, rebuilt
 from tests.harness.results import ACCEPTED
 
@@ -80,6 +80,7 @@ def test_settle__cancels_in_between__is_what_the_specification_says(lived, seed)
         twin = lived.fork()
         drawer = Drawer(twin, rng)
         kept = [drawer.group() for _ in range(2)]
+        takers = [group.match.taker.order for group in kept]
         for _ in range(2):
             twin.settle([*kept, drawer.group(rng.choice(sorted(FLAWS)))])
             order = rng.choice(kept).match.taker.order
@@ -89,6 +90,8 @@ def test_settle__cancels_in_between__is_what_the_specification_says(lived, seed)
             far = rng.choice((least - 1, least + 1, least + 40, least + REACH, least + REACH + 1))
             twin.cancel(order.account, [order.nonce, far, order.nonce + 64], caller)
             twin.cancel_up_to(order.account, far, caller)
+            left = [remaining_of(twin.model.rings, order, twin.now) for order in takers]
+            assert [twin.rig.settler.read("remainingOf", order) for order in takers] == left
 
 
 @given(seed=seeds)

@@ -46,6 +46,10 @@ class Replay:
         self.evm = PyEvm(_of(first))
         self.outcomes: dict[bytes, Outcome] = {}
         self.number = 0
+        self.ran = 0
+        """How many receipts were compared."""
+        self.deployed = 0
+        """How many of them before the named state."""
         for account in (*map(as_bytes, node.request("eth_accounts", [])), *PREDEPLOYED):
             self._copy(account)
 
@@ -108,6 +112,7 @@ class Replay:
             raw = as_bytes(self._node.request("eth_getRawTransactionByHash", [name]))
             outcome = self.evm.transact(raw)
             self.outcomes[as_bytes(name)] = outcome
+            self.ran += 1
             _require_same(name, outcome, receipt)
 
 
@@ -209,4 +214,5 @@ def replay_of(rig: Rig) -> Replay:
         replay.gift(account, ETHER_WEI)
     replay.catch_up()
     replay.require_same_state()
+    replay.deployed = replay.ran
     return replay

@@ -4,12 +4,13 @@ from contextlib import suppress
 from fractions import Fraction
 
 import pytest
-from hypothesis import event, example, given, settings
+from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from tests.harness.errors import Refused
 from tests.harness.perp import ETH, LIMIT, LOT, PRICES_E8, RISK, TRADE, deploy_perp
 from tests.harness.revm import Revm
+from tests.second.effort import FEW
 from tests.second.slow_market import SlowMarket, Terms
 
 PPM = 10**6
@@ -145,7 +146,7 @@ def market():
     return rig, (long, short)
 
 
-@settings(max_examples=settings.default.max_examples // 10)
+@FEW
 @given(steps=STEPS, limits=LIMITS)
 @example(steps=[*PUMPED, (3_600, 0, "tick", 0, 0)], limits={"interval": 900, "maxRate": 100})
 @example(steps=[*PUMPED, (90_000, 0, "dead", 0, 0), (0, 5, "tick", 0, 0)], limits={})

@@ -64,11 +64,19 @@ def replay(rig):
 
 
 @pytest.mark.parametrize("key", sorted(METERS) if IS_DEEP else FEW)
-def test_gas__measured_on_py_evm__is_as_committed(rig, replay, key):
+def test_gas__measured_on_py_evm__is_as_committed(rig, replay, key, record_testsuite_property):
+    before = replay.ran
     with doubled_scene(rig, replay) as scene:
         measured = METERS[key].measure(scene)
 
     assert measured == COMMITTED[key]
+    record_testsuite_property("receipts", replay.ran - before)
+
+
+def test_replay__the_deployment__has_the_same_receipts_and_state(replay, record_testsuite_property):
+    """The fixture compares them; here they are counted."""
+    assert replay.deployed > 100
+    record_testsuite_property("receipts", replay.deployed)
 
 
 def test_replay__one_slot_differs__is_noticed(rig, replay):

@@ -26,7 +26,7 @@ IS_DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 SCHEDULES = 6 if IS_DEEP else 1
 CHANNEL_STEPS = 300 if IS_DEEP else 60
 ORACLE_STORMS = 4 if IS_DEEP else 1
-PERP_STEPS = 100 if IS_DEEP else 80
+PERP_STEPS = 100 if IS_DEEP else 50
 EVERY = 4 if IS_DEEP else 16
 """One read in so many is asked of both."""
 VAULTS_USD = (10_000_000, 200_000, 0)
@@ -34,7 +34,7 @@ VAULTS_USD = (10_000_000, 200_000, 0)
 
 
 @pytest.mark.parametrize("seed", range(SCHEDULES))
-def test_channels__whatever_is_played__two_evms_agree(seed, monkeypatch):
+def test_channels__whatever_is_played__two_evms_agree(seed, monkeypatch, record_testsuite_property):
     monkeypatch.setattr(arena, "Revm", partial(PairedRevm, every=EVERY))
     here, report = arena.arena.__wrapped__(), Report()
     before = here.deployment.chain.pair.calls
@@ -44,10 +44,11 @@ def test_channels__whatever_is_played__two_evms_agree(seed, monkeypatch):
     assert report.failure is None
     assert report.steps == CHANNEL_STEPS
     assert here.deployment.chain.pair.calls - before > CHANNEL_STEPS // 2
+    record_testsuite_property("calls", here.deployment.chain.pair.calls)
 
 
 @pytest.mark.parametrize("seed", range(SCHEDULES))
-def test_oracle__whatever_is_played__two_evms_agree(seed, monkeypatch):
+def test_oracle__whatever_is_played__two_evms_agree(seed, monkeypatch, record_testsuite_property):
     monkeypatch.setattr(oracle_machine, "STORMS", ORACLE_STORMS)
     chain = PairedRevm(every=EVERY)
     machine = OracleMachine(deploy_oracle(chain), f"second/{seed}")
@@ -55,6 +56,7 @@ def test_oracle__whatever_is_played__two_evms_agree(seed, monkeypatch):
     machine.play()
 
     assert chain.pair.calls > machine.cases // EVERY > 0
+    record_testsuite_property("calls", chain.pair.calls)
 
 
 def perp_machine(chain, seed):
@@ -66,7 +68,7 @@ def perp_machine(chain, seed):
 
 
 @pytest.mark.parametrize("seed", range(SCHEDULES))
-def test_perp__whatever_is_played__two_evms_agree(seed):
+def test_perp__whatever_is_played__two_evms_agree(seed, record_testsuite_property):
     chain = PairedRevm(every=EVERY)
     machine = perp_machine(chain, seed)
     before = chain.pair.calls
@@ -74,6 +76,7 @@ def test_perp__whatever_is_played__two_evms_agree(seed):
     machine.play(PERP_STEPS)
 
     assert chain.pair.calls - before > PERP_STEPS
+    record_testsuite_property("calls", chain.pair.calls)
 
 
 def test_governance__a_proposal_to_its_end__two_evms_agree():

@@ -21,6 +21,7 @@ from tests.harness.errors import Refused
 from tests.harness.governance import FOR, deploy_governance
 from tests.harness.match import deploy_match
 from tests.harness.revm import CHAIN_ID, Revm
+from tests.second.effort import SOME
 from tests.second.plain_eip712 import digest, hash_struct, keccak_plain, members, parse
 from tests.second.signed_types import CONTRACTS, HASHED, SIGNED, TYPES, table_of, values_of
 
@@ -71,6 +72,7 @@ def by_the_plain_one(domain, name, value):
 
 
 @pytest.mark.parametrize("name", SIGNED)
+@SOME
 @given(data=st.data(), chain_id=unsigned_integers(256), contract=addresses)
 def test_digest__any_value__three_programs_agree(name, data, chain_id, contract):
     signed = SIGNED[name]
@@ -84,6 +86,7 @@ def test_digest__any_value__three_programs_agree(name, data, chain_id, contract)
 
 
 @pytest.mark.parametrize("name", HASHED)
+@SOME
 @given(data=st.data())
 def test_hash__any_table__three_programs_agree(name, data):
     value = data.draw(table_of("pricesWad" if name == "PriceSet" else "factorsWad"))
@@ -94,6 +97,7 @@ def test_hash__any_table__three_programs_agree(name, data):
     assert theirs == hash_struct(TYPES, name, value) == HASHED[name](value)
 
 
+@SOME
 @given(
     prices=table_of("pricesWad"),
     factors=table_of("factorsWad"),
@@ -173,6 +177,7 @@ def secret_of(role):
     return secret
 
 
+@SOME
 @given(value=unsigned_integers(256), spender=addresses.filter(any))
 @example(value=2**256 - 1, spender=b"\xff" * 20)
 def test_permit__any_allowance__is_taken_as_the_second_program_signs_it(governance, value, spender):
@@ -195,6 +200,7 @@ def test_permit__any_allowance__is_taken_as_the_second_program_signs_it(governan
         assert yellow.read("allowance", HOLDER.address, spender) == value
 
 
+@SOME
 @given(delegatee=addresses)
 def test_delegation__to_anybody__is_taken_as_the_second_program_signs_it(governance, delegatee):
     yellow, sender = governance.yellow, governance.outsider
@@ -207,6 +213,7 @@ def test_delegation__to_anybody__is_taken_as_the_second_program_signs_it(governa
         assert yellow.read("delegates", HOLDER.address) == delegatee
 
 
+@SOME
 @given(support=st.integers(0, 2))
 def test_ballot__each_vote__is_taken_as_the_second_program_signs_it(governance, support):
     governor, sender = governance.governor, governance.outsider
@@ -230,6 +237,7 @@ def test_ballot__each_vote__is_taken_as_the_second_program_signs_it(governance, 
         assert governor.read("hasVoted", arguments[0], HOLDER.address)
 
 
+@SOME
 @given(reason=values_of("string"))
 def test_extended_ballot__any_reason__is_taken_as_the_second_program_signs_it(governance, reason):
     governor, sender = governance.governor, governance.outsider

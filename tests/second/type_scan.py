@@ -62,16 +62,32 @@ def _contracts() -> set[Path]:
 # PYTHON
 
 
+OPENING: Final = re.compile(rf"[A-Z]\w*\({MEMBER}")
+PREFIX: Final = b"\x19"
+MAKERS: Final = frozenset({"encode_typed_data", "encode_defunct", "sign_typed_data"})
+MARKS: Final = ("digest(", '"type"', "x19", *MAKERS)
+
+
+def _can_matter(text: str) -> bool:
+    """Say whether a module has to be read closely: parsing all takes seconds."""
+    return any(mark in text for mark in MARKS) or OPENING.search(text) is not None
+
+
 @cache
 def _modules() -> tuple[tuple[str, ast.AST], ...]:
     """Return every piece of our modules that can matter, and the module it is of."""
     below = ROOT / "offchain"
     kinds = ast.Constant | ast.Call | ast.Dict | ast.Name | ast.Attribute
-    return tuple(
-        (path.relative_to(below).as_posix(), node)
+    texts = (
+        (path.relative_to(below).as_posix(), path.read_text("utf-8"))
         for path in sorted(below.rglob("*.py"))
         if not path.stem.endswith(("_pb2", "_pb2_grpc"))
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+    )
+    return tuple(
+        (path, node)
+        for path, text in texts
+        if _can_matter(text)
+        for node in ast.walk(ast.parse(text))
         if isinstance(node, kinds)
     )
 
@@ -122,10 +138,6 @@ def _named_by_dict(node: ast.Dict) -> set[str]:
 def _text_of(node: ast.AST | None) -> str:
     is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
     return node.value if is_text else ""
-
-
-PREFIX: Final = b"\x19"
-MAKERS: Final = frozenset({"encode_typed_data", "encode_defunct", "sign_typed_data"})
 
 
 def signs_in_python() -> Mapping[str, str]:

@@ -1,6 +1,7 @@
 """Compile the few contracts that a mutated source reaches, into a copy of the build.
 
-The settings are those of ape-config.yaml. `root` is a copy of the project: nothing is written elsewhere.
+The settings are those of ape-config.yaml. `root` is a copy of the project, and nothing is written
+elsewhere.
 """
 
 from __future__ import annotations
@@ -97,7 +98,9 @@ def compiled(root: Path, target: str, file: str, text: bytes) -> Mapping[str, Co
         check=True,
     )
     answer = json.loads(done.stdout)
-    if wrong := [e["formattedMessage"] for e in answer.get("errors", ()) if e["severity"] == "error"]:
+    if wrong := [
+        e["formattedMessage"] for e in answer.get("errors", ()) if e["severity"] == "error"
+    ]:
         raise CompileError(wrong[0])
     evm = answer["contracts"][target][Path(target).stem]["evm"]
     return {

@@ -19,7 +19,7 @@ __all__ = ["Entry", "Group", "StaleError", "Step", "choose", "plan", "read", "wr
 
 FOLDER: Final = Path("tests") / "mutants"
 HEAD: Final = """\
-# Mutants of {group}, written by `tools/mutants.py list` after plan.toml; docs/mutation.md says how to read them.
+# Mutants of {group}, written by `tools/mutants.py list` after plan.toml; see docs/mutation.md.
 # By hand: `explained`, for a mutant that no test can tell from the contract.
 """
 
@@ -55,7 +55,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One mutant. The place is told by the text of its line, so that edits elsewhere do not matter."""
+    """One mutant. Its line's text tells the place, so that edits elsewhere do not matter."""
 
     id: str
     group: str
@@ -118,14 +118,21 @@ def write(root: Path, group: str, entries: Sequence[Entry]) -> None:
     for entry in entries:
         fields = ("file", "function", "operator", "line", "nth", "at", "before", "after")
         told = {name: getattr(entry, name) for name in fields}
-        told |= {name: text for name in ("killed_by", "explained") if (text := getattr(entry, name))}
-        lines = (f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in told.items())
+        told |= {
+            name: text for name in ("killed_by", "explained") if (text := getattr(entry, name))
+        }
+        lines = (
+            f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in told.items()
+        )
         blocks.append("\n".join((f"[{entry.id}]", *lines, "")))
     (root / FOLDER / f"{group}.toml").write_text("\n".join(blocks))
 
 
 def choose(root: Path, group: Group, seed: str) -> Sequence[Entry]:
-    """Return a group's mutants: those of the critical lines, and a seeded choice over operators and files."""
+    """Return a group's mutants: of the critical lines all, of the others a seeded choice.
+
+    The choice goes round the operators, and for each takes the file that has given least.
+    """
     pools: dict[tuple[str, str], list[Entry]] = defaultdict(list)
     chosen: dict[str, Entry] = {}
     for file in group.files:

@@ -39,7 +39,9 @@ def _tree(source: bytes) -> Node:
         check=True,
     )
     answer = json.loads(done.stdout)
-    if wrong := [e["formattedMessage"] for e in answer.get("errors", ()) if e["severity"] == "error"]:
+    if wrong := [
+        e["formattedMessage"] for e in answer.get("errors", ()) if e["severity"] == "error"
+    ]:
         raise ValueError(wrong[0])
     tree: Node = answer["sources"]["it.sol"]["ast"]
     return tree
@@ -94,25 +96,34 @@ class _Finder:
     def _text(self, start: int, end: int) -> str:
         return self._source[start:end].decode()
 
+    def _statement(self, node: Node) -> tuple[int, int]:
+        """Where a statement stands, with the semicolon that the compiler leaves out."""
+        start, end = _span(node)
+        return start, end + (self._source[end : end + 1] == b";")
+
     def _here(self, node: Node) -> Iterator[tuple[int, int, str, str]]:
         """Yield (start, end, operator, after) of this node alone."""
         match node.get("nodeType"):
             case "BinaryOperation":
-                yield from self._between(node["operator"], node["leftExpression"], node["rightExpression"])
+                yield from self._between(
+                    node["operator"], node["leftExpression"], node["rightExpression"]
+                )
             case "Assignment":
-                yield from self._between(node["operator"], node["leftHandSide"], node["rightHandSide"])
+                yield from self._between(
+                    node["operator"], node["leftHandSide"], node["rightHandSide"]
+                )
             case "IfStatement" if node.get("falseBody") is None and _reverts(node["trueBody"]):
-                yield *_span(node), "guard", "{}"
+                yield *self._statement(node), "guard", "{}"
             case "ExpressionStatement" if self._checks(node["expression"]):
-                yield *_span(node), "guard", "{}"
+                yield *self._statement(node), "guard", "{}"
             case "ModifierInvocation":
                 yield *_span(node), "guard", ""
             case "EmitStatement":
-                yield *_span(node), "event", "{}"
+                yield *self._statement(node), "event", "{}"
                 for one, other in pairwise(node["eventCall"]["arguments"]):
                     yield self._swap(one, other)
             case "ExpressionStatement" if self._logs(node["expression"]):
-                yield *_span(node), "event", "{}"
+                yield *self._statement(node), "event", "{}"
             case "Identifier" | "MemberAccess":
                 yield from self._renamed(node)
 

@@ -21,17 +21,25 @@ from tools.mutation.build import MANIFEST, Code, CompileError, closure, compiled
 from tools.mutation.listing import Entry, Group, Step
 from tools.mutation.warm import TIME_UP
 
-__all__ = ["Bench", "BrokenError", "Result", "digest"]
+__all__ = ["Bench", "BrokenError", "Result", "digest", "watched"]
 
 COPIED: Final = ("contracts", "offchain", "tests", "tools", "scripts", "deployments", "docs")
 LINKED: Final = (".venv", "node_modules", "proto", "bench", "snapshots")
 SECONDS: Final = 600
 """A step that takes longer is one that the mutant made hang: the slowest takes half of this."""
-PYTEST: Final = ("-x", "-q", "-p", "no:cacheprovider", "--tb=line", "--no-header", "-rfE", "--hypothesis-seed=0")
+PYTEST: Final = (
+    "-x",
+    "-q",
+    "-p",
+    "no:cacheprovider",
+    "--tb=line",
+    "--no-header",
+    "-rfE",
+)
 WITHOUT_APE: Final = ("-p", "no:ape_test")
 """Its plugin starts a node, which tests on revm do not need."""
 _FAILED: Final = re.compile(r"^(?:FAILED|ERROR) (\S+?::.*?)(?: - .*)?$", re.MULTILINE)
-PASSED, FAILED = 0, 1
+PASSED, FAILED, NO_SUCH_TEST = 0, 1, 4
 
 
 class BrokenError(Exception):
@@ -47,6 +55,8 @@ class Result:
     by: str
     """The test that failed, "time" when it hung, or what the compiler said."""
     seconds: float
+    watched: str = ""
+    """What its tests said, see `watched`."""
 
 
 class Bench:
@@ -79,7 +89,7 @@ class Bench:
             "PATH": path + os.pathsep + os.environ["PATH"],
             "SOLCX_BINARY_PATH": f"{self.root}/tools/solc",
             "APE_DATA_FOLDER": f"{self.root}/.ape",
-            "HYPOTHESIS_PROFILE": "dev",
+            "HYPOTHESIS_PROFILE": "mutants",
         }
         return subprocess.Popen(
             [sys.executable, "-m", "tools.mutation.warm"],
@@ -140,7 +150,9 @@ class Bench:
         """Return the code of a contract as it is, compiled as mutants are."""
         if target not in self._originals:
             text = (self._project / target).read_bytes()
-            self._originals |= {target: compiled(self.root, target, target, text)[Path(target).stem]}
+            self._originals |= {
+                target: compiled(self.root, target, target, text)[Path(target).stem]
+            }
         return self._originals[target]
 
     def _write(self, codes: Mapping[str, Code]) -> None:
@@ -149,7 +161,10 @@ class Bench:
         os.utime(path)
 
     def _tested(self, step: Step) -> str:
-        """Run tests; return the one that failed, "time" if they hang, or nothing if all pass."""
+        """Run tests; return the one that failed, "time" if they hang, or nothing if all pass.
+
+        A test that killed before and has another name now says nothing; the others follow.
+        """
         log = self.root / "pytest.log"
         options = [*PYTEST] if step.node else [*PYTEST, *WITHOUT_APE]
         told = {"args": [*options, *step.tests], "log": str(log), "seconds": SECONDS}
@@ -159,11 +174,14 @@ class Bench:
         code = int(answers.readline() or 3)
         if code == TIME_UP:
             return "time"
-        if code == PASSED:
+        is_forgotten = code == NO_SUCH_TEST and "::" in step.tests[0]
+        if code == PASSED or is_forgotten:
             return ""
         failed = _FAILED.search(log.read_text(errors="replace"))
         if code != FAILED or failed is None:
-            raise BrokenError(f"pytest ended with {code}:\n{log.read_text(errors='replace')[-2000:]}")
+            raise BrokenError(
+                f"pytest ended with {code}:\n{log.read_text(errors='replace')[-2000:]}"
+            )
         return failed.group(1)
 
 
@@ -183,13 +201,29 @@ def _steps(entry: Entry, group: Group) -> Sequence[Step]:
 
 
 def digest(root: Path, entry: Entry, group: Group) -> str:
-    """Return what a result depends on: the mutant, the sources around it, and the tests' text."""
+    """Return the text that a result depends on: the mutant, and all that its contracts include."""
     names = {name for s in group.steps for target in s.contracts for name in closure(root, target)}
     paths = [root / name for name in sorted(names) if (root / name).exists()]
-    for test in sorted({test.split("::")[0] for step in group.steps for test in step.tests}):
-        path = root / test
-        paths += sorted(path.rglob("*.py")) if path.is_dir() else [path]
-    whole = hashlib.sha256(repr((entry.id, entry.before, entry.after)).encode())
+    return _hash(repr((entry.id, entry.before, entry.after)), paths)
+
+
+def watched(root: Path, group: Group, result: Result) -> str:
+    """Return the tests that a result depends on: the one that killed, or all that did not."""
+    if result.outcome == "killed" and "::" in result.by:
+        return _hash(result.by, [root / result.by.split("::")[0]])
+    if result.outcome in {"not compiled", "same code"}:
+        return _hash(result.outcome, [])
+    names = {test.split("::")[0] for step in group.steps for test in step.tests}
+    paths = [path for name in sorted(names) for path in _files(root / name)]
+    return _hash(result.outcome, paths)
+
+
+def _files(path: Path) -> Sequence[Path]:
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path]
+
+
+def _hash(text: str, paths: Sequence[Path]) -> str:
+    whole = hashlib.sha256(text.encode())
     for path in paths:
-        whole.update(path.read_bytes())
+        whole.update(path.read_bytes() if path.exists() else b"gone")
     return whole.hexdigest()

@@ -88,5 +88,9 @@ class _Finder:
         name = node.attr if isinstance(node, vy_ast.Attribute) else node.id
         end = self.span(node)[1]
         for operator, after in (("rounding", other_direction(name)), ("side", other_side(name))):
-            if after is not None and after in self._words and self._text(end - len(name), end) == name:
+            if (
+                after is not None
+                and after in self._words
+                and self._text(end - len(name), end) == name
+            ):
                 yield end - len(name), end, operator, after

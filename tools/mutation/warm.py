@@ -7,6 +7,7 @@ the time was up.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -25,7 +26,7 @@ def main() -> None:
     import hypothesis  # noqa: F401, PLC0415
     import pytest  # noqa: PLC0415
 
-    import tests.harness.match_twin  # noqa: F401, PLC0415
+    import tests.harness.match_twin  # noqa: PLC0415
     import tests.harness.perp_resolution_twin  # noqa: F401, PLC0415
 
     for line in sys.stdin:
@@ -55,10 +56,8 @@ def _waited(child: int, deadline: float) -> int:
         done, status = os.waitpid(child, os.WNOHANG)
         code = os.waitstatus_to_exitcode(status) if done else None
         time.sleep(0.05)
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)  # the node that a test may have started, too
-    except ProcessLookupError:
-        pass
     if code is None:
         os.waitpid(child, 0)
         return TIME_UP

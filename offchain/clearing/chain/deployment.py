@@ -17,7 +17,15 @@ from clearing.chain.node import Node, as_bytes, as_int
 from clearing.chain.project import project_root
 from clearing.spec.units import Address
 
-__all__ = ["ChainKey", "Deployed", "Deployment", "chain_key_of", "read_deployment", "registry_path"]
+__all__ = [
+    "ChainKey",
+    "Deployed",
+    "Deployment",
+    "chain_key_of",
+    "read_deployment",
+    "recorded_address",
+    "registry_path",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,20 @@ def chain_key_of(node: Node) -> ChainKey:
 def registry_path(network: str) -> Path:
     """Return where the deployments of a network are recorded."""
     return project_root() / "deployments" / "registry" / f"{network}.json"
+
+
+def recorded_address(node: Node, network: str, role: str) -> Address:
+    """Return where a network's record says that one contract stands on the node's chain.
+
+    Raises RegistryInvalidError, and what asking the node raises.
+    """
+    path = registry_path(network)
+    deployment = read_deployment(path, chain_key_of(node))
+    if role not in deployment.contracts:
+        raise RegistryInvalidError(
+            f"{path} records no {role} on this chain", "deploy it, or give --address"
+        )
+    return deployment.address_of(role)
 
 
 def read_deployment(path: Path, chain: ChainKey) -> Deployment:

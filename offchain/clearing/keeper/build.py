@@ -9,12 +9,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from clearing.chain.contract import as_address
-from clearing.chain.deployment import chain_key_of, read_deployment, registry_path
-from clearing.chain.errors import ChainError
 from clearing.chain.node import HttpNode, Node
 from clearing.clearport.daemon.logs import make_log
 from clearing.clearport.daemon.world import Log
 from clearing.clearport.errors import ConfigError
+from clearing.clearport.metrics_port import serve_registry
+from clearing.clearport.recorded import field_of, recorded_at
 from clearing.clearport.signer.account import AccountKey
 from clearing.clearport.signer.build import signer_of
 from clearing.clearport.signer.port import DigestSigner
@@ -29,7 +29,7 @@ from clearing.keeper.jobs.oracle import OracleJob
 from clearing.keeper.jobs.settlement import SettlementJob, SettlementPolicy
 from clearing.keeper.lane import Lane, LanePolicy
 from clearing.keeper.meters import Meters
-from clearing.keeper.metrics import serve_metrics
+from clearing.keeper.metrics import registry_of
 from clearing.keeper.oracle_plan import OraclePolicy
 from clearing.keeper.plan import PlanPolicy
 from clearing.keeper.replica import Replica, ReplicaPolicy
@@ -53,7 +53,8 @@ async def run_keeper(config: Config, jobs: Sequence[JobName], *, is_standby: boo
         ready: dict[str, object] = {"jobs": ",".join(jobs), "standby": is_standby}
         meters = [each.meters for each in running]
         if config.metrics is not None:
-            ready["metrics_port"] = serve_metrics(meters, config.metrics.host, config.metrics.port)
+            place = config.metrics
+            ready["metrics_port"] = serve_registry(registry_of(meters), place.host, place.port)
         log.info("keeper_ready", **ready)
         supervisor = Supervisor(running, log, config.at(config.state), is_standby=is_standby)
         await supervisor.run()
@@ -99,16 +100,12 @@ def locate_lens(config: Config, node: Node) -> Address:
     chain = config.chain
     if chain.lens is not None:
         return as_address(chain.lens)
-    field = "chain.network" if chain.deployment is None else "chain.deployment"
     try:
-        path = registry_path(str(chain.network))
-        if chain.deployment is not None:
-            path = config.at(chain.deployment)
-        return read_deployment(path, chain_key_of(node)).address_of(ROLE)
-    except ChainError as error:
-        raise ConfigError(str(error), field=field) from error
+        return recorded_at(chain, config.folder, node).address_of(ROLE)
     except KeyError:
-        raise ConfigError(f"records no {ROLE}", "deploy it, or give lens", field=field) from None
+        raise ConfigError(
+            f"records no {ROLE}", "deploy it, or give lens", field=field_of(chain)
+        ) from None
 
 
 def _keys(config: Config, jobs: Sequence[JobName]) -> list[DigestSigner]:

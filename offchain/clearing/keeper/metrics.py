@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from clearing.clearport.errors import ConfigError
 from clearing.keeper.meters import Meters
 
-__all__ = ["registry_of", "serve_metrics"]
+__all__ = ["registry_of"]
 
 
 class _Keeper(Collector):
@@ -45,16 +44,3 @@ def registry_of(meters: Sequence[Meters]) -> CollectorRegistry:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Keeper(meters))
     return registry
-
-
-def serve_metrics(meters: Sequence[Meters], host: str, port: int) -> int:
-    """Answer at a port, or a free one for 0, until the process ends; return the port.
-
-    Raises ConfigError if it is taken.
-    """
-    try:
-        server, _ = start_http_server(port, addr=host, registry=registry_of(meters))
-    except OSError as error:
-        problem = f"cannot listen on {host}:{port} ({error.strerror})"
-        raise ConfigError(problem, "name a free port", field="metrics") from error
-    return int(server.server_port)

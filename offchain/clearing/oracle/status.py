@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clearing.chain.contract import Contract
-from clearing.chain.deployment import chain_key_of, read_deployment, registry_path
+from clearing.chain.deployment import recorded_address
 from clearing.chain.errors import RegistryInvalidError
 from clearing.chain.node import Node, as_bytes, as_int
 from clearing.oracle.errors import AddressError
@@ -78,13 +78,7 @@ def locate(node: Node, network: str) -> Address:
 
     And what asking the node raises.
     """
-    path = registry_path(network)
-    deployment = read_deployment(path, chain_key_of(node))
-    if ROLE not in deployment.contracts:
-        raise RegistryInvalidError(
-            f"{path} records no {ROLE} on this chain", "deploy it, or give --address"
-        )
-    return deployment.address_of(ROLE)
+    return recorded_address(node, network, ROLE)
 
 
 def read_status(node: Node, oracle: Address) -> OracleStatus:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from clearing.chain.contract import Contract
-from clearing.chain.deployment import chain_key_of, read_deployment, registry_path
+from clearing.chain.deployment import recorded_address
 from clearing.chain.errors import CallRefusedError, RegistryInvalidError
 from clearing.chain.node import Node, as_bytes, as_int
 from clearing.chain.sender import Receipt
@@ -39,7 +39,8 @@ def connect(node: Node, network: str, address: str | None) -> Perp:
 
     Raises AddressError, RegistryInvalidError, and what asking the node raises.
     """
-    lens = parse_address(address) if address is not None else _recorded(node, network)
+    asked = parse_address(address) if address is not None else None
+    lens = asked or recorded_address(node, network, ROLE)
     head = node.request("eth_getBlockByNumber", ["latest", False])
     block = str(head["number"])
     if not as_bytes(node.request("eth_getCode", ["0x" + lens.hex(), block])):
@@ -47,16 +48,6 @@ def connect(node: Node, network: str, address: str | None) -> Perp:
             f"no contract stands at 0x{lens.hex()}", "check the address and the node's chain"
         )
     return Perp(node, lens, block, as_int(head["timestamp"]))
-
-
-def _recorded(node: Node, network: str) -> Address:
-    path = registry_path(network)
-    deployment = read_deployment(path, chain_key_of(node))
-    if ROLE not in deployment.contracts:
-        raise RegistryInvalidError(
-            f"{path} records no {ROLE} on this chain", "deploy it, or give --address"
-        )
-    return deployment.address_of(ROLE)
 
 
 @dataclass

@@ -1,4 +1,10 @@
-"""Read the key that signs transactions: an encrypted keystore, or a file of the owner's alone."""
+"""Read the key that signs transactions: an encrypted keystore, or a file of the owner's alone.
+
+A daemon opens its keys by `clearing.clearport.signer`, which this does not use: `perp` and
+`clearport` stand beside each other, so that trading needs no daemon. And they ask for other things:
+a daemon signs for years without a terminal, by keystore, HSM or KMS, and refuses any other form; a
+trader sends a few transactions from whichever wallet's keystore (PBKDF2 too) or file he has.
+"""
 
 from __future__ import annotations
 

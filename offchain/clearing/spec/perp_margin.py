@@ -34,7 +34,6 @@ __all__ = [
     "is_liquidatable",
     "listed",
     "owed_by",
-    "passes_open",
     "passes_reduce",
     "phased",
     "rate_of",
@@ -192,11 +191,6 @@ def health_of(cash_wad: int, holdings: Iterable[Holding]) -> Health:
 def is_liquidatable(health: Health) -> bool:
     """Return whether the equity, at LIQUIDATE value, is below maintenance; equality is safe."""
     return health.mm > 0 and health.equity < health.mm
-
-
-def passes_open(health: Health) -> bool:
-    """Return whether the equity, at OPEN value, is enough for opening and withdrawing."""
-    return health.equity >= health.im
 
 
 def passes_reduce(e: int, mm: int, e_after: int, mm_after: int) -> bool:

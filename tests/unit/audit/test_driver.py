@@ -3,7 +3,9 @@
 import json
 import os
 import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,15 @@ def part(name, code, result=None):
 
 def writer(name, looked_at=3):
     return part(name, WRITES.format(name=name, looked_at=looked_at))
+
+
+@pytest.fixture(autouse=True)
+def signals():
+    """The driver's handlers are gone after each test."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -108,12 +119,33 @@ def test_run_part__over_its_time__is_ended_with_all_it_started(checkout):
             os.kill(pid, signal.SIGKILL)
 
 
+def test_audit__told_to_end__ends_what_it_started(checkout):
+    code = (
+        "import sys; from pathlib import Path; from tools import audit; from tools.audit_parts "
+        "import Part; audit.ROOT = Path.cwd(); audit.PARTS = {'slow': Part('slow', lambda *_: "
+        "('sh', '-c', 'echo $$; exec sleep 99'))}; sys.argv = ['audit']; sys.exit(audit.main())"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])}
+    driver = subprocess.Popen(
+        [sys.executable, "-c", code], env=environment, stdout=subprocess.DEVNULL
+    )
+    out = checkout / ".reports" / "audit" / "slow.out"
+    until = time.monotonic() + 30
+    while not (out.exists() and out.read_text()) and time.monotonic() < until:
+        time.sleep(0.05)
+
+    driver.terminate()
+
+    assert driver.wait(timeout=30) == audit.KILLED + signal.SIGTERM
+    assert wait_until_gone(int(out.read_text()))
+
+
 def test_parts__of_each_profile__are_told_how_much(monkeypatch):
     ci, nightly = PROFILES["ci"], PROFILES["nightly"]
 
     assert PARTS["mutants"].command(ci, 5) == ("make", "mutants", f"SAMPLE={ci.sample}")
     assert PARTS["mutants"].command(nightly, 5) == ("make", "mutants")
-    assert PARTS["fuzz"].command(ci, 5)[-5:] == ("--steps", "300000", "--seed", "5", "--json")
+    assert PARTS["fuzz"].command(ci, 5)[-5:] == ("--steps", "400000", "--seed", "5", "--json")
 
 
 def test_audit__unknown_profile__is_told_in_one_line(monkeypatch, capsys):

@@ -26,6 +26,7 @@ from clearing.client.session import CoSigned
 from clearing.client.terms import Token
 from clearing.spec.assets import asset_id
 from clearing.spec.units import DAY_S, Address, Bytes32
+from tests.harness.kept_log import KeptLog
 
 OURS = Address(b"\x01" * 20)
 PEER = Address(b"\x02" * 20)
@@ -176,25 +177,6 @@ class MemoryWatcher:
         yield
 
 
-@dataclass
-class ListLog:
-    """Keeps what is said, by level."""
-
-    lines: list[tuple[str, str, dict[str, object]]] = field(default_factory=list)
-
-    def info(self, event: str, **fields: object) -> None:
-        self.lines.append(("info", event, fields))
-
-    def warning(self, event: str, **fields: object) -> None:
-        self.lines.append(("warning", event, fields))
-
-    def error(self, event: str, **fields: object) -> None:
-        self.lines.append(("error", event, fields))
-
-    def names(self, level: str) -> list[str]:
-        return [event for each, event, _ in self.lines if each == level]
-
-
 Play = Callable[[Phase, Event], tuple[Phase, tuple[Effect, ...]]]
 
 
@@ -218,7 +200,7 @@ class Parts:
     store: MemoryStore = field(default_factory=MemoryStore)
     signer: MemorySigner = field(default_factory=MemorySigner)
     outbox: MemoryOutbox = field(default_factory=MemoryOutbox)
-    log: ListLog = field(default_factory=ListLog)
+    log: KeptLog = field(default_factory=KeptLog)
     meters: Meters = field(default_factory=Meters)
     news: Bell = field(default_factory=Bell)
     exported: list[tuple[bytes, CoSigned]] = field(default_factory=list)

@@ -13,8 +13,9 @@ from clearing.clearport.daemon.completing import AGAIN_S, Completing
 from clearing.clearport.daemon.lane import Lane
 from clearing.clearport.daemon.lanes import Lanes
 from clearing.spec.types import Side
+from tests.harness.kept_log import KeptLog
 from tests.unit.clearport_core.pair import KEYS, POLICY, Pair, trade
-from tests.unit.clearport_daemon.fakes import HOUSE, ListLog, MemoryWatcher, Parts
+from tests.unit.clearport_daemon.fakes import HOUSE, MemoryWatcher, Parts
 
 THEIRS = KEYS[Side.HIGH].sign(b"\x07" * 32)
 
@@ -48,7 +49,7 @@ class Chain:
         return answer
 
 
-def run(phase: Phase, chain: Chain, times: int = 1) -> tuple[Lane, ListLog]:
+def run(phase: Phase, chain: Chain, times: int = 1) -> tuple[Lane, KeptLog]:
     """Look several times, a minute apart each."""
     parts = Parts(lambda phase, _event: (phase, ()))
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 from clearing.clearport.daemon.exports import Exporter
 from clearing.client.session import CoSigned
 from clearing.spec.types import Intent
+from tests.harness.kept_log import KeptLog
 from tests.unit.clearport_core.pair import Pair, trade
-from tests.unit.clearport_daemon.fakes import ListLog
 
 CHANNEL = b"\xcc" * 32
 
@@ -19,7 +19,7 @@ def exported(tmp_path, *states: CoSigned) -> list[CoSigned]:
         sealed.extend(agreed for _, agreed in known)
         return b"sealed"
 
-    exporter = Exporter(tmp_path / "states", seal, 1.0, ListLog())
+    exporter = Exporter(tmp_path / "states", seal, 1.0, KeptLog())
     for state in states:
         exporter.note(CHANNEL, state)
     exporter.sealed(CHANNEL)

@@ -8,7 +8,8 @@ from clearing.clearport.api.results import Result
 from clearing.clearport.daemon.peering import Peering
 from clearing.clearport.errors import ReplayedError
 from clearing.clearport.ports import StoredPeer, Used
-from tests.unit.clearport_daemon.fakes import ListLog, MemoryStore
+from tests.harness.kept_log import KeptLog
+from tests.unit.clearport_daemon.fakes import MemoryStore
 from tests.unit.clearport_peers.rig import NOW, pair_of_brokers
 
 USED = Used(b"operator", b"n" * 32, NOW + 60)
@@ -26,7 +27,7 @@ def test_add__a_replayed_call__brings_no_dropped_peer_back() -> None:
     async def scene() -> tuple[int, int, int]:
         low, high = pair_of_brokers()
         store = PeerStore()
-        peering = Peering(low.config, low.identity, store, ListLog())
+        peering = Peering(low.config, low.identity, store, KeptLog())
         record = (await high.record()).to_json()
         counts = [await _count(peering, record, USED)]
         await peering.disconnect(high.address, Used(b"operator", b"m" * 32, NOW + 60))

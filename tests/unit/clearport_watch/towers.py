@@ -1,7 +1,6 @@
 """What the tower's tests share: a tower of its own gas key over a sealed file."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from clearing.client.session import CoSigned
 from clearing.demo.pair import Pair
 from clearing.demo.stage import Stage, secret_of
 from clearing.spec.world import Channel
+from tests.unit.clearport_watch.world import end
 
 CONFIRMATIONS = 2
 
@@ -71,13 +71,7 @@ async def guarding(*towers: Tower) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for task in tasks:
-            if task.done():
-                task.result()
-            task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await end(tasks)
 
 
 def stored(stage: Stage, pair: Pair) -> Channel:

@@ -157,10 +157,15 @@ async def watching(watcher: ChainWatcher, *lines: Line) -> AsyncIterator[Eyes]:
     try:
         yield eyes
     finally:
-        for task in tasks:
-            if task.done():
-                task.result()
-            task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await end(tasks)
+
+
+async def end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """End what runs; raise what one of them ended by already."""
+    for task in tasks:
+        if task.done():
+            task.result()
+        task.cancel()
+    for task in tasks:
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -191,22 +191,3 @@ def test_lock__token_without_answers__succeeds(
     htlc.lock(receiver, token, 1_000, hashlock, timelock, sender=sender)
 
     assert token.balanceOf(htlc) == 1_000
-
-
-def test_lock__re_entered_by_the_token__counts_one_transfer_once(
-    project, deployer, fund, htlc, sender, receiver, hashlock, timelock
-):
-    """A lock inside a lock would see the same tokens arrive twice."""
-    token = fund(project.ReentrantToken.deploy("Hook", "HOOK", 18, sender=deployer))
-    token.mint(token, 1_000, sender=deployer)
-    token.arm(
-        htlc,
-        htlc.lock.encode_input(token, ETH, 0, hashlock, timelock),
-        sender=deployer,
-    )
-
-    htlc.lock(receiver, token, 1_000, hashlock, timelock, sender=sender)
-
-    assert token.calls() == 1
-    assert not token.succeeded()
-    assert token.balanceOf(htlc) == 1_000

@@ -30,10 +30,11 @@ from clearing.keeper.plan import PlanPolicy
 from clearing.keeper.replica import Replica, ReplicaPolicy
 from clearing.keeper.store import Store
 from clearing.spec.units import Address
+from tests.harness.kept_log import KeptLog
 from tests.harness.perp import ETH, FEEDS, LOT, PYTH_IDS, RAW
 from tests.unit.perp_cli.stage import ETHER, HOUR, MAKER, START, UPDATE, Stage, staged
 
-__all__ = ["KEEPER", "RIVAL", "SETTLER", "Keeper", "Rig", "Said", "rigged"]
+__all__ = ["KEEPER", "RIVAL", "SETTLER", "Keeper", "Rig", "rigged"]
 
 KEEPER: LocalAccount = Account.from_key((101).to_bytes(32, "big"))
 RIVAL: LocalAccount = Account.from_key((102).to_bytes(32, "big"))
@@ -42,25 +43,6 @@ AT_ONCE = 50
 """Accounts that are made in one transaction."""
 GAS = 16_000_000
 CHAIN_ID = 31_337
-
-
-@dataclass
-class Said:
-    """A log that keeps what was said."""
-
-    lines: list[tuple[str, str, dict[str, object]]] = field(default_factory=list)
-
-    def info(self, event: str, **fields: object) -> None:
-        self.lines.append(("info", event, fields))
-
-    def warning(self, event: str, **fields: object) -> None:
-        self.lines.append(("warning", event, fields))
-
-    def error(self, event: str, **fields: object) -> None:
-        self.lines.append(("error", event, fields))
-
-    def events(self) -> list[str]:
-        return [event for _, event, _ in self.lines]
 
 
 @dataclass
@@ -73,7 +55,7 @@ class Keeper:
     replica: Replica
     store: Store
     endpoints: Endpoints
-    log: Said
+    log: KeptLog
 
     @property
     def meters(self) -> Meters:
@@ -249,7 +231,7 @@ class Rig:
             ether_market=ETH,
         )
         job = LiquidationJob(desk, swaps, replica, policy(wanted), chance=Random(2))
-        assert isinstance(desk.log, Said)
+        assert isinstance(desk.log, KeptLog)
         return Keeper(job, desk, desk.lane, replica, store, endpoints, desk.log)
 
     def desk(
@@ -267,7 +249,7 @@ class Rig:
         store = Store(self.folder / name)
         self.stores.append(store)
         own = Lane(endpoints, key, store, lane or LanePolicy(), clock_s=self.now_s)
-        return Desk(job, endpoints, own, store, Meters(job), Said(), clock_s=self.now_s)
+        return Desk(job, endpoints, own, store, Meters(job), KeptLog(), clock_s=self.now_s)
 
     def now_s(self) -> float:
         return self.clock_s

@@ -29,7 +29,8 @@ from clearing.keeper.plan import Costs, PlanPolicy
 from clearing.keeper.scan import brute_force
 from clearing.keeper.store import Store
 from clearing.keeper.supervisor import Running, Supervisor, read_status
-from tests.unit.keeper.rig import KEEPER, RIVAL, SETTLER, Said
+from tests.harness.kept_log import KeptLog
+from tests.unit.keeper.rig import KEEPER, RIVAL, SETTLER
 
 EXAMPLE = Path(__file__).parents[3] / "deployments" / "examples" / "keeper.toml"
 PASSPHRASE = "of the tests"
@@ -109,7 +110,7 @@ def test_build__two_jobs_have_one_key__is_refused(rig, config_file):
 
     with (
         pytest.raises(ConfigError, match="another job sends from this account"),
-        build(read_config(config_file), ["liquidation", "funding"], Said(), is_standby=False),
+        build(read_config(config_file), ["liquidation", "funding"], KeptLog(), is_standby=False),
     ):
         pass
 
@@ -119,14 +120,14 @@ def test_build__the_liquidator_is_not_the_signers__is_refused(rig, config_file):
 
     with (
         pytest.raises(ConfigError, match="is not owned by"),
-        build(read_config(config_file), ["liquidation"], Said(), is_standby=False),
+        build(read_config(config_file), ["liquidation"], KeptLog(), is_standby=False),
     ):
         pass
 
 
 def test_run__three_jobs_in_one_process__each_does_its_work(rig, crowd, config_file, monkeypatch):
     monkeypatch.setattr("time.time", rig.now_s)
-    config, log = read_config(config_file), Said()
+    config, log = read_config(config_file), KeptLog()
     rig.prices(2_750, after=3_700)
     jobs = ["liquidation", "funding", "settlement"]
 
@@ -179,7 +180,7 @@ class Failing:
 def test_supervisor__one_job_breaks__the_others_go_on(tmp_path):
     jobs = [Failing("good"), Failing("still", StandStillError("lag")), Failing("broken", OSError())]
     running = [Running(job, Meters(job.name)) for job in jobs]
-    log = Said()
+    log = KeptLog()
     supervisor = Supervisor(running, log, tmp_path)
 
     async def for_a_while():
@@ -193,7 +194,7 @@ def test_supervisor__one_job_breaks__the_others_go_on(tmp_path):
 
     assert running[1].meters.counts["stood_still"] >= 1
     assert running[2].meters.counts["unexpected"] >= 2
-    assert log.events().count("stands_still") == 1
+    assert log.names().count("stands_still") == 1
     assert running[0].meters.counts["failures"] == 0
 
 

@@ -11,8 +11,9 @@ from clearing.chain.deployment import ChainKey
 from clearing.clearport.errors import ConfigError
 from clearing.keeper.build import build
 from clearing.keeper.config import JOBS, read_config
+from tests.harness.kept_log import KeptLog
 from tests.harness.perp import BTC, ETH
-from tests.unit.keeper.rig import KEEPER, RIVAL, SETTLER, Said
+from tests.unit.keeper.rig import KEEPER, RIVAL, SETTLER
 from tests.unit.keeper.test_commands import EXAMPLE, keystore
 from tests.unit.keeper.test_funding import ticks
 from tests.unit.perp_cli.stage import ETHER
@@ -31,7 +32,8 @@ def op_sepolia(rig, crowd, monkeypatch):
     chain = ChainKey(CHAIN_ID, made.chain.genesis)
     replace(made, network=NETWORK, chain=chain).write(record)
     monkeypatch.setattr(
-        "clearing.keeper.build.registry_path", lambda network: record.parent / f"{network}.json"
+        "clearing.clearport.recorded.registry_path",
+        lambda network: record.parent / f"{network}.json",
     )
     monkeypatch.setattr("time.time", rig.now_s)
     rig.anvil.node.request("anvil_setChainId", [CHAIN_ID])
@@ -53,7 +55,7 @@ def example(op_sepolia, monkeypatch):
 
 
 def test_example__on_a_chain_with_its_id__starts_and_every_job_works(op_sepolia, example, crowd):
-    rig, log = op_sepolia, Said()
+    rig, log = op_sepolia, KeptLog()
 
     with build(read_config(example), JOBS, log, is_standby=False) as running:
         for seconds in (2, 200, 2, 2):  # a feed is poked every 150 s

@@ -213,7 +213,7 @@ def test_send__an_empty_wallet__waits_for_ether_and_sends_then(rig, crowd):
 
     keeper.job.turn()
     assert keeper.meters.counts["sent"] == 0
-    assert "wallet_empty" in keeper.log.events()
+    assert "wallet_empty" in keeper.log.names()
     rig.anvil.give_ether(KEEPER.address, 10**18)
     keeper.job.turn()
     rig.mine()

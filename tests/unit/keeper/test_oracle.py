@@ -137,7 +137,7 @@ def test_turn__the_service_is_down__pokes_all_the_same(rig, service):
     rig.mine()
 
     assert events(rig, "Poked") == ["Poked"] * 2
-    assert "price_service_failed" in desk.log.events()
+    assert "price_service_failed" in desk.log.names()
 
 
 def test_turn__the_sources_part__the_trip_is_latched_and_reset_once_it_may_be(rig, service):

@@ -6,7 +6,9 @@ import pytest
 
 from clearing.channel.codec import DERIVATIVES_NAME, domain_separator
 from clearing.spec.perp_orders import REACH
+from clearing.spec.units import Address
 from tests.harness.actors import key_of
+from tests.harness.contract import Log
 from tests.harness.match import abi_group
 from tests.harness.revm import CHAIN_ID
 from tests.unit.match_settler.scene import ONE
@@ -15,6 +17,18 @@ TERMS = (0, 0, 0, 0, False)
 
 
 def test_constructor__any_settler__emits_settler_changed(scene):
+    chain, settler = scene.chain, key_of("first settler").address
+    made = chain.deploy(
+        "MatchSettler", scene.rig.perp.engine.address, settler, sender=scene.rig.perp.roles.deployer
+    )
+
+    (log,) = map(chain.log_of, chain.evm.result.logs)
+
+    assert log == Log(made.address, "SettlerChanged", (Address(bytes(20)), settler))
+    assert made.read("settler") == settler
+
+
+def test_constructor__scene__holds_what_it_was_given(scene):
     assert scene.settler.read("settler") == scene.rig.bringer.address
     assert scene.settler.read("lastBatch") == 0
     assert scene.settler.read("ENGINE") == scene.rig.perp.engine.address

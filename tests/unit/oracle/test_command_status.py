@@ -10,13 +10,13 @@ from eth_abi.abi import encode
 from eth_account import Account
 from typer.testing import CliRunner
 
+from clearing.chain import deployment
 from clearing.chain.anvil import Anvil, run_anvil
 from clearing.chain.contract import Contract
 from clearing.chain.deploy import Deployer
 from clearing.chain.deployment import Deployment, chain_key_of
 from clearing.chain.sender import Sender
 from clearing.cli import app
-from clearing.oracle import status
 from clearing.spec.units import Address
 from tests.harness.prices import E8, FEED, PARAMS
 
@@ -93,7 +93,7 @@ def run(stage, tmp_path, monkeypatch):
     """Run the command against the embedded chain, whose record it finds."""
     path = tmp_path / "local.json"
     stage.made.write(path)
-    monkeypatch.setattr(status, "registry_path", path.with_stem)
+    monkeypatch.setattr(deployment, "registry_path", path.with_stem)
     url = stage.anvil.node.url
     return lambda *args: CliRunner().invoke(app, ["oracle", "status", "--url", url, *args])
 

@@ -5,8 +5,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from clearing.chain import deployment
 from clearing.cli import app
-from clearing.perp import client
 from tests.unit.perp_cli.stage import TRADER, staged
 
 
@@ -19,10 +19,8 @@ def deployed():
 @pytest.fixture
 def stage(deployed):
     """The named state, restored afterwards: two markets, nobody has traded."""
-    node = deployed.anvil.node
-    latest = node.request("eth_getBlockByNumber", ["latest", False])
-    # A snapshot that is taken back leaves the clock where it is: too late on a busy machine.
-    node.request("evm_setTime", [int(latest["timestamp"], 16)])
+    # The node's clock goes on while a busy machine does something else.
+    deployed.reset_clock()
     snapshot = deployed.anvil.snapshot()
     yield deployed.again()
     deployed.anvil.revert(snapshot)
@@ -41,7 +39,7 @@ def key(tmp_path):
 def run(stage, tmp_path, monkeypatch):
     """Run a command."""
     stage.made.write(tmp_path / "local.json")
-    monkeypatch.setattr(client, "registry_path", (tmp_path / "local.json").with_stem)
+    monkeypatch.setattr(deployment, "registry_path", (tmp_path / "local.json").with_stem)
     monkeypatch.setenv("CLEARING_NODE_URL", stage.url)
     monkeypatch.delenv("CLEARING_KEY", raising=False)
     return lambda *args, **more: CliRunner().invoke(app, ["perp", *map(str, args)], **more)

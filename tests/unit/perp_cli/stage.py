@@ -68,6 +68,11 @@ class Stage:
         """Give the next block its time."""
         self.anvil.node.request("evm_setNextBlockTimestamp", [time])
 
+    def reset_clock(self) -> None:
+        """Let the next second begin at the latest block, however long ago that was mined."""
+        latest = self.anvil.node.request("eth_getBlockByNumber", ["latest", False])
+        self.anvil.node.request("evm_setTime", [int(latest["timestamp"], 16)])
+
     def say(self, market: int, price_e8: int, time: int) -> None:
         """Let both sources say a price as of a time."""
         update = (PYTH_IDS[market], price_e8, price_e8 // 10_000, -E8, time, time - 1, price_e8, 1)

@@ -23,8 +23,6 @@ RAW_TO_WAD = 10**12
 NO_SAMPLE = (0, 0)
 NOWHERE = bytes(20)
 ROUND = "latestRoundData()"
-STATE_AT = 10
-"""Place of the price state in a Quote."""
 
 Call = Callable[[], Receipt]
 Error = tuple[str, tuple[object, ...]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from clearing.chain.deployment import chain_key_of, read_deployment, registry_path
 from clearing.chain.errors import ChainError
 from clearing.chain.node import HttpNode
 from clearing.clearport.api.auth import Gate, read_secret
@@ -17,6 +16,7 @@ from clearing.clearport.daemon.house import House
 from clearing.clearport.daemon.prices import FeedSource, OracleSource
 from clearing.clearport.errors import ConfigError
 from clearing.clearport.ports import Prices
+from clearing.clearport.recorded import field_of, recorded_at
 from clearing.clearport.store.manifest import Owner
 from clearing.client.contracts import Contracts
 from clearing.client.terms import Token
@@ -48,13 +48,10 @@ def open_node(config: Config) -> HttpNode:
 
 def open_contracts(config: Config, node: HttpNode) -> Contracts:
     """Return the contracts by the recorded deployment. Raises ConfigError."""
-    chain = config.chain
-    field = "chain.network" if chain.deployment is None else "chain.deployment"
+    made = recorded_at(config.chain, config.folder, node)
+    field = field_of(config.chain)
     try:
-        path = registry_path(str(chain.network))
-        if chain.deployment is not None:
-            path = config.at(chain.deployment)
-        return Contracts(node, read_deployment(path, chain_key_of(node)))
+        return Contracts(node, made)
     except ChainError as error:
         raise ConfigError(str(error), field=field) from error
     except KeyError as error:

@@ -6,10 +6,9 @@ import asyncio
 import contextlib
 import signal
 
-from clearing.chain.deployment import Deployment, chain_key_of, read_deployment, registry_path
-from clearing.chain.errors import ChainError
 from clearing.chain.node import HttpNode
-from clearing.clearport.errors import ConfigError
+from clearing.clearport.metrics_port import serve_registry
+from clearing.clearport.recorded import recorded_at
 from clearing.clearport.signer.account import AccountKey
 from clearing.clearport.signer.build import signer_of
 from clearing.clearport.watch.account import OfferPolicy
@@ -17,7 +16,7 @@ from clearing.clearport.watch.bench import OutboxPolicy
 from clearing.clearport.watch.finality import finality_of
 from clearing.clearport.watch.watcher import WatchPolicy
 from clearing.clearport.watchtower.config import Config
-from clearing.clearport.watchtower.metrics import serve_metrics
+from clearing.clearport.watchtower.metrics import registry_of
 from clearing.clearport.watchtower.sealed import read_secret_key
 from clearing.clearport.watchtower.tower import Log, StatesFile, Tower
 from clearing.client.contracts import Contracts
@@ -33,7 +32,8 @@ async def run_tower(config: Config, log: Log) -> None:
         config.at(config.states), read_secret_key(config.at(config.key)), config.states_every_s
     )
     node = HttpNode(config.chain.url, config.chain.timeout_s)
-    contracts = Contracts(node, await asyncio.to_thread(_deployment, config, node))
+    made = await asyncio.to_thread(recorded_at, config.chain, config.folder, node)
+    contracts = Contracts(node, made)
     signer = await asyncio.to_thread(signer_of, config.account_settings(), "account")
     try:
         tower = Tower(
@@ -49,24 +49,12 @@ async def run_tower(config: Config, log: Log) -> None:
         )
         ready: dict[str, object] = {"account": signer.key_id, "chain": contracts.chain_id}
         if config.metrics is not None:
-            port = serve_metrics(tower, config.metrics.host, config.metrics.port)
+            port = serve_registry(registry_of(tower), config.metrics.host, config.metrics.port)
             ready["metrics_port"] = port
         log("watchtower_ready", **ready)
         await _until_told(tower)
     finally:
         signer.close()
-
-
-def _deployment(config: Config, node: HttpNode) -> Deployment:
-    chain = config.chain
-    field = "chain.network" if chain.deployment is None else "chain.deployment"
-    try:
-        path = registry_path(str(chain.network))
-        if chain.deployment is not None:
-            path = config.at(chain.deployment)
-        return read_deployment(path, chain_key_of(node))
-    except ChainError as error:
-        raise ConfigError(str(error), field=field) from error
 
 
 def _outbox_policy(config: Config) -> OutboxPolicy:

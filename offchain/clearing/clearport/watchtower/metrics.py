@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from clearing.clearport.errors import ConfigError
 from clearing.clearport.watchtower.tower import Tower
 
-__all__ = ["registry_of", "serve_metrics"]
+__all__ = ["registry_of"]
 
 
 class _TowerCollector(Collector):
@@ -46,16 +45,3 @@ def registry_of(tower: Tower) -> CollectorRegistry:
     registry = CollectorRegistry()
     registry.register(_TowerCollector(tower))
     return registry
-
-
-def serve_metrics(tower: Tower, host: str, port: int) -> int:
-    """Answer at a port, or a free one for 0, until the process ends; return the port.
-
-    Raises ConfigError if it is taken.
-    """
-    try:
-        server, _ = start_http_server(port, addr=host, registry=registry_of(tower))
-    except OSError as error:
-        problem = f"cannot listen on {host}:{port} ({error.strerror})"
-        raise ConfigError(problem, "name a free port", field="metrics") from error
-    return int(server.server_port)
