@@ -5,7 +5,7 @@ import {PerpUnits} from "../../contracts/derivatives/perp/PerpUnits.sol";
 import {Symbolic} from "./Symbolic.sol";
 
 /// @title What lots, prices and funding come to
-/// @dev Sizes of 72 bits and prices of 128, indices of 88: the widths of their fields.
+/// @dev Sizes of 72 bits (64 where it says uint64) and prices of 128, indices of 88: the widths of their fields.
 contract PerpUnitsProof is Symbolic {
     /// @notice PERP-04: what a position is worth is rounded down, what it is held to is rounded up, by less than a wei each.
     function check_value__any__is_the_floor(int72 lots, uint128 price) external pure {
@@ -13,12 +13,13 @@ contract PerpUnitsProof is Symbolic {
         assert(over >= 0 && over < int256(PerpUnits.LOTS));
     }
 
-    /// @notice |value| <= notional, and they differ by at most one.
-    function check_notional__any__covers_the_value(int72 lots, uint128 price) external pure {
-        int256 notional = int256(PerpUnits.notional(lots, price));
-        int256 value = PerpUnits.value(lots, price);
-        int256 size = value < 0 ? -value : value;
-        assert(size <= notional && notional <= size + 1);
+    /// @notice A long's notional is its value rounded up, a short's is its value.
+    function check_notional__any__covers_the_value(uint64 lots, uint128 price) external pure {
+        int256 long = int256(uint256(lots));
+        int256 notional = int256(PerpUnits.notional(long, price));
+        int256 value = PerpUnits.value(long, price);
+        assert(value <= notional && notional <= value + 1);
+        assert(PerpUnits.value(-long, price) == -notional);
     }
 
     /// @notice A greater position, or a higher price, never has less notional.

@@ -101,7 +101,6 @@ contract ResolveProof is Symbolic {
         uint256 whole = uint256(size < 0 ? -int256(size) : int256(size));
         assert(lots <= whole);
         if (left == loss) assert(lots == whole);
-        assert(lots * loss >= whole * left);
     }
 
     /// @notice PERP-35: who gives a position away receives rounded up and pays rounded down, by less than a pico.
