@@ -36,7 +36,7 @@ contract RiskManager is IRiskManager {
         one[0] = account;
         (Context memory c, Held[] memory held) = ENGINE.inspect(market, one);
         Takeover memory t = _takeover(account, c, held[0]);
-        if (t.size == 0) revert NotLiquidatable(account, market, held[0].health.equity, held[0].health.mm);
+        if (t.size == 0) _refuse(account, market, held[0]);
 
         Leg[] memory legs = new Leg[](3);
         legs[0] = _legOf(account, t);
@@ -108,12 +108,21 @@ contract RiskManager is IRiskManager {
 
     /* RULE */
 
-    /// @dev What must be taken over; size 0 if nothing.
+    /// @dev What must be taken over; size 0 if nothing, or if what would be left below zero needs absorption's waterfall.
     function _takeover(AccountId account, Context memory c, Held memory held) private view returns (Takeover memory t) {
         HealthView memory h = held.health;
         if (AccountId.unwrap(account) < FIRST_OWNED || !LiquidationMath.isLiquidatable(h.equity, h.mm)) return t;
         if (held.size == 0) return t;
-        return LiquidationMath.takeover(_target(c, h, held.size));
+        Target memory target = _target(c, h, held.size);
+        if (LiquidationMath.isPriced(h.mm, h.liquidMm) && LiquidationMath.leavesDebt(target)) return t;
+        return LiquidationMath.takeover(target);
+    }
+
+    function _refuse(AccountId account, MarketId market, Held memory held) private pure {
+        HealthView memory h = held.health;
+        bool isBankrupt = AccountId.unwrap(account) >= FIRST_OWNED && h.equity < 0 && held.size != 0;
+        if (isBankrupt) revert MustBeAbsorbed(account, market, h.equity);
+        revert NotLiquidatable(account, market, h.equity, h.mm);
     }
 
     function _target(Context memory c, HealthView memory h, int256 size) private view returns (Target memory) {

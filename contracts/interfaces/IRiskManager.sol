@@ -11,6 +11,7 @@ import {AccountId, MarketId} from "./PerpTypes.sol";
 /// with an
 /// account that stays above initial margin may liquidate; nothing depends on insurance having money. An account whose equity is below zero
 /// gets its bankruptcy price instead, as far as the index goes: a mark off the index makes no debt of a position solvent at the index.
+/// Where even that would leave a debt, and most of the account is priced, it is not taken over but absorbed (IAbsorption).
 ///
 /// @dev How much: x = ceil((Σ r·N - E) / (r - f)) of notional, rounded up to lots, r = mm(N) + (im - mm) / 2 at no slope, f the penalty;
 /// the whole position if E < ⅔ · MM, or N <= minNotional, or N - x < minNotional. PENALTY = min(ceil(f · x), max(E, 0) · MM_m / ΣMM ·
@@ -30,7 +31,7 @@ interface IRiskManager {
         uint256 priceWad,
         uint256 penaltyWad
     );
-    /// A batch found the account healthy, or without a position in the market.
+    /// A batch found the account healthy, without a position in the market, or one that must be absorbed.
     event LiquidationSkipped(AccountId indexed account, MarketId indexed market);
 
     /* ERRORS */
@@ -38,6 +39,8 @@ interface IRiskManager {
     error NotOwner(AccountId account, address caller);
     /// E >= MM, no position here, or an account that is never liquidated.
     error NotLiquidatable(AccountId account, MarketId market, int256 equityWad, uint256 mmWad);
+    /// A takeover at the best price there is would leave a debt: `absorb` takes the account, and its loss goes down the waterfall.
+    error MustBeAbsorbed(AccountId account, MarketId market, int256 equityWad);
     error OwnLiquidation(AccountId account);
     error TooManyAccounts(uint256 have, uint256 max);
     /// A batch's account at `index` is not greater than the one before it.
@@ -65,7 +68,8 @@ interface IRiskManager {
 
     function isLiquidatable(AccountId account) external view returns (bool);
 
-    /// @notice What `liquidate` would take now, and at what price (the takeover's) and penalty; zeros for a healthy account.
+    /// @notice What `liquidate` would take now, and at what price (the takeover's) and penalty; zeros for a healthy account, and
+    /// for one that must be absorbed.
     function preview(
         AccountId account,
         MarketId market

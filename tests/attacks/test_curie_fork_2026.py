@@ -129,13 +129,13 @@ def liquidated(market: Market, crew: tuple[Trader, Trader]) -> int:
     return market.wealth(crew) - before
 
 
-@pytest.mark.parametrize("price_e8", [2_750 * 10**8, 2_700 * 10**8, DOWN_E8, 2_500 * 10**8])
+@pytest.mark.parametrize("price_e8", [2_750 * 10**8, 2_700 * 10**8])
 def test_curie_fork__he_liquidates_himself__gains_nothing(
     market: Market, crew: tuple[Trader, Trader], price_e8: int
 ) -> None:
     """The one way that is left: his other account pays the price that favours the first.
 
-    Solvent, the first one loses the penalty, half of it to insurance; bankrupt, it has none to pay.
+    The first one loses the penalty, half of it to insurance.
     """
     market.rig.wait(60)
     market.say(price_e8)
@@ -146,6 +146,21 @@ def test_curie_fork__he_liquidates_himself__gains_nothing(
 
     assert gain < 0
     assert market.rig.cash(INSURANCE) >= insured
+
+
+@pytest.mark.parametrize("price_e8", [DOWN_E8, 2_500 * 10**8])
+def test_curie_fork__he_liquidates_himself_when_bankrupt__is_refused(
+    market: Market, crew: tuple[Trader, Trader], price_e8: int
+) -> None:
+    """His debt is not left behind, where no waterfall reaches it: the account must be absorbed."""
+    market.rig.wait(60)
+    with market.rig.chain.isolated():
+        market.say(JUST_E8)
+        assert liquidated(market, crew) < 0
+    market.say(price_e8)
+
+    with pytest.raises(Refused, match="MustBeAbsorbed"):
+        liquidated(market, crew)
 
 
 def test_curie_fork__he_pushes_the_mark_and_liquidates_himself__gains_nothing(

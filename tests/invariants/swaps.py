@@ -20,7 +20,12 @@ WANTED: Final = (
     *(("trade", "PriceLimit"), ("trade", "NotTrader"), ("trade", "FeedForbids")),
     *(("trade", "SkewTooHigh"), ("trade", "Paused"), ("close", ACCEPTED), ("match", ACCEPTED)),
     *(("match", "LegsUnbalanced"), ("match", "UnderInitialMargin"), ("liquidate", ACCEPTED)),
-    *(("liquidate", "NotLiquidatable"), ("liquidate", "NotOwner"), ("withdraw", ACCEPTED)),
+    *(
+        ("liquidate", "NotLiquidatable"),
+        ("liquidate", "MustBeAbsorbed"),
+        ("liquidate", "NotOwner"),
+        ("withdraw", ACCEPTED),
+    ),
     *(("withdraw", "CashTooLow"), ("withdraw", "UnderInitialMargin"), ("transfer", ACCEPTED)),
     *(("lend", ACCEPTED), ("lend", "HasPositions"), ("lend", "TooFewShares")),
     *(("lend", "VaultNotPriced"), ("ask", ACCEPTED), ("ask", "TooFewShares")),

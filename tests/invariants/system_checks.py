@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from clearing.spec.perp_types import Purpose
+from clearing.spec.perp_types import FIRST_OWNED, Purpose
 from clearing.spec.perp_units import PICO_TO_WAD
 from clearing.spec.types import (
     EXECUTED,
@@ -220,6 +220,11 @@ class Checks:
             owed += (oi >> 144 & 2**88 - 1) * PICO_TO_WAD - picture["debt", market]
         tokens = picture["wallet", "USDC", self.town.address("DerivativesEngine")] * SCALE
         _require(tokens >= owed, "PERP-03: tokens cover what the engine owes", tokens, owed)
+        for account in range(FIRST_OWNED, self.town.books.accounts):
+            word = picture["cash", account]
+            if not word >> 128:
+                debt = -signed(word, 0, 128)
+                _require(debt <= 0, f"PERP-48: account {account} owes without a position", debt)
 
     def _hold_pauses(self, picture: Picture) -> None:
         """No pause has more than 72 hours to go (GOV-14)."""

@@ -15,6 +15,7 @@ from clearing.spec.perp_ledger import Ledger, Look, Market
 from clearing.spec.perp_liquidation import (
     amount,
     bankruptcy_price,
+    leaves_debt,
     liquidation_price,
     notional_to_close,
     penalty_of,
@@ -457,6 +458,22 @@ def test_takeover__a_part__reaches_the_target_and_a_lot_less_would_not(scene):
     # the rate is rounded down by less than a wei, so it may sell so much more
     most = missing / (gained - Fraction(1, WAD)) + 1
     assert Fraction((abs(size) - 1) * price, LOTS) < most
+
+
+@given(scenes() | bankrupt())
+def test_leaves_debt__any_account__is_whether_cash_falls_short(scene):
+    """By fractions: what the market's share of the equity lacks after the quote was received."""
+    size, _, price, _ = SOL.read("takeover", scene.target_())
+    got = SOL.read("leavesDebt", scene.target_())
+
+    event("debt" if got else "none")
+    assert got == leaves_debt(scene.size, scene.price, scene.index, scene.mm, scene.health)
+    if scene.health.equity < 0:
+        share = floor(Fraction(scene.health.equity * scene.mm, scene.health.mm))
+        left = share + Fraction(size * (price - scene.price), LOTS)
+        assert got == (left < 0), "PERP-48"
+    else:
+        assert not got
 
 
 @given(scenes(), st.integers(0, 2**40))

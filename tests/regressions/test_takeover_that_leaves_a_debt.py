@@ -1,10 +1,10 @@
 """A bankrupt account's position could be taken over instead of absorbed, and its loss was nobody's.
 
-Found by the whole-system machine (SYS-03). Below zero `liquidate` pays the bankruptcy price, "as
-far as the index goes"; what is missing beyond it stays in the account's cash. Without a position
-the account can never be absorbed, so that neither insurance nor deleveraging, the market's
-positions or the vault pay: the engine owes more than it has, and who withdraws last is not paid.
-Anybody with an account above initial margin can do it, without a fee, before a keeper absorbs.
+Found by the whole-system machine (SYS-03), now PERP-48. Below zero `liquidate` paid the bankruptcy
+price, "as far as the index goes"; what was missing beyond it stayed in the account's cash. Without
+a position the account could never be absorbed, so that neither insurance nor deleveraging, the
+market's positions or the vault paid: the engine owed more than it had, and who withdrew last was
+not paid. Anybody with an account above initial margin could do it, before a keeper absorbed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import pytest
 
 from clearing.spec.perp_types import Purpose
 from tests.harness.actors import key_of
-from tests.harness.errors import Refused
 from tests.harness.oracle import ACCEPTED
 from tests.harness.perp import ETH
 from tests.harness.perp_twin import SCALE
@@ -58,34 +57,8 @@ def test_absorb__bankrupt_account__leaves_everybody_else_covered(fallen: Trio) -
     assert missing(fallen.twin) < CENT
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what a takeover at the index leaves below zero cannot be absorbed"
-)
-def test_liquidate__bankrupt_account__leaves_everybody_else_covered(fallen: Trio) -> None:
-    """Refused until it is absorbed, or paid for: whichever way, nobody else goes short."""
-    take_over(fallen)
-    fallen.absorb(fallen.winner)
-
-    assert fallen.twin.cash(fallen.loser) == 0
+def test_liquidate__bankrupt_account__is_left_to_absorption(fallen: Trio) -> None:
+    """Refused while it can be absorbed, and then its loss has been paid."""
+    assert take_over(fallen) == "MustBeAbsorbed"
+    assert fallen.absorb(fallen.winner) == ACCEPTED
     assert missing(fallen.twin) < CENT
-
-
-def test_liquidate__bankrupt_account__costs_who_withdraws_last(fallen: Trio) -> None:
-    """What comes of it today, and its bound: what the account lacked, to the cent."""
-    twin, token, engine = fallen.twin, fallen.twin.rig.token, fallen.twin.rig.engine
-    assert take_over(fallen) == ACCEPTED
-    assert (twin.size(fallen.loser), twin.cash(fallen.loser)) == (0, -Trio.SHORT)
-    assert fallen.absorb(fallen.winner) == "NotAbsorbable"
-    twin.meet(fallen.winner, fallen.keeper, 10, at=2_700)  # nobody holds anything any more
-    owed = {who: twin.cash(getattr(fallen, who)) // SCALE for who in ("winner", "keeper")}
-
-    owner = key_of("winner").address
-    assert twin.withdraw(owner, fallen.winner, owed["winner"], owner) == ACCEPTED
-
-    left = token.read("balanceOf", engine.address)
-    assert owed["keeper"] - left == Trio.SHORT // SCALE
-    owner = key_of("keeper").address
-    with twin.isolated():
-        assert twin.withdraw(owner, fallen.keeper, left, owner) == ACCEPTED
-    with pytest.raises(Refused, match="ERC20InsufficientBalance"):
-        engine.send("withdraw", fallen.keeper, owed["keeper"], owner, sender=owner)

@@ -40,6 +40,19 @@ library LiquidationMath {
         return mm > 0 && equity < int256(mm);
     }
 
+    /// @dev There are positions, most of them (by margin) in markets with a fair price: the account can be absorbed.
+    function isPriced(uint256 mm, uint256 liquidMm) internal pure returns (bool) {
+        return mm != 0 && 2 * liquidMm >= mm;
+    }
+
+    /// @dev A takeover would leave some of the market's part of a loss in the account's cash: the bankruptcy price lies beyond the index,
+    /// or the mark if that is better. Only absorption has a waterfall for it, and only while there is a position.
+    function leavesDebt(Target memory t) internal pure returns (bool) {
+        if (t.equity >= 0) return false;
+        (uint256 bankrupt, uint256 paid) = (bankruptcyPrice(t), _takeoverPrice(t));
+        return t.size > 0 ? bankrupt > paid : bankrupt < paid;
+    }
+
     /* HOW MUCH */
 
     /// @dev Of an account that is liquidatable. x = ceil((Σ r·N - E) / (r - f)), rounded up to lots; all of it if E < ⅔ · MM, or what

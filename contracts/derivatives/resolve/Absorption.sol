@@ -7,6 +7,7 @@ import {Context, HealthView, Purpose} from "../../interfaces/EngineTypes.sol";
 import {Deleverage, IAbsorption} from "../../interfaces/IAbsorption.sol";
 import {IDerivativesEngine} from "../../interfaces/IDerivativesEngine.sol";
 import {AccountId, MarketId, PAUSE_LIQUIDATE} from "../../interfaces/PerpTypes.sol";
+import {LiquidationMath} from "../perp/LiquidationMath.sol";
 import {BACKSTOP_ACCOUNT, FIRST_OWNED} from "../perp/PerpBook.sol";
 import {Case, CaseLib, Part} from "./Case.sol";
 import {Deleveraging} from "./Deleveraging.sol";
@@ -27,7 +28,7 @@ abstract contract Absorption is Deleveraging, KeeperFee, TakeBack {
         ENGINE.enter();
         HealthView memory h = ENGINE.healthOf(account, Purpose.LIQUIDATE);
         bool isOwned = AccountId.unwrap(account) >= FIRST_OWNED;
-        if (!isOwned || h.equity >= h.penalty.toInt256() || !_isPriced(h)) _refuse(account, h);
+        if (!isOwned || h.equity >= h.penalty.toInt256() || !LiquidationMath.isPriced(h.mm, h.liquidMm)) _refuse(account, h);
 
         Case memory k = _open(account, h);
         uint256 own = k.equity > 0 ? Math.min(k.fee, uint256(k.equity)) : 0;
@@ -65,7 +66,7 @@ abstract contract Absorption is Deleveraging, KeeperFee, TakeBack {
         ENGINE.enter();
         HealthView memory h = ENGINE.healthOf(account, Purpose.LIQUIDATE);
         bool isCarrier = AccountId.unwrap(account) <= BACKSTOP_ACCOUNT; // the vault, the backstop
-        if (!isCarrier || h.equity >= 0 || !_isPriced(h)) _refuse(account, h);
+        if (!isCarrier || h.equity >= 0 || !LiquidationMath.isPriced(h.mm, h.liquidMm)) _refuse(account, h);
 
         Case memory k = _open(account, h);
         _coverFirst(k);
@@ -74,11 +75,6 @@ abstract contract Absorption is Deleveraging, KeeperFee, TakeBack {
     }
 
     /* CASE */
-
-    /// @dev It has positions, most of them in markets with a fair price.
-    function _isPriced(HealthView memory h) private pure returns (bool) {
-        return h.mm != 0 && 2 * h.liquidMm >= h.mm;
-    }
 
     function _refuse(AccountId account, HealthView memory h) private pure {
         revert NotAbsorbable(account, h.equity, h.penalty, h.mm, h.liquidMm);

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from clearing.perp.answers import MarketNow
 from clearing.spec.oracle_types import Action
 from clearing.spec.perp_ledger import HealthView
-from clearing.spec.perp_liquidation import amount, penalty_of, takeover_price, target
+from clearing.spec.perp_liquidation import (
+    amount,
+    leaves_debt,
+    penalty_of,
+    takeover_price,
+    target,
+)
 from clearing.spec.perp_margin import (
     Health,
     owed_by,
@@ -160,8 +166,7 @@ def is_due(account: int, equity: int, mm: int) -> bool:
 
 def is_absorbable(account: int, view: HealthView) -> bool:
     """Return whether the resolution module takes an account: it cannot pay all its penalties."""
-    is_priced = view.mm > 0 and 2 * view.liquid_mm >= view.mm
-    return account >= FIRST_OWNED and is_priced and view.equity < view.penalty
+    return account >= FIRST_OWNED and view.is_priced and view.equity < view.penalty
 
 
 def takeover_of(
@@ -172,9 +177,11 @@ def takeover_of(
         return None
     size, price = position.size, terms.price(position.size)
     health = Health(view.equity, view.notional, view.im, view.mm, view.penalty)
-    lots = amount(abs(size), price, view.target, health, terms.risk, terms.least_wad)
     whole = notional(size, price)
     _, mm = requirement(whole, terms.risk)
+    if view.is_priced and leaves_debt(size, price, terms.mid, mm, health):
+        return None
+    lots = amount(abs(size), price, view.target, health, terms.risk, terms.least_wad)
     taken = notional(lots, price)
     penalty = penalty_of(taken, whole, mm, health, terms.risk)
     return Takeover(

@@ -375,6 +375,7 @@ INVARIANTS = (
     Invariant("PERP-45", "Everything k times as large pays k times as much, but for rounding."),
     Invariant("PERP-46", "What a feed forbids reverts and changes nothing."),
     Invariant("PERP-47", "A number beyond its width is refused, never wrapped."),
+    Invariant("PERP-48", "Liquidation leaves no debt in an account that could be absorbed."),
     # Clearport
     Invariant(
         "CLP-01",

@@ -105,7 +105,7 @@ def absorb(
     if account == keeper:
         raise SpecError("OwnKeeper", account)
     view = health_of(ledger, account, Purpose.LIQUIDATE, at.quotes, at.now)
-    if account < FIRST_OWNED or view.equity >= view.penalty or not _is_priced(view):
+    if account < FIRST_OWNED or view.equity >= view.penalty or not view.is_priced:
         raise _refusal(account, view)
 
     ledger, case, ticked = open_case(ledger, account, view, at.quotes, at.now)
@@ -232,7 +232,7 @@ def _stays_safe(
 def absorb_protocol(ledger: Ledger, store: Resolution, account: int, at: Moment) -> Step:
     """Cover what the vault or the backstop lacks; positions stay. Raises NotAbsorbable, Paused."""
     view = health_of(ledger, account, Purpose.LIQUIDATE, at.quotes, at.now)
-    if account not in {VAULT, BACKSTOP} or view.equity >= 0 or not _is_priced(view):
+    if account not in {VAULT, BACKSTOP} or view.equity >= 0 or not view.is_priced:
         raise _refusal(account, view)
     ledger, case, ticked = open_case(ledger, account, view, at.quotes, at.now)
     step, case = cover_first(Step(ledger, store, ticked), case, at)
@@ -278,11 +278,6 @@ def take_backstop(
     )
     step = Step(ledger, store, ticked).tell(TakenBack(market, to, size, price, reward))
     return step.then(book(ledger, market, legs, Sample(), Kind.RESOLUTION, at.quotes, at.now))
-
-
-def _is_priced(view: HealthView) -> bool:
-    """Return whether there are positions, most of them in markets with a fair price."""
-    return view.mm > 0 and 2 * view.liquid_mm >= view.mm
 
 
 def _refusal(account: int, view: HealthView) -> SpecError:

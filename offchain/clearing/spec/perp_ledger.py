@@ -254,6 +254,11 @@ class HealthView:
     target: int
     liquid_mm: int
 
+    @property
+    def is_priced(self) -> bool:
+        """Whether there are positions, most of them (by margin) in markets with a fair price."""
+        return self.mm > 0 and 2 * self.liquid_mm >= self.mm
+
 
 def health_with(
     ledger: Ledger,

@@ -17,6 +17,7 @@ __all__ = [
     "amount",
     "bankruptcy_price",
     "is_deep",
+    "leaves_debt",
     "liquidation_price",
     "notional_to_close",
     "penalty_of",
@@ -105,6 +106,19 @@ def takeover_price(lots: int, px: int, index: int, mm_of_market: int, health: He
         return px
     price = bankruptcy_price(lots, px, mm_of_market, health)
     return max(px, min(price, index)) if lots > 0 else min(px, max(price, index))
+
+
+def leaves_debt(lots: int, px: int, index: int, mm_of_market: int, health: Health) -> bool:
+    """Return whether a takeover would leave some of the market's part of a loss in the cash.
+
+    That is so where the bankruptcy price lies beyond the index, or the mark if that is better.
+    Absorption has the waterfall for such a loss, and takes only accounts with positions.
+    """
+    if health.equity >= 0:
+        return False
+    bankrupt = bankruptcy_price(lots, px, mm_of_market, health)
+    paid = takeover_price(lots, px, index, mm_of_market, health)
+    return bankrupt > paid if lots > 0 else bankrupt < paid
 
 
 def quote_of(lots: int, price: int, health: Health) -> int:

@@ -21,7 +21,13 @@ from clearing.spec.perp_ledger import (
     tick,
     value_of,
 )
-from clearing.spec.perp_liquidation import amount, penalty_of, quote_of, takeover_price
+from clearing.spec.perp_liquidation import (
+    amount,
+    leaves_debt,
+    penalty_of,
+    quote_of,
+    takeover_price,
+)
 from clearing.spec.perp_margin import Health, in_force, is_liquidatable, requirement
 from clearing.spec.perp_types import FIRST_OWNED, INSURANCE, Kind, Purpose
 from clearing.spec.perp_units import notional
@@ -53,8 +59,8 @@ def liquidate(
 ) -> tuple[Ledger, Effects]:
     """Take over what must be liquidated.
 
-    Raises UnknownAccount, NotOwner, UnknownMarket, OwnLiquidation, NotLiquidatable, and what `book`
-    raises.
+    Raises UnknownAccount, NotOwner, UnknownMarket, OwnLiquidation, NotLiquidatable, MustBeAbsorbed,
+    and what `book` raises.
     """
     if account_of(ledger, liquidator).owner != sender:
         raise SpecError("NotOwner", liquidator, sender)
@@ -64,6 +70,9 @@ def liquidate(
         raise SpecError("OwnLiquidation", account)
     taken = _takeover(ledger, account, market, look, health, now)
     if taken is None:
+        size = position_of(ledger, account, market).size
+        if account >= FIRST_OWNED and size and health.equity < 0:
+            raise SpecError("MustBeAbsorbed", account, market, health.equity)
         raise SpecError("NotLiquidatable", account, market, health.equity, health.mm)
 
     reward = mul_div_down(taken.penalty, 1, 2)
@@ -97,11 +106,14 @@ def _takeover(
     risk = in_force(look.market.risk, now)
     price = value_of(look, Purpose.LIQUIDATE, is_long=size > 0)
     least = look.market.trade.min_notional * WAD
-    lots = amount(abs(size), price, view.target, health, risk, least)
     whole = notional(size, price)
     _, mm = requirement(whole, risk)
+    index = look.quote.mid
+    if view.is_priced and leaves_debt(size, price, index, mm, health):
+        return None
+    lots = amount(abs(size), price, view.target, health, risk, least)
     taken = lots if size > 0 else -lots
-    paid = takeover_price(size, price, look.quote.mid, mm, health)
+    paid = takeover_price(size, price, index, mm, health)
     return _Takeover(
         size=taken,
         quote=quote_of(taken, paid, health),

@@ -16,7 +16,7 @@ from tests.unit.perp_engine.scene import (
 HI = 290_029 * 10**16
 """Favourable to a long at 2,900."""
 COUNT = 4
-POOR = (600, 1_600, 90_000, -50)
+POOR = (600, 1_600, 90_000, 0)
 """Equity of four accounts in USD: all goes, a part, healthy, all and no penalty."""
 
 

@@ -2,10 +2,12 @@
 
 10 ETH at an index of 2,900, the premium at 1.25 % or so below it for a long, above it for a short:
 the LIQUIDATE value is about 36 USD away from the index.
+Where even the index leaves a debt, absorption is left to do it (PERP-48).
 """
 
 import pytest
 
+from tests.harness.errors import Refused
 from tests.harness.perp import ETH, INSURANCE, LOT, usd
 from tests.unit.perp_engine.scene import (
     AT_MID,
@@ -105,19 +107,37 @@ def test_liquidate__solvent_at_the_index__pays_the_bankruptcy_price(rig, pushed,
     assert 0 <= rig.cash(account) < 10**6, "no debt, and less than a pico is left"
 
 
+def must_be_absorbed(rig, account, keeper):
+    """Say whether it is refused alone and left out of a batch, and the view speaks of nothing."""
+    id_, owner = keeper
+    equity = rig.engine.read("healthOf", account, FOR_LIQUIDATE)[0]
+    with pytest.raises(Refused) as caught:
+        rig.risk.send("liquidate", account, ETH, id_, sender=owner.address)
+    receipt = rig.risk.send("liquidateBatch", [account], ETH, id_, sender=owner.address)
+    return (
+        (caught.value.name, caught.value.args_) == ("MustBeAbsorbed", (account, ETH, equity))
+        and told(receipt, rig.risk) == (("LiquidationSkipped", (account, ETH)),)
+        and rig.risk.read("preview", account, ETH) == (0, 0, 0)
+    )
+
+
 @SIDES
-def test_liquidate__bankrupt_at_the_index__pays_the_index(rig, pushed, keeper, side):
-    """500 USD below zero at p: the index makes up less than 400, and the rest stays a debt."""
+def test_liquidate__bankrupt_at_the_index__is_left_to_absorption(rig, pushed, keeper, side):
+    """500 USD below zero at p: the index makes up less than 400, and nobody would pay the rest.
+
+    With another 200 the index makes up enough, and the same call takes the account over.
+    """
     account, p = pushed(side, lambda _: -usd(500))
     assert 0 < side * (INDEX - p) < usd(40)
     owed = rig.engine.read("healthOf", account, AT_MID)[0]
-    assert -usd(500) < owed < -usd(100)
+    assert -usd(200) < owed < -usd(100)
+    assert must_be_absorbed(rig, account, keeper)
 
-    price, quote = liquidated(rig, account, keeper, side)
+    set_cash(rig, account, rig.cash(account) + usd(200))
+    price, _ = liquidated(rig, account, keeper, side)
 
-    assert price == INDEX
-    assert quote == side * 29_000 * 10**12
-    assert rig.cash(account) == owed
+    assert price == p + side * usd(30)
+    assert 0 <= rig.cash(account) < 10**6
 
 
 @SIDES
@@ -127,6 +147,9 @@ def test_liquidate__bankrupt_by_just_what_the_index_gives__pays_the_index(
     """Both bounds are one: at the index nothing is left, and nothing is owed."""
     account, p = pushed(side, lambda p: -10 * side * (INDEX - p))
     assert rig.risk.read("bankruptcyPrice", account, ETH) == INDEX != p
+    with rig.chain.isolated():
+        set_cash(rig, account, rig.cash(account) - 1)
+        assert must_be_absorbed(rig, account, keeper), "a wei more would be owed"
 
     assert liquidated(rig, account, keeper, side)[0] == INDEX
 
@@ -150,11 +173,11 @@ def test_liquidate__a_wei_below_zero__moves_the_price_by_as_much(rig, pushed, ke
 
 
 @SIDES
-def test_liquidate__no_premium__pays_the_value_in_its_favour(rig, pushed, keeper, side):
-    """The band's edge is beyond the index already: the bankruptcy price changes nothing."""
-    account, p = pushed(side, lambda _: -usd(500), premium=0)
+def test_liquidate__no_premium__below_zero_is_absorbed(rig, pushed, keeper, side):
+    """The band's edge is beyond the index already: no price is better, to the wei."""
+    account, p = pushed(side, lambda _: -1, premium=0)
     assert p == (HI if side > 0 else LO)
+    assert must_be_absorbed(rig, account, keeper)
 
+    set_cash(rig, account, rig.cash(account) + 1)
     assert liquidated(rig, account, keeper, side)[0] == p
-
-    assert rig.cash(account) == -usd(500)
