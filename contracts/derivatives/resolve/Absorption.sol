@@ -28,7 +28,8 @@ abstract contract Absorption is Deleveraging, KeeperFee, TakeBack {
         ENGINE.enter();
         HealthView memory h = ENGINE.healthOf(account, Purpose.LIQUIDATE);
         bool isOwned = AccountId.unwrap(account) >= FIRST_OWNED;
-        if (!isOwned || h.equity >= h.penalty.toInt256() || !LiquidationMath.isPriced(h.mm, h.liquidMm)) _refuse(account, h);
+        if (!isOwned || h.equity >= h.penalty.toInt256() || !LiquidationMath.isPriced(h.mm, h.liquidMm))
+            _refuse(account, h);
 
         Case memory k = _open(account, h);
         uint256 own = k.equity > 0 ? Math.min(k.fee, uint256(k.equity)) : 0;
