@@ -142,15 +142,17 @@ contract ChannelRulesProof is Symbolic {
     ) external pure {
         vm.assume(split <= moreSplit && net <= moreNet && netOfState <= net);
         vm.assume(uint256(moreSplit) + uint256(int256(moreNet) - netOfState) <= type(uint128).max);
-        assert(
-            ChannelRules.payout(split, net, netOfState) <= ChannelRules.payout(moreSplit, moreNet, netOfState)
-        );
+        assert(ChannelRules.payout(split, net, netOfState) <= ChannelRules.payout(moreSplit, moreNet, netOfState));
     }
 
     /* WHICH OUTCOME */
 
     /// @notice SET-04: a default falls only on a side that did not fund while the other did, and only if nothing was executed.
-    function check_outcomeOf__a_default__is_of_who_did_not_fund(uint256 word, uint64 version, uint8 kind) external pure {
+    function check_outcomeOf__a_default__is_of_who_did_not_fund(
+        uint256 word,
+        uint64 version,
+        uint8 kind
+    ) external pure {
         Split memory a;
         uint128[3] memory none;
         StateView s = StateMaker.make(INTENT_SETTLE, kind, version, a, none, 0);
@@ -167,7 +169,11 @@ contract ChannelRulesProof is Symbolic {
     }
 
     /// @notice SET-05: DELIVERED only if executed, REVEALED only if revealed, and only by flags of the state's own version.
-    function check_outcomeOf__any__is_earned_by_its_own_version(uint256 word, uint64 version, uint8 kind) external pure {
+    function check_outcomeOf__any__is_earned_by_its_own_version(
+        uint256 word,
+        uint64 version,
+        uint8 kind
+    ) external pure {
         Split memory a;
         uint128[3] memory none;
         StateView s = StateMaker.make(INTENT_SETTLE, kind, version, a, none, 0);

@@ -42,7 +42,12 @@ contract FundingProof is Symbolic {
 
     /// @notice A gathered mean stays within the cap of its samples, and no weight is above 4e9.
     /// @dev Words as they are stored, samples within the same cap.
-    function check_sampled__any__stays_within_the_cap(uint256 word, int64 sample, uint32 weight, uint32 now_) external pure {
+    function check_sampled__any__stays_within_the_cap(
+        uint256 word,
+        int64 sample,
+        uint32 weight,
+        uint32 now_
+    ) external pure {
         PremiumWord w = PremiumWord.wrap(word);
         PremiumWordLib.Parts memory p = w.unpack();
         int256 most = 131_071 * 1e6;
@@ -65,7 +70,12 @@ contract FundingProof is Symbolic {
 
     /// @notice A parameter that falls is in force at once; one that rises is never above its new value, and there after a day.
     /// @dev The initial margin's rate, of 20 bits, alone; every parameter goes through the same function. Times from the change on.
-    function check_inForce__any__lies_between_old_and_new(uint24 old, uint24 next, uint32 start, uint32 elapsed) external pure {
+    function check_inForce__any__lies_between_old_and_new(
+        uint24 old,
+        uint24 next,
+        uint32 start,
+        uint32 elapsed
+    ) external pure {
         vm.assume(old < 1 << 20 && next < 1 << 20);
         RiskWord w = RiskWord.wrap(uint256(old) | (uint256(next) << 78) | (uint256(start) << 156));
         RiskNow memory r = w.inForce(uint256(start) + elapsed);

@@ -89,7 +89,12 @@ contract MarginProof is Symbolic {
     /* JUDGE */
 
     /// @notice PERP-31: what passes as a reduction leaves equity at or above zero, and equity per requirement no lower.
-    function check_passesReduce__accepted__is_no_worse(int128 e, uint128 mm, int128 eAfter, uint128 mmAfter) external pure {
+    function check_passesReduce__accepted__is_no_worse(
+        int128 e,
+        uint128 mm,
+        int128 eAfter,
+        uint128 mmAfter
+    ) external pure {
         vm.assume(Margin.passesReduce(e, mm, eAfter, mmAfter));
         assert(eAfter >= 0);
         // an account that was at or above maintenance margin still is

@@ -40,7 +40,13 @@ contract MatchProof is Symbolic {
     }
 
     /// @notice An order whose slot a greater nonce has taken is dead, whatever was filled of it.
-    function check_fill__replaced__is_refused(uint256 word, uint40 nonce, uint40 least, uint128 lots, uint128 size) external view {
+    function check_fill__replaced__is_refused(
+        uint256 word,
+        uint40 nonce,
+        uint40 least,
+        uint128 lots,
+        uint128 size
+    ) external view {
         RingSlot s = _slot(word);
         vm.assume(nonce < s.nonce());
         try this.fill(word, nonce, least, lots, size) {

@@ -47,7 +47,12 @@ contract OracleProof is Symbolic {
 
     /// @notice ORA-19: a gate only ever takes actions away.
     /// @dev All states, all gates.
-    function check_allowed__with_more_gates__is_not_more(uint8 state, uint8 gates, uint8 more, bool agree) external pure {
+    function check_allowed__with_more_gates__is_not_more(
+        uint8 state,
+        uint8 gates,
+        uint8 more,
+        bool agree
+    ) external pure {
         vm.assume(state <= TRIPPED);
         uint256 few = ActionTable.allowed(state, gates | more, agree);
         assert(few & ~ActionTable.allowed(state, gates, agree) == 0);

@@ -23,7 +23,12 @@ contract PerpUnitsProof is Symbolic {
     }
 
     /// @notice A greater position, or a higher price, never has less notional.
-    function check_notional__of_more__is_not_less(uint64 lots, uint64 more, uint128 price, uint128 higher) external pure {
+    function check_notional__of_more__is_not_less(
+        uint64 lots,
+        uint64 more,
+        uint128 price,
+        uint128 higher
+    ) external pure {
         vm.assume(lots <= more && price <= higher);
         assert(PerpUnits.notional(int256(uint256(lots)), price) <= PerpUnits.notional(int256(uint256(more)), higher));
     }

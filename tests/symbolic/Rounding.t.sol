@@ -66,7 +66,7 @@ contract RoundingProof is Symbolic {
     }
 
     /// @notice The library's mulDiv down is the floor: q · d <= x · y < (q + 1) · d.
-    /// @dev Products below 2^256, which is what every caller's bounds leave: lots below 2^72 times prices below 2^128, notionals below 2^173
+    /// @dev Products below 2^256, a bound of the proof; for comparison: lots below 2^72 times prices below 2^128, notionals below 2^173
     /// times rates of at most 2^60.
     function check_mulDiv__below_256_bits__is_the_floor(uint128 x, uint128 y, uint256 d) external pure {
         vm.assume(d > 0);

@@ -27,7 +27,12 @@ contract VaultProof is Symbolic {
 
     /// @notice More in never mints less.
     /// @dev As above.
-    function check_minted__of_more__is_not_less(uint112 amount, uint112 more, uint112 nav, uint112 supply) external pure {
+    function check_minted__of_more__is_not_less(
+        uint112 amount,
+        uint112 more,
+        uint112 nav,
+        uint112 supply
+    ) external pure {
         vm.assume(amount <= more);
         assert(ShareMath.minted(amount, nav, supply) <= ShareMath.minted(more, nav, supply));
     }
