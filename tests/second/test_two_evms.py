@@ -15,11 +15,11 @@ from tests.harness.oracle import deploy_oracle
 from tests.harness.perp import deploy_perp
 from tests.harness.perp_liquidity_twin import LiquidityTwin
 from tests.harness.perp_resolution_twin import ResolutionTwin, deploy_resolvers
-from tests.invariants import arena, oracle_machine
+from tests.invariants import arena, channels, oracle_machine
 from tests.invariants.oracle_machine import OracleMachine
 from tests.invariants.perp_machine import PerpMachine
 from tests.invariants.perp_resolution_machine import ResolutionMachine
-from tests.invariants.runner import Report, play
+from tests.invariants.swaps import VAULTS_USD
 from tests.second.paired import Disagreement, PairedRevm
 
 IS_DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
@@ -29,20 +29,19 @@ ORACLE_STORMS = 4 if IS_DEEP else 1
 PERP_STEPS = 100 if IS_DEEP else 50
 EVERY = 4 if IS_DEEP else 16
 """One read in so many is asked of both."""
-VAULTS_USD = (10_000_000, 200_000, 0)
-"""As tests/invariants/perp.py begins."""
 
 
 @pytest.mark.parametrize("seed", range(SCHEDULES))
 def test_channels__whatever_is_played__two_evms_agree(seed, monkeypatch, record_testsuite_property):
     monkeypatch.setattr(arena, "Revm", partial(PairedRevm, every=EVERY))
-    here, report = arena.arena.__wrapped__(), Report()
+    here = arena.arena.__wrapped__()
+    monkeypatch.setattr(channels, "arena", lambda: here)
     before = here.deployment.chain.pair.calls
 
-    play(here, f"second/{seed}", CHANNEL_STEPS, report)
+    played = channels.play(f"second/{seed}", CHANNEL_STEPS)
 
-    assert report.failure is None
-    assert report.steps == CHANNEL_STEPS
+    assert played.fault is None
+    assert played.steps == CHANNEL_STEPS
     assert here.deployment.chain.pair.calls - before > CHANNEL_STEPS // 2
     record_testsuite_property("calls", here.deployment.chain.pair.calls)
 
