@@ -495,6 +495,21 @@ def test_bankruptcy_price__any_account__is_rounded_for_it(scene):
     assert got == max(0, ceil(exact) if scene.size > 0 else floor(exact))
 
 
+def test_bankruptcy_price__a_lot__rounds_the_share_down_first():
+    """Half a wei of a loss for one lot: with the share down, it is a whole wei of the price more.
+
+    Of one unit's many lots a wei of the share would be lost in the price's own rounding.
+    """
+    r = RiskNow(im=100_000, kappa=5_000, slope=0, im_max=100_000, penalty=25_000)
+    price = 3_000 * WAD
+    _, mm = requirement(notional(1, price), r)
+    health = Health(-1, 2 * notional(1, price), mm=2 * mm)
+    scene = Scene(1, price, price, health, 2 * mm, 1, r)
+
+    assert SOL.read("bankruptcyPrice", scene.target_()) == price + LOTS
+    assert bankruptcy_price(1, price, mm, health) == price + LOTS
+
+
 def price_of(scene: Scene) -> int:
     return SOL.read("liquidationPrice", scene.target_())
 

@@ -277,6 +277,31 @@ def test_absorb__fees_of_an_hour__stop_at_1000_usd_and_begin_again(absorbed):
     assert got == [usd(600), usd(400), 0, usd(600)]
 
 
+def test_absorb__fees_in_the_second_an_hour_ends__belong_to_the_next(absorbed):
+    """600, 400, and in that second 600 and 400 again: the hour that begins counts them."""
+    twin = absorbed
+    twin.set_terms(ETH, minNotional=20_000, minFee=60_000)
+    keeper, winner = twin.trader("keeper", 0), twin.trader("winner", 1_000_000)
+    twin.give(INSURANCE, 10_000)
+    losers = [twin.trader(f"loser {i}", 2_000) for i in range(4)]
+    for loser in losers:
+        twin.meet(loser, winner, 10)
+        twin.set_cash(loser, -usd(10))
+    began, got = twin.now, []
+    for i, loser in enumerate(losers):
+        if i == 2:
+            twin.rig.wait(began + HOUR - 30 - twin.now)
+            twin.at(3_000)
+            assert twin.now < began + HOUR
+            twin.rig.wait(began + HOUR - twin.now)
+        before = twin.cash(keeper)
+        assert twin.absorb(loser, keeper, {ETH: [winner]}) == ACCEPTED
+        got.append(twin.cash(keeper) - before)
+
+    assert twin.now == began + HOUR
+    assert got == [usd(600), usd(400), usd(600), usd(400)]
+
+
 def test_absorb__twice__finds_nothing_the_second_time(fallen):
     assert fallen.absorb(fallen.winner) == ACCEPTED
 
