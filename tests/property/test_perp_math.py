@@ -496,9 +496,9 @@ def test_bankruptcy_price__any_account__is_rounded_for_it(scene):
 
 
 def test_bankruptcy_price__a_lot__rounds_the_share_down_first():
-    """Half a wei of a loss for one lot: with the share down, it is a whole wei of the price more.
+    """Half a wei of loss is the market's share, a whole one rounded down: LOTS wei of a lot's price.
 
-    Of one unit's many lots a wei of the share would be lost in the price's own rounding.
+    With more lots the price's own rounding hides it.
     """
     r = RiskNow(im=100_000, kappa=5_000, slope=0, im_max=100_000, penalty=25_000)
     price = 3_000 * WAD
