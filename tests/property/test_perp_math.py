@@ -496,7 +496,7 @@ def test_bankruptcy_price__any_account__is_rounded_for_it(scene):
 
 
 def test_bankruptcy_price__a_lot__rounds_the_share_down_first():
-    """Half a wei of loss is the market's share, a whole one rounded down: LOTS wei of a lot's price.
+    """Half a wei is the market's share of a loss; rounded down a whole one: LOTS wei of the price.
 
     With more lots the price's own rounding hides it.
     """
