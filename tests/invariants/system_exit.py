@@ -77,6 +77,8 @@ class Exit:
         honest = self.town.stage.brokers[:2]
         sure = [broker for broker in honest if not self._is_bound(broker)]
         had = {broker.address: self._worth(broker, picture) for broker in sure}
+        for line in self.town.lines.values():  # all before time passes, which is a broker's duty
+            self._name_newest(line)
         for line in self.town.lines.values():
             self._end(line)
         for broker in honest:
@@ -117,21 +119,27 @@ class Exit:
                     sums[self.town.name_of(asset)] += claim
         return sums
 
+    def _name_newest(self, line: Line) -> None:
+        """Challenge with the newest state, or answer a challenge with it, if one still can."""
+        view = self.town.look(line)
+        is_answer = view.status is Status.CHALLENGED
+        if view.status not in LIVE or (is_answer and self.town.now >= view.deadline):
+            return
+        entry = self.town.newest(line, view)
+        if entry is None:
+            raise Broken("SYS-03: an open channel has a state to end by")
+        if is_answer and entry.state.version <= view.enforced:
+            return
+        honest = [b for b in line.brokers if b in self.town.stage.brokers[:2]]
+        args = (entry.definition, entry.state, entry.signatures)
+        self._must(ADJUDICATOR, "challenge", *args, by=honest[0].address)
+
     def _end(self, line: Line) -> None:
-        """Challenge with the newest state, wait, finalise; give locked legs back on the way."""
+        """Wait and finalise; give locked legs back on the way."""
         view = self.town.look(line)
         if view.status not in LIVE:
             return
-        if view.status is Status.OPEN or self.town.now < view.deadline:
-            entry = self.town.newest(line, view)
-            if entry is None:
-                raise Broken("SYS-03: an open channel has a state to end by")
-            if view.status is Status.OPEN or entry.state.version > view.enforced:
-                honest = [b for b in line.brokers if b in self.town.stage.brokers[:2]]
-                args = (entry.definition, entry.state, entry.signatures)
-                self._must(ADJUDICATOR, "challenge", *args, by=honest[0].address)
-            view = self.town.look(line)
-            self._pass(max(0, view.deadline - self.town.now))
+        self._pass(max(0, view.deadline - self.town.now))
         if self._finalize(line):
             return
         self._pass(UNDECIDED_S)

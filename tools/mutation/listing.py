@@ -8,7 +8,7 @@ import random
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -131,19 +131,24 @@ def write(root: Path, group: str, entries: Sequence[Entry]) -> None:
 def choose(root: Path, group: Group, seed: str) -> Sequence[Entry]:
     """Return a group's mutants: of the critical lines all, of the others a seeded choice.
 
-    The choice goes round the operators, and for each takes the file that has given least.
+    What is listed already stays while its line is there, so that its result does; what is missing
+    is drawn. The draw goes round the operators, and for each takes the file that has given least.
     """
+    listed = {entry.id: entry for entry in read(root, group.name)}
     pools: dict[tuple[str, str], list[Entry]] = defaultdict(list)
     chosen: dict[str, Entry] = {}
+    critical = 0
     for file in group.files:
         for entry in _candidates(root, group.name, file):
             pools[entry.operator, file].append(entry)
-            if any(piece in entry.line for piece in group.critical):
-                chosen[entry.id] = entry
+            is_critical = any(piece in entry.line for piece in group.critical)
+            critical += is_critical
+            if is_critical or entry.id in listed:
+                chosen[entry.id] = listed.get(entry.id, entry)
     draw = random.Random(f"{seed}/{group.name}")  # noqa: S311 - a choice, no secret
     for pool in pools.values():
         draw.shuffle(pool)
-    wanted = len(chosen) + group.count
+    wanted = critical + group.count
     while len(chosen) < wanted and any(pools.values()):
         for operator in OPERATORS:
             files = [file for file in group.files if pools[operator, file]]
@@ -153,16 +158,10 @@ def choose(root: Path, group: Group, seed: str) -> Sequence[Entry]:
                 file = files[given.index(min(given))]
                 entry = pools[operator, file].pop()
                 chosen.setdefault(entry.id, entry)
-    kept = {entry.id: entry for entry in read(root, group.name)}
     order = {file: index for index, file in enumerate(group.files)}
     sources = {file: (root / file).read_bytes() for file in group.files}
     return sorted(
-        (
-            replace(e, killed_by=kept[e.id].killed_by, explained=kept[e.id].explained)
-            if e.id in kept
-            else e
-            for e in chosen.values()
-        ),
+        chosen.values(),
         key=lambda e: (order[e.file], sources[e.file].find(e.line.encode()), e.nth, e.at, e.id),
     )
 

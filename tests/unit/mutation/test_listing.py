@@ -97,6 +97,23 @@ def test_write__explanation_and_killer__are_kept_when_the_list_is_made_anew(smal
     assert choose(small, group, "seed") == told
 
 
+def test_choose__entries_listed_already__stay_and_only_what_is_missing_is_drawn(small):
+    (group,) = plan(small)
+    critical, other = (
+        [e for e in choose(small, group, "seed") if ("return high" in e.line) is told]
+        for told in (True, False)
+    )
+    drawn = [e for e in choose(small, replace(group, count=99), "seed") if e not in critical]
+    kept = next(e for e in drawn if e not in other)
+    write(small, group.name, [kept])
+
+    entries = choose(small, group, "seed")
+
+    assert kept in entries
+    assert len(entries) == len(critical) + group.count
+    assert set(critical) < set(entries)
+
+
 def test_main__stale_entry__fails_and_names_it(small, monkeypatch, capsys):
     monkeypatch.setattr(mutants, "ROOT", small)
     assert mutants.main(["list"]) == 0
