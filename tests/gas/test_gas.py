@@ -7,15 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gas import (
-    box_meters,
-    channel_meters,
-    governance_meters,
-    ledger_meters,
-    oracle_meters,
-    perp_meters,
-)
-from tests.gas.meter import METERS, measure_all
+from tests.gas.meters import METERS, measure_all
 from tests.gas.rig import run_rig
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,14 +15,6 @@ SNAPSHOT = ROOT / "snapshots/gas.json"
 BARS = json.loads(Path(__file__).with_name("bars.json").read_text("utf-8"))
 PAGE = ROOT / "docs/protocol/gas.md"
 ROW = re.compile(r"^\| `([a-z]+\.[A-Za-z0-9.]+)` \| (.+) \|$", re.MULTILINE)
-MODULES = (
-    box_meters,
-    channel_meters,
-    governance_meters,
-    ledger_meters,
-    oracle_meters,
-    perp_meters,
-)
 IS_WRITING = os.environ.get("SNAPSHOT") == "write"
 
 

@@ -11,15 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gas import (
-    box_meters,
-    channel_meters,
-    governance_meters,
-    ledger_meters,
-    oracle_meters,
-    perp_meters,
-)
-from tests.gas.meter import METERS
+from tests.gas.meters import METERS
 from tests.gas.rig import run_rig
 from tests.second.pyevm import PyEvm
 from tests.second.replay import Disagreement, doubled_scene, replay_of
@@ -27,15 +19,6 @@ from tests.second.replay import Disagreement, doubled_scene, replay_of
 COMMITTED = json.loads(
     (Path(__file__).resolve().parents[2] / "snapshots/gas.json").read_text("utf-8")
 )
-MODULES = (
-    box_meters,
-    channel_meters,
-    governance_meters,
-    ledger_meters,
-    oracle_meters,
-    perp_meters,
-)
-"""Imported for the measurements that they register."""
 FEW = (
     "channel.checkpoint",
     "channel.deposit.first",

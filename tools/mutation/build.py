@@ -6,7 +6,6 @@ elsewhere.
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -16,18 +15,14 @@ from typing import Any, Final
 
 import yaml
 
-from tools.mutation.solidity import SOLC
+from tools.solidity import CompileError, answer
 
-__all__ = ["MANIFEST", "CompileError", "closure", "compiled", "replaced"]
+__all__ = ["MANIFEST", "closure", "compiled", "replaced"]
 
 MANIFEST: Final = Path(".build") / "__local__.json"
 _IMPORT: Final = re.compile(rb'^import\s[^;"]*"([^"]+)"|^} from "([^"]+)"', re.MULTILINE)
 Code = tuple[str, str]
 """Creation and runtime code, hexadecimal."""
-
-
-class CompileError(Exception):
-    """The mutant is no program."""
 
 
 @cache
@@ -74,35 +69,19 @@ def compiled(root: Path, target: str, file: str, text: bytes) -> Mapping[str, Co
         return {Path(target).stem: _vyper(root, target, text)}
     told = yaml.safe_load((root / "ape-config.yaml").read_text())["solidity"]
     sources = {
-        name: {"content": (text if name == file else _where(root, name).read_bytes()).decode()}
+        name: (text if name == file else _where(root, name).read_bytes()).decode()
         for name in closure(root, target)
     }
-    question = {
-        "language": "Solidity",
-        "sources": sources,
-        "settings": {
-            "viaIR": told["via_ir"],
-            "optimizer": {"enabled": told["optimize"], "runs": told["optimization_runs"]},
-            "evmVersion": told["evm_version"],
-            "metadata": {"bytecodeHash": "none"},
-            "outputSelection": {
-                target: {Path(target).stem: ["evm.bytecode.object", "evm.deployedBytecode.object"]}
-            },
+    settings = {
+        "viaIR": told["via_ir"],
+        "optimizer": {"enabled": told["optimize"], "runs": told["optimization_runs"]},
+        "evmVersion": told["evm_version"],
+        "metadata": {"bytecodeHash": "none"},
+        "outputSelection": {
+            target: {Path(target).stem: ["evm.bytecode.object", "evm.deployedBytecode.object"]}
         },
     }
-    done = subprocess.run(
-        [SOLC, "--standard-json"],
-        input=json.dumps(question),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    answer = json.loads(done.stdout)
-    if wrong := [
-        e["formattedMessage"] for e in answer.get("errors", ()) if e["severity"] == "error"
-    ]:
-        raise CompileError(wrong[0])
-    evm = answer["contracts"][target][Path(target).stem]["evm"]
+    evm = answer(sources, settings)["contracts"][target][Path(target).stem]["evm"]
     return {
         Path(target).stem: (evm["bytecode"]["object"], evm["deployedBytecode"]["object"]),
     }

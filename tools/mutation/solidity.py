@@ -2,48 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Final
 
 from tools.mutation.edits import Edit, other_direction, other_operator, other_side
+from tools.solidity import answer
 
-__all__ = ["SOLC", "edits"]
+__all__ = ["edits"]
 
-SOLC: Final = Path(__file__).resolve().parents[1] / "solc" / "solc-v0.8.30"
 _CHECK: Final = re.compile(r"_?(require|check|only|assert)[A-Z]\w*|require|assert")
 Node = Mapping[str, Any]
 
 
 def edits(source: bytes) -> Sequence[Edit]:
-    """Return the edits of one source. Raises ValueError if it cannot be parsed."""
+    """Return the edits of one source. Raises CompileError if it cannot be parsed."""
     return sorted(set(_Finder(source).walk(_tree(source), "")))
 
 
 def _tree(source: bytes) -> Node:
     """Return the tree of one source; its imports are not read."""
-    question = {
-        "language": "Solidity",
-        "sources": {"it.sol": {"content": source.decode()}},
-        "settings": {"stopAfter": "parsing", "outputSelection": {"*": {"": ["ast"]}}},
-    }
-    done = subprocess.run(
-        [SOLC, "--standard-json"],
-        input=json.dumps(question),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    answer = json.loads(done.stdout)
-    if wrong := [
-        e["formattedMessage"] for e in answer.get("errors", ()) if e["severity"] == "error"
-    ]:
-        raise ValueError(wrong[0])
-    tree: Node = answer["sources"]["it.sol"]["ast"]
+    settings = {"stopAfter": "parsing", "outputSelection": {"*": {"": ["ast"]}}}
+    tree: Node = answer({"it.sol": source.decode()}, settings)["sources"]["it.sol"]["ast"]
     return tree
 
 

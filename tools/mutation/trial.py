@@ -17,9 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
-from tools.mutation.build import MANIFEST, Code, CompileError, closure, compiled, replaced
+from tools.mutation.build import MANIFEST, Code, closure, compiled, replaced
 from tools.mutation.listing import Entry, Group, Step
 from tools.mutation.warm import TIME_UP
+from tools.solidity import CompileError
 
 __all__ = ["Bench", "BrokenError", "Result", "digest", "watched"]
 
