@@ -8,13 +8,14 @@ Where even the index leaves a debt, absorption is left to do it (PERP-48).
 import pytest
 
 from tests.harness.errors import Refused
-from tests.harness.perp import ETH, INSURANCE, LOT, usd
+from tests.harness.perp import BTC, ETH, INSURANCE, LOT, usd
 from tests.unit.perp_engine.scene import (
     AT_MID,
     FOR_LIQUIDATE,
     MATCH_KIND,
     PICO,
     WAD,
+    deaf,
     in_lock,
     set_cash,
     told,
@@ -181,3 +182,31 @@ def test_liquidate__no_premium__below_zero_is_absorbed(rig, pushed, keeper, side
 
     set_cash(rig, account, rig.cash(account) + 1)
     assert liquidated(rig, account, keeper, side)[0] == p
+
+
+@pytest.mark.parametrize(("lots", "is_absorbed"), [(58_005_800, True), (58_005_801, False)])
+def test_liquidate__bankrupt__is_left_to_absorption_from_half_of_the_margin_priced_on(
+    rig, trader, keeper, lots, is_absorbed
+):
+    """11 ETH at 2,900.29 are 0.580058 BTC at 55,000, what a frozen BTC counts at: 31,903.19 USD.
+
+    A lot more of BTC, and absorption is shut: who would take the position may.
+    """
+    account, owner = trader
+    rig.trade(account, owner, ETH, 11 * LOT)
+    rig.trade(account, owner, BTC, lots)
+    rig.wait(300)
+    deaf(rig, BTC)
+    rig.set_price(ETH, INDEX // 10**10)
+    equity, *_ = rig.engine.read("healthOf", account, FOR_LIQUIDATE)
+    set_cash(rig, account, rig.cash(account) - equity - usd(1))
+    _, _, _, mm, _, _, priced = rig.engine.read("healthOf", account, FOR_LIQUIDATE)
+    assert (2 * priced == mm) == is_absorbed
+    assert abs(2 * priced - mm) < 10**14
+
+    if is_absorbed:
+        assert must_be_absorbed(rig, account, keeper)
+    else:
+        id_, owner = keeper
+        rig.risk.send("liquidate", account, ETH, id_, sender=owner.address)
+        assert rig.size(account, ETH) == 0
