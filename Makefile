@@ -185,6 +185,7 @@ slither: $(VENV) $(NODE)
 facts: $(VENV)
 	@$(RUN) python tools/check_locks.py
 	@$(RUN) python tools/check_docs.py
+	@$(RUN) env PYTHONPATH=.:offchain python tools/mutants.py check
 	@$(RUN) python -m tools.check_invariants
 
 .PHONY: snapshots

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 import secrets
 import sys
 import threading
@@ -51,8 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if stale:
         return 1
     if told.command == "check":
-        print(f"mutants: {len(listed)} listed, every line is in its source")
-        return 0 if listed else 1
+        return _checked([entry for entry, _ in listed])
     return _run(told, listed)
 
 
@@ -78,6 +78,30 @@ def _stale(entries: Any) -> Sequence[str]:
         except (StaleError, FileNotFoundError) as problem:
             problems.append(str(problem))
     return problems
+
+
+def _checked(entries: Sequence[Entry]) -> int:
+    """Tell how the list stands; fail where an entry has no result, or its test is gone."""
+    problems = [problem for entry in entries if (problem := _unanswered(entry))]
+    for problem in problems:
+        print(f"open: {problem}")
+    explained = sum(bool(entry.explained) for entry in entries)
+    killed = len(entries) - explained - len(problems)
+    print(f"mutants: {len(entries)} listed, {killed} killed, {explained} explained")
+    return 0 if entries and not problems else 1
+
+
+def _unanswered(entry: Entry) -> str | None:
+    if entry.explained:
+        return None
+    if not entry.killed_by:
+        return f"{entry.id} is neither killed nor explained; `mutants.py run --write` tries it"
+    file, _, rest = entry.killed_by.partition("::")
+    name = rest.partition("[")[0].partition("::")[0]
+    path = ROOT / file
+    if path.exists() and re.search(rf"\b{re.escape(name)}\b", path.read_text()):
+        return None
+    return f"{entry.id} was killed by {entry.killed_by}, which is not there any more; run it again"
 
 
 def _run(told: argparse.Namespace, listed: Sequence[tuple[Entry, Group]]) -> int:

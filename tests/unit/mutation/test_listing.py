@@ -114,9 +114,34 @@ def test_choose__entries_listed_already__stay_and_only_what_is_missing_is_drawn(
     assert set(critical) < set(entries)
 
 
+def answered(small, **wrong):
+    """Let the first entry be explained, the others be killed, and the last one as it is told."""
+    (group,) = plan(small)
+    (small / "test_small.py").write_text("def test_it(): ...\n")
+    first, *rest = read(small, group.name)
+    told = [replace(first, explained="equal")]
+    told += [replace(entry, killed_by="test_small.py::test_it[1]") for entry in rest]
+    write(small, group.name, [*told[:-1], replace(told[-1], **wrong)])
+
+
+@pytest.mark.parametrize("gone", ["", "test_small.py::test_other[1]", "test_gone.py::test_it"])
+def test_main__entry_without_its_test__fails_the_check(small, monkeypatch, capsys, gone):
+    monkeypatch.setattr(mutants, "ROOT", small)
+    assert mutants.main(["list"]) == 0
+    answered(small)
+    assert mutants.main(["check"]) == 0
+    assert "5 listed, 4 killed, 1 explained" in capsys.readouterr().out
+
+    answered(small, killed_by=gone)
+
+    assert mutants.main(["check"]) == 1
+    assert "open: " in capsys.readouterr().out
+
+
 def test_main__stale_entry__fails_and_names_it(small, monkeypatch, capsys):
     monkeypatch.setattr(mutants, "ROOT", small)
     assert mutants.main(["list"]) == 0
+    answered(small)
     assert mutants.main(["check"]) == 0
 
     (small / "contracts" / "Small.vy").write_text(VYPER.replace("high - low", "high + low"))
