@@ -17,7 +17,8 @@ from clearing.spec.units import Address
 from tests.harness.pauses import OPENINGS, TRADING
 
 if TYPE_CHECKING:
-    from tests.harness.governance_world import Draft, GovernanceWorld
+    from tests.harness.governance_draft import Draft
+    from tests.harness.governance_state import GovernanceState
 
 __all__ = ["TRADING_MASK", "PauseBooks"]
 
@@ -37,7 +38,7 @@ class Book:
 class PauseBooks:
     """`windows` are the guardian's by scope; `books` the targets' by scope."""
 
-    def __init__(self, world: GovernanceWorld, feeds: tuple[bytes, ...]) -> None:
+    def __init__(self, world: GovernanceState, feeds: tuple[bytes, ...]) -> None:
         self._world = world
         self._feeds = feeds
         self.windows: dict[bytes, PauseWindow] = {}

@@ -7,39 +7,23 @@ the sender first, then the arguments of the contract's function; a proposal's li
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
 from clearing.channel.keccak import keccak256
 from clearing.channel.signatures import Signature, recover
 from clearing.spec import governance as spec
 from clearing.spec.errors import SpecError
-from clearing.spec.governance import Action, Kind, KindTable, Proposal, State, Terms
+from clearing.spec.governance import Kind, Proposal, State, Terms
 from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import DAY_S, Address, mul_div_down, mul_div_up
-from tests.harness.actors import key_of
-from tests.harness.governance import (
-    GUARDIAN_TERM_S,
-    HOLDINGS,
-    LISTED,
-    SETUP,
-    SUPPLY,
-    TIMELOCK_S,
-)
-from tests.harness.governance_books import PauseBooks
-from tests.harness.governance_stage import CODES, KINDS, Stage
-from tests.harness.governance_votes import Ledger, VoteBook, domain_of, struct_digest
-from tests.harness.revm import text_of
+from tests.harness.governance import SUPPLY
+from tests.harness.governance_draft import Draft, Entry
+from tests.harness.governance_timelock import TimelockRules
+from tests.harness.governance_votes import struct_digest
 
-__all__ = ["ALL_ROLES", "FRACTIONS", "Draft", "Entry", "GovernanceWorld", "bitmap"]
+__all__ = ["FRACTIONS", "TERM_MAX_S", "GovernanceWorld"]
 
-ADMIN: Final = bytes(32)
-PROPOSER, CANCELLER, EXECUTOR = (
-    keccak256(f"{name}_ROLE".encode()) for name in ("PROPOSER", "CANCELLER", "EXECUTOR")
-)
-ALL_ROLES: Final = (PROPOSER, CANCELLER, EXECUTOR)
 BALLOT: Final = keccak256(b"Ballot(uint256 proposalId,uint8 support,address voter,uint256 nonce)")
 LONG_BALLOT: Final = keccak256(
     b"ExtendedBallot(uint256 proposalId,uint8 support,address voter,uint256 nonce,"
@@ -49,222 +33,12 @@ FRACTIONS: Final = 255
 """Support of a vote that names three parts."""
 PART_BYTES: Final = 16
 SUFFIX_CHARS: Final = 52
-DESIGNATOR: Final = CODES[3]
-DONE: Final = 1
 EMPTY_QUEUE: Final = 0x31
-READY, UNSET, PENDING = 1 << 2, 1 << 0, (1 << 1) | (1 << 2)
-"""States of an operation of the timelock, as its errors name them."""
-DELAY_LOW, DELAY_HIGH = DAY_S, 30 * DAY_S
 TERM_MAX_S: Final = 365 * DAY_S
-CAP_MAX: Final = 2**127 - 1
 
 
-def bitmap(*bits: int) -> bytes:
-    """Return a word with these bits."""
-    return sum(1 << bit for bit in bits).to_bytes(32, "big")
-
-
-def _what(text: str) -> bytes:
-    return text.encode().ljust(32, b"\0")
-
-
-def require_within(what: str, value: int, low: int, high: int) -> None:
-    """Refuse what is out of bounds."""
-    if not low <= value <= high:
-        raise SpecError("OutOfBounds", _what(what), value, low, high)
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A proposal as its author wrote it; the lists may differ in length."""
-
-    stage: Stage
-    targets: tuple[Address, ...]
-    values: tuple[int, ...]
-    calldatas: tuple[bytes, ...]
-    description: str
-
-    @cached_property
-    def hashed(self) -> tuple[Any, ...]:
-        """What queue, execute and cancel take."""
-        text_hash = keccak256(self.description.encode())
-        return list(self.targets), list(self.values), list(self.calldatas), text_hash
-
-    @cached_property
-    def encoded(self) -> bytes:
-        """What the governor hashes."""
-        method = self.stage["governor"].interface.method("hashProposal", 4)
-        return method.inputs.encode(self.hashed)
-
-    @cached_property
-    def id(self) -> int:
-        """The proposal's id."""
-        return int.from_bytes(keccak256(self.encoded), "big")
-
-    @cached_property
-    def salt(self) -> bytes:
-        """What the governor salts its operation with."""
-        own = self.stage["governor"].address.ljust(32, b"\0")
-        return bytes(a ^ b for a, b in zip(own, self.hashed[3], strict=True))
-
-    @cached_property
-    def operation(self) -> bytes:
-        """The id of its operation in the timelock."""
-        method = self.stage["timelock"].interface.method("hashOperationBatch", 5)
-        return keccak256(method.inputs.encode((*self.hashed[:3], bytes(32), self.salt)))
-
-    @property
-    def actions(self) -> tuple[Action, ...]:
-        """Its calls."""
-        rows = zip(self.targets, self.values, self.calldatas, strict=True)
-        return tuple(Action(*row) for row in rows)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What the governor knows of a proposal beside the specification's record."""
-
-    draft: Draft
-    proposal: Proposal
-    pin: bytes
-    is_closed: bool = False
-    used: dict[Address, int] = field(default_factory=dict, hash=False)
-
-
-class GovernanceWorld(Ledger):
-    """The state of everything; every function refuses as the contract does."""
-
-    def __init__(self, stage: Stage) -> None:
-        super().__init__()
-        self.stage = stage
-        self._chain = stage.gov.chain
-        self._hashes = {
-            c.address: _hash_of_code(stage, c.address) for c in stage.contracts.values()
-        }
-        self.governor, self.timelock = self.address("governor"), self.address("timelock")
-        token = self.address("yellow")
-        self._separator = domain_of("Smart Clearing Protocol", self._chain.chain_id, self.governor)
-        self.yellow = self._vote_book(token, domain_of("Yellow", self._chain.chain_id, token))
-        self.pauses = PauseBooks(self, stage.feeds)
-        self.proposals: dict[int, Entry] = {}
-        self.last_of: dict[Address, int] = {}
-        self.nonces: dict[Address, int] = {}
-        self.operations: dict[bytes, int] = {}
-        self.roles: dict[tuple[bytes, Address], bool] = {
-            (role, self.governor): True for role in ALL_ROLES
-        } | {(ADMIN, self.timelock): True}
-        self.modules: dict[int, Address] = {}
-        self.caps: dict[Address, int] = {}
-        self.balances: dict[Address, int] = {}
-        self.ether: dict[Address, int] = {}
-        self.shape_code = CODES[0]
-        self.calls: dict[tuple[Address, bytes], Callable[[Address], Any]] = {}
-        """What calldata of a target means; whatever is not here, no contract knows."""
-        guardian_expiry = stage.gov.governor.read("guardianExpiry")
-        self.cells: dict[str, Any] = {
-            "setup": SETUP,
-            "guardian": stage.gov.guardian,
-            "expiry": guardian_expiry,
-            "table": self._table(),
-            "delay": TIMELOCK_S,
-            "allowed": (),
-        }
-        assert guardian_expiry > self.now - DAY_S > 0, GUARDIAN_TERM_S
-
-    def _vote_book(self, token: Address, separator: bytes) -> VoteBook:
-        voters = {key_of(name).address: raw for name, raw in HOLDINGS.items()}
-        rest = {key_of("sleeper").address: SUPPLY - sum(HOLDINGS.values())}
-        book = VoteBook(self, token, separator, voters | rest)
-        for voter in voters:
-            book.delegate(voter, voter, 0)
-        return book
-
-    def _table(self) -> KindTable:
-        listed = [("target", *row) for row in LISTED] + list(KINDS)
-        rows = {
-            (
-                self.address(part),
-                self.stage[part].interface.method(name, arguments).selector,
-            ): kind
-            for part, name, arguments, kind in listed
-        }
-        return KindTable(self.timelock, self.governor, self.address("types"), rows=rows)
-
-    # WHAT THERE IS
-
-    @property
-    def now(self) -> int:
-        """The time of the next call."""
-        return self._chain.now
-
-    def address(self, part: str) -> Address:
-        """Return the address of a contract."""
-        return self.stage[part].address
-
-    @property
-    def setup(self) -> spec.Setup:
-        """The governor's settings."""
-        setup: spec.Setup = self.cells["setup"]
-        return setup
-
-    @property
-    def table(self) -> KindTable:
-        """The list of kinds."""
-        table: KindTable = self.cells["table"]
-        return table
-
-    @property
-    def guardian(self) -> Address | None:
-        """Who may cancel now."""
-        if self.now < self.cells["expiry"] and self.cells["guardian"] != ZERO_ADDRESS:
-            guardian: Address = self.cells["guardian"]
-            return guardian
-        return None
-
-    @property
-    def min_delay(self) -> int:
-        """The timelock's delay as it counts."""
-        delay: int = self.cells["delay"]
-        return min(max(delay, DELAY_LOW), DELAY_HIGH)
-
-    def entry(self, proposal_id: int) -> Entry:
-        """Return a proposal. Raises GovernorNonexistentProposal."""
-        found = self.proposals.get(proposal_id)
-        if found is None:
-            raise SpecError("GovernorNonexistentProposal", proposal_id)
-        return found
-
-    def state(self, entry: Entry) -> State:
-        """Return how far a proposal is; its operation may have met others in the timelock."""
-        found = spec.state_of(entry.proposal, self.now)
-        if entry.proposal.eta and found in {State.QUEUED, State.EXPIRED}:
-            stamp = self.operations.get(entry.draft.operation, 0)
-            if stamp == DONE:
-                return State.EXECUTED
-            if stamp == 0:
-                return State.EXPIRED if entry.is_closed else State.CANCELED
-        return found
-
-    def is_live(self, entry: Entry) -> bool:
-        """Say whether a proposal can still come to its effect."""
-        return self.state(entry) in spec.LIVE
-
-    def pin(self, draft: Draft) -> bytes:
-        """Return the hash of the targets' code hashes. Raises TargetNotContract."""
-        hashes = b"".join(
-            self._code_hash(target) if data else bytes(32)
-            for target, data in zip(draft.targets, draft.calldatas, strict=True)
-        )
-        return keccak256(hashes)[:22]
-
-    def _code_hash(self, target: Address) -> bytes:
-        if target == self.stage.shape:
-            if self.shape_code in CODES[2:]:
-                raise SpecError("TargetNotContract", target)
-            return keccak256(self.shape_code)
-        if target not in self._hashes:
-            raise SpecError("TargetNotContract", target)
-        return self._hashes[target]
+class GovernanceWorld(TimelockRules):
+    """The governor and the list of kinds, over the timelock and its targets."""
 
     # THE GOVERNOR
 
@@ -492,129 +266,6 @@ class GovernanceWorld(Ledger):
         rows = [(t.quorum_bps, t.approval_bps, t.extra_delay) for t in (old, terms)]
         self.tell(self.address("types"), "KindTermsChanged", kind, *rows)
 
-    # THE TIMELOCK
-
-    def schedule(self, sender: Address, draft: Draft, delay: int) -> None:
-        """Let an operation wait."""
-        self._require_role(PROPOSER, sender)
-        if self.operations.get(draft.operation, 0):
-            raise _unexpected(draft.operation, UNSET)
-        if delay < self.min_delay:
-            raise SpecError("TimelockInsufficientDelay", delay, self.min_delay)
-        self.put(self.operations, draft.operation, self.now + delay)
-        for at, action in enumerate(draft.actions):
-            row = (action.target, action.value, action.data, bytes(32), delay)
-            self.tell(self.timelock, "CallScheduled", draft.operation, at, *row)
-        self.tell(self.timelock, "CallSalt", draft.operation, draft.salt)
-
-    def cancel_operation(self, sender: Address, operation: bytes) -> None:
-        """Forget an operation."""
-        self._require_role(CANCELLER, sender)
-        if self.operations.get(operation, 0) <= DONE:
-            raise _unexpected(operation, PENDING)
-        self.put(self.operations, operation, 0)
-        self.tell(self.timelock, "Cancelled", operation)
-
-    def run_batch(self, sender: Address, draft: Draft, value: int = 0) -> None:
-        """Make the calls of an operation."""
-        self._require_role(EXECUTOR, sender)
-        self._require_ready(draft.operation)
-        self.put(self.ether, self.timelock, self.ether.get(self.timelock, 0) + value)
-        for at, action in enumerate(draft.actions):
-            self.run(self.timelock, action.target, action.value, action.data)
-            row = (action.target, action.value, action.data)
-            self.tell(self.timelock, "CallExecuted", draft.operation, at, *row)
-        self._require_ready(draft.operation)
-        self.put(self.operations, draft.operation, DONE)
-
-    def update_delay(self, sender: Address, delay: int) -> None:
-        """Set the delay, which counts within its bounds."""
-        if sender != self.timelock:
-            raise SpecError("TimelockUnauthorizedCaller", sender)
-        self.tell(self.timelock, "MinDelayChange", self.cells["delay"], delay)
-        self.put(self.cells, "delay", delay)
-
-    def set_role(self, sender: Address, role: bytes, account: Address, *, is_given: bool) -> None:
-        """Give a role, or take it."""
-        self._require_role(ADMIN, sender)
-        if self.roles.get((role, account), False) != is_given:
-            self.put(self.roles, (role, account), is_given)
-            event = "RoleGranted" if is_given else "RoleRevoked"
-            self.tell(self.timelock, event, role, account, sender)
-
-    def _require_role(self, role: bytes, sender: Address) -> None:
-        if not self.roles.get((role, sender), False):
-            raise SpecError("AccessControlUnauthorizedAccount", sender, role)
-
-    def _require_ready(self, operation: bytes) -> None:
-        stamp = self.operations.get(operation, 0)
-        if stamp <= DONE or stamp > self.now:
-            raise _unexpected(operation, READY)
-
-    # WHAT PROPOSALS CALL
-
-    def run(self, sender: Address, target: Address, value: int, data: bytes) -> None:
-        """Make one call."""
-        held = self.ether.get(sender, 0)
-        if held < value:
-            raise SpecError("FailedCall")
-        if meaning := self.calls.get((target, data)):
-            if value:
-                raise SpecError("FailedCall")
-            meaning(sender)
-        elif target == self.stage.shape and self.shape_code == DESIGNATOR:
-            raise SpecError("FailedCall")  # this chain is older than EIP-7702
-        elif target == self.governor and not data:
-            raise SpecError("GovernorDisabledDeposit")
-        elif target in self._hashes and not (target == self.timelock and not data):
-            raise SpecError("FailedCall")
-        self.put(self.ether, sender, held - value)
-        self.put(self.ether, target, self.ether.get(target, 0) + value)
-
-    def mint(self, _sender: Address, to: Address, raw: int) -> None:
-        """Make some of the target's token."""
-        self.put(self.balances, to, self.balances.get(to, 0) + raw)
-        self.tell(self.address("target"), "Transfer", ZERO_ADDRESS, to, raw)
-
-    def send_target(self, sender: Address, to: Address, raw: int) -> None:
-        """Move some of the target's token."""
-        held = self.balances.get(sender, 0)
-        if held < raw:
-            raise SpecError("ERC20InsufficientBalance", sender, held, raw)
-        self.put(self.balances, sender, held - raw)
-        self.put(self.balances, to, self.balances.get(to, 0) + raw)
-        self.tell(self.address("target"), "Transfer", sender, to, raw)
-
-    def approve(self, sender: Address, spender: Address, raw: int) -> None:
-        """Let somebody move some of the target's token."""
-        self.tell(self.address("target"), "Approval", sender, spender, raw)
-
-    def set_module(self, sender: Address, role: int, module: Address) -> None:
-        """Change one of the engine's modules."""
-        if sender != self.timelock:
-            raise SpecError("NotTimelock", sender)
-        if role == 0:
-            raise SpecError("BadParameter", "role")
-        if module != ZERO_ADDRESS and module in self.modules.values():
-            raise SpecError("BadParameter", "module")
-        old = self.modules.get(role, ZERO_ADDRESS)
-        self.put(self.modules, role, module)
-        self.tell(self.address("engine"), "ModuleChanged", role, old, module)
-
-    def raise_cap(self, sender: Address, token: Address, cap: int) -> None:
-        """Raise the launch cap of a token of the channels."""
-        if sender != self.timelock:
-            raise SpecError("NotTimelock", sender)
-        old = self.caps.get(token, 0)
-        if token not in self._hashes:
-            raise SpecError("NoCode", token)
-        if cap <= old:
-            raise SpecError("CapNotRaised", token, old, cap)
-        if cap > CAP_MAX:
-            raise SpecError("CapTooHigh", token, cap)
-        self.put(self.caps, token, cap)
-        self.tell(self.address("adjudicator"), "CapRaised", token, old, cap)
-
 
 NUMBERS: Final = {
     "setVotingDelay": ("voting_delay", "votingDelay", DAY_S, 7 * DAY_S, "VotingDelaySet"),
@@ -644,15 +295,19 @@ NUMBERS: Final = {
 """Field of Setup, name in the error, lowest and highest (the threshold in bps), event."""
 
 
-def _hash_of_code(stage: Stage, address: Address) -> bytes:
-    """Return the hash of code as the EVM sees it; revm's own copy of the code may be padded."""
-    found = stage.gov.chain.evm.basic(text_of(address)).code_hash
-    assert found is not None, "it has been deployed"
-    return found
+def bitmap(*bits: int) -> bytes:
+    """Return a word with these bits."""
+    return sum(1 << bit for bit in bits).to_bytes(32, "big")
 
 
-def _unexpected(operation: bytes, allowed: int) -> SpecError:
-    return SpecError("TimelockUnexpectedOperationState", operation, allowed.to_bytes(32, "big"))
+def _what(text: str) -> bytes:
+    return text.encode().ljust(32, b"\0")
+
+
+def require_within(what: str, value: int, low: int, high: int) -> None:
+    """Refuse what is out of bounds."""
+    if not low <= value <= high:
+        raise SpecError("OutOfBounds", _what(what), value, low, high)
 
 
 def _may_propose(sender: Address, description: str) -> bool:

@@ -6,8 +6,8 @@ from clearing.spec import governance as spec
 from clearing.spec.governance import GRACE_S, PAUSE_GAP_S, PAUSE_MAX_S, PAUSE_TOTAL_S, State
 from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import DAY_S, Address
+from tests.harness.governance_draft import Draft, Entry
 from tests.harness.governance_stage import CODES
-from tests.harness.governance_world import Draft, Entry
 from tests.harness.results import ACCEPTED
 from tests.invariants.governance_ballots import Ballots
 from tests.invariants.governance_drafts import HEIR

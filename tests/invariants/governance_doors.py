@@ -8,7 +8,7 @@ from clearing.spec.oracle_types import FeedParams, FeedSources
 from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import Address
 from tests.harness.governance_stage import Stage
-from tests.harness.governance_world import ADMIN, EXECUTOR, PROPOSER
+from tests.harness.governance_state import ADMIN, EXECUTOR, PROPOSER
 from tests.invariants.governance_duo import SENDER
 
 __all__ = ["Door", "doors_of"]

@@ -16,7 +16,9 @@ from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import DAY_S, Address
 from tests.harness.actors import key_of
 from tests.harness.governance import SUPPLY, terms_row
-from tests.harness.governance_world import ALL_ROLES, TERM_MAX_S, Draft, GovernanceWorld
+from tests.harness.governance_draft import Draft
+from tests.harness.governance_state import ALL_ROLES
+from tests.harness.governance_world import TERM_MAX_S, GovernanceWorld
 
 __all__ = ["HEIR", "Drafter"]
 

@@ -18,8 +18,10 @@ from clearing.spec.units import Address
 from tests.harness.contract import NOBODY, Contract, Receipt
 from tests.harness.errors import Refused
 from tests.harness.governance import SUPPLY, terms_row
+from tests.harness.governance_draft import Draft
 from tests.harness.governance_stage import Stage
-from tests.harness.governance_world import ALL_ROLES, Draft, GovernanceWorld
+from tests.harness.governance_state import ALL_ROLES
+from tests.harness.governance_world import GovernanceWorld
 from tests.harness.results import ACCEPTED, Divergence
 
 __all__ = ["SENDER", "GovernanceDuo", "Step", "Told", "words_of"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from clearing.spec import governance as spec
 from clearing.spec.governance import PAUSE_GAP_S, PAUSE_MAX_S, State
 from clearing.spec.units import DAY_S
-from tests.harness.governance_world import Entry
+from tests.harness.governance_draft import Entry
 from tests.harness.pauses import OPENINGS, TRADING, feed_scope
 from tests.harness.results import ACCEPTED
 from tests.invariants.governance_player import Made, Player

@@ -11,8 +11,9 @@ from clearing.spec.governance import State
 from clearing.spec.units import DAY_S, Address
 from tests.harness.actors import key_of
 from tests.harness.governance import HOLDINGS
+from tests.harness.governance_draft import Draft, Entry
 from tests.harness.governance_stage import CODES, Stage
-from tests.harness.governance_world import Draft, Entry, GovernanceWorld
+from tests.harness.governance_world import GovernanceWorld
 from tests.harness.pauses import OPENINGS, TRADING, feed_scope
 from tests.invariants.governance_drafts import HEIR, Drafter
 from tests.invariants.governance_duo import GovernanceDuo, Step

@@ -22,8 +22,8 @@ from clearing.spec.governance import (
 from clearing.spec.units import DAY_S, Address
 from tests.harness.contract import Log
 from tests.harness.governance import SUPPLY
+from tests.harness.governance_draft import Draft
 from tests.harness.governance_stage import Stage
-from tests.harness.governance_world import Draft
 from tests.harness.pauses import OPENINGS, TRADING
 from tests.harness.revm import text_of
 from tests.invariants.governance_duo import Step, Told, words_of

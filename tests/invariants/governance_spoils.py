@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.harness.governance_world import Draft
+from tests.harness.governance_draft import Draft
 from tests.invariants.governance_drafts import Drafter
 
 __all__ = ["high_s", "params_of", "spoiled_draft"]

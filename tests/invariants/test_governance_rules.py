@@ -17,8 +17,10 @@ from clearing.spec.units import DAY_S
 from tests.harness.actors import key_of
 from tests.harness.contract import Log, Receipt
 from tests.harness.governance import SETUP, SUPPLY
+from tests.harness.governance_draft import Draft
 from tests.harness.governance_stage import CODES
-from tests.harness.governance_world import EXECUTOR, Draft, GovernanceWorld
+from tests.harness.governance_state import EXECUTOR
+from tests.harness.governance_world import GovernanceWorld
 from tests.harness.pauses import OPENINGS, TRADING
 from tests.harness.results import ACCEPTED, Divergence
 from tests.invariants import governance_rules as rules
