@@ -34,7 +34,8 @@ import {VaultTrade} from "./vault/VaultTrade.sol";
 /// @title The ledger of the perpetual swaps of the Smart Clearing Protocol
 /// @notice Holds the collateral and every position; modules trade, settle and liquidate through its primitives.
 /// @custom:halt The timelock pauses openings, reductions with liquidations, withdrawals, settlements and funding of a market; the
-/// guardian openings and settlements of all, for at most 72 hours. Deposits, and withdrawals of accounts without positions, always work.
+/// guardian openings and settlements of all, at most 72 hours ahead and 19 days in all. Deposits, and withdrawals of accounts without
+/// positions, always work.
 /// @custom:security-contact See SECURITY.md
 contract DerivativesEngine is Booking, PerpDoors, PerpAdmin, PerpResolve {
     using SafeCast for int256;

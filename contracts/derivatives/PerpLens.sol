@@ -24,6 +24,7 @@ import {AfterTrade, Change} from "./lens/AfterTrade.sol";
 import {PositionFigures} from "./lens/PositionFigures.sol";
 import {LiquidationMath, Target} from "./perp/LiquidationMath.sol";
 import {FIRST_OWNED} from "./perp/PerpBook.sol";
+import {SMALL_DEBT, SMALL_PART} from "./perp/PerpDoors.sol";
 import {PerpUnits} from "./perp/PerpUnits.sol";
 
 /// @title Views of the perpetual swaps for people, keepers and indexers
@@ -158,8 +159,15 @@ contract PerpLens is IPerpLens {
             Context memory c = ENGINE.peekContext(AccountId.wrap(0), held[i]);
             if (c.risk.pause() & PAUSE_WITHDRAW != 0) return false;
             if ((c.quote.allowed >> uint256(Action.WITHDRAW)) & 1 == 0) return false;
+            if (!_isCovered(held[i], c)) return false;
         }
         return true;
+    }
+
+    function _isCovered(MarketId market, Context memory c) private view returns (bool) {
+        uint256 debt = ENGINE.debtOf(market);
+        uint256 part = PerpUnits.notional(c.oi.openInterest().toInt256(), c.quote.mid) / SMALL_PART;
+        return debt <= Math.max(SMALL_DEBT, part);
     }
 
     function _decimals() private view returns (uint256) {

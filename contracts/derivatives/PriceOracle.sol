@@ -26,9 +26,9 @@ import {RING_SIZE, TwapRing} from "./oracle/TwapRing.sol";
 
 /// @title The prices of the derivatives of the Smart Clearing Protocol
 /// @notice Says which price may be used, for what, right now: Chainlink, checked by Pyth, bridged by a TWAP, stopped by a breaker.
-/// @custom:halt The guardian can pause a feed for at most 72 hours: openings, closes against the vault, withdrawals with positions,
-/// liquidations and funding wait, signed reductions go on. The breaker stops what the table in IPriceOracle says. Deposits never ask
-/// here.
+/// @custom:halt The guardian can pause a feed, at most 72 hours ahead and 19 days in all: openings, closes against the vault,
+/// withdrawals with positions, liquidations and funding wait, signed reductions go on. The breaker stops what the table in IPriceOracle
+/// says. Deposits never ask here.
 /// @custom:security-contact See SECURITY.md
 contract PriceOracle is FeedAdmin {
     using TwapRing for uint256[RING_SIZE];

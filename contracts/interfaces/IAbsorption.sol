@@ -28,8 +28,8 @@ struct Deleverage {
 ///     not in a SETTLED market, whose claims carry it
 ///   vault      min(rest, its cash, its E at OPEN)
 ///   debt       the rest; the market settles at mid, or winds down where its feed does not allow LIQUIDATE.
-/// FEE Σ minFee of the account's markets, from its cash; what it lacks from insurance, at most 1,000 USD in an hour. Never reverts for
-/// lack of either. Cash left after it goes to the backstop.
+/// FEE Σ minFee of the account's markets, from its cash; what it lacks from insurance, at most 1,000 USD in each
+/// window of an hour, which a payment begins. Never reverts for lack of either. Cash left after it goes to the backstop.
 /// Warning: the lists are the caller's choice. A winner whom nobody lists gives only his share of what is shared, before the vault pays:
 /// keepers list all winners, the most leveraged first.
 /// Units as in IDerivativesEngine.

@@ -39,7 +39,7 @@ import {AccountId, MarketId, MarketStatus} from "./PerpTypes.sol";
 /// left over does. Reducing: REDUCE unset; Kind.VAULT asks the feed's CLOSE, Kind.MATCH its SIGNED_REDUCE. Kind.LIQUIDATION: LIQUIDATE
 /// unset and the feed's LIQUIDATE; the taker over opens without asking the feed's OPEN, and less than minNotional if need be.
 /// MATCH also needs SETTLE unset.
-/// While the feed is degraded, at most openCap lots of net new open interest per market in ten minutes.
+/// While the feed is degraded, at most openCap lots of net new open interest per market in a window of ten minutes, which a trade begins.
 ///
 /// RESOLUTION: a loss that its owner cannot carry is shared among a market's positions (`shareLoss`), or becomes the market's debt. A
 /// SETTLED market's positions count at one price for ever; nobody trades there. Withdrawals of accounts with a position in a market
@@ -152,8 +152,9 @@ interface IDerivativesEngine {
     function deposit(AccountId account, uint256 amountRaw) external;
 
     /// @notice Take collateral out. Only the owner.
-    /// @dev An account without positions never asks the oracle. Else every market must have its WITHDRAW bit unset and its feed allow
-    /// WITHDRAW, and E >= IM at OPEN afterwards. Reverts: Locked, NotOwner, ZeroAmount, ZeroAddress, CashTooLow, Paused, FeedForbids,
+    /// @dev An account without positions never asks the oracle. Else every market must have its WITHDRAW bit unset, its feed allow
+    /// WITHDRAW, not be SETTLED and owe at most 100 USD or 0.1 % of its open interest at mid, and E >= IM at OPEN afterwards.
+    /// Reverts: Locked, UnknownAccount, NotOwner, ZeroAmount, ZeroAddress, CashTooLow, MarketNotLive, Paused, FeedForbids, DebtUncovered,
     /// UnderInitialMargin, InexactTransfer.
     function withdraw(AccountId account, uint256 amountRaw, address to) external;
 

@@ -198,7 +198,7 @@ interface IMatchSettler {
 
     function minNonceOf(AccountId account) external view returns (uint40);
 
-    /// @notice What is left of an order that is neither expired nor cancelled; 0 if it can never be filled again.
+    /// @notice What is left of an order that is neither expired nor cancelled; 0 if it cannot be filled now.
     /// @dev Looks at nonce and size alone: neither at the signature, nor at prices, nor at margin.
     function remainingOf(Order calldata order) external view returns (uint256 lots);
 

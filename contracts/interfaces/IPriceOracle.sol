@@ -213,7 +213,8 @@ interface IPriceOracle {
     /* UPKEEP, by anyone */
 
     /// @notice Look at the sources; latch the breaker, or accept the price and record it.
-    /// @dev Keepers poke at least every 150 s, or the ring is not fit and SECONDARY_ONLY and TWAP_ONLY do not exist. In this order:
+    /// @dev Keepers poke at least every 150 s: 5 observations in 900 s need one every 180 s, else the ring is not fit and SECONDARY_ONLY
+    /// and TWAP_ONLY do not exist. In this order:
     /// latch (a greater reason replaces a lesser one and starts the evidence anew), else evidence while latched (below), last good
     /// price, ring, event.
     /// Evidence while latched, whatever the reason. `pokes`, both OK: not apart(c, p, resetDev): + 1, once for each timestamp (told

@@ -50,12 +50,13 @@ interface IRiskManager {
 
     /// @notice Take over what must be liquidated of a position; `liquidator` is an account of the caller's own.
     /// @return size lots that the account lost, signed as its position was.
-    /// @dev Reverts: NotOwner, OwnLiquidation, NotLiquidatable, and as IDerivativesEngine.book (Paused, FeedForbids,
+    /// @dev Reverts: NotOwner, OwnLiquidation, NotLiquidatable, MustBeAbsorbed, and as IDerivativesEngine.book (Paused, FeedForbids,
     /// UnderInitialMargin of the
     /// liquidator, …).
     function liquidate(AccountId account, MarketId market, AccountId liquidator) external returns (int256 size);
 
-    /// @notice The same for many accounts in one market, at most 200; healthy ones are skipped.
+    /// @notice The same for many accounts in one market, at most 200; healthy ones, those without a position here and those that must be
+    /// absorbed are skipped.
     /// @param accounts strictly ascending, so that none is there twice.
     /// @return done how many lost something.
     function liquidateBatch(
@@ -75,8 +76,8 @@ interface IRiskManager {
         MarketId market
     ) external view returns (int256 sizeLots, uint256 priceWad, uint256 penaltyWad);
 
-    /// @notice The index price (lo of a short, hi of a long, as the feed's favourable band has it) at which the account is at maintenance
-    /// margin if nothing else moves: long rounded up, short down; 0 where there is none.
+    /// @notice The LIQUIDATE value of one unit (liqHi · (1 + π) of a long, liqLo · (1 + π) of a short) at which the account is at
+    /// maintenance margin if nothing else moves: long rounded up, short down; 0 where there is none.
     function liquidationPrice(AccountId account, MarketId market) external view returns (uint256 priceWad);
 
     /// @notice The price at which the position's share of equity is used up: px - E · MM_m / ΣMM / s, px the LIQUIDATE value.

@@ -92,7 +92,7 @@ interface ISettlement {
 
     /// @notice Close accounts at the price of a settled market. Who has no position, must wait, or is the vault or the backstop is
     /// skipped; the vault follows when nobody else is left, and the market is final.
-    /// @dev Reverts: UnknownAccount, WrongStatus.
+    /// @dev Reverts: UnknownMarket, WrongStatus.
     function closeAt(MarketId market, AccountId[] calldata accounts) external;
 
     /// @notice What the last `closeAt` does by itself: needed where nobody had a position. Does nothing twice.

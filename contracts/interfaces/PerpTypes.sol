@@ -55,7 +55,7 @@ struct LimitParams {
     uint16 interval; // s between two fundings [900 .. 28,800]
     uint16 band; // ppm: how far signed prices may be from mid [1 .. 50,000]
     uint16 minFee; // US cents: what an absorption pays a keeper at least [0 .. half the maintenance margin of minNotional]
-    uint72 openCap; // lots of net new open interest in ten minutes while one source prices the market
+    uint72 openCap; // lots of net new open interest in a window of ten minutes while one source prices the market
     uint32 vaultShare; // ppm of the vault's value that it may carry of this market [0 .. 1,000,000]
     uint72 maxOi; // lots of open interest
 }

@@ -57,7 +57,7 @@ library LimitWordLib {
         p.maxOi = uint72(oi.maxOi());
     }
 
-    /// @dev Values are within PerpBounds, which fit their bits.
+    /// @dev Values are within MarketBounds, which fit their bits.
     function pack(LimitParams memory p) internal pure returns (LimitWord) {
         return
             LimitWord.wrap(

@@ -15,14 +15,15 @@ import {PerpUnits} from "./PerpUnits.sol";
 import {Seen} from "./Seen.sol";
 import {SystemLock} from "./SystemLock.sol";
 
+/// @dev What a market may owe before its participants wait: wad, or this part of its open interest at mid, whichever is more.
+uint256 constant SMALL_DEBT = 100 * PerpUnits.WAD;
+uint256 constant SMALL_PART = 1_000;
+
 /// @title Accounts and the collateral that comes and goes
 abstract contract PerpDoors is PerpBook {
     using SafeERC20 for IERC20;
 
     uint256 private constant WAD_DECIMALS = 18;
-    /// @dev What a market may owe before its participants wait: wad, and the part of its open interest.
-    uint256 private constant SMALL_DEBT = 100 * PerpUnits.WAD;
-    uint256 private constant SMALL_PART = 1_000;
 
     /// @dev The collateral; the only contract that holds or moves it is this one.
     IERC20 internal immutable TOKEN;

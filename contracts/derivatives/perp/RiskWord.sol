@@ -88,7 +88,7 @@ library RiskWordLib {
 
     /* MOVE */
 
-    /// @dev Values are within PerpBounds, which fit their bits. In force at once.
+    /// @dev Values are within MarketBounds, which fit their bits. In force at once.
     function pack(RiskParams memory p, MarketStatus status_) internal pure returns (RiskWord) {
         uint256 set = _set(p.im, p.kappa, p.slope, p.imMax);
         return _join(set, set, 0, p, 0, uint256(status_));

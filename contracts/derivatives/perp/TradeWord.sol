@@ -82,7 +82,7 @@ library TradeWordLib {
         p.coefficientInverse = uint16(w.coefficientInverse());
     }
 
-    /// @dev Values are within PerpBounds, which fit their bits.
+    /// @dev Values are within MarketBounds, which fit their bits.
     function pack(FeedId feed_, TradeParams memory p) internal pure returns (TradeWord) {
         return
             TradeWord.wrap(

@@ -8,14 +8,12 @@ import {TradeWord} from "./TradeWord.sol";
 
 /// @title The vault's price
 /// @dev quote = d · p · (1 + (2K + d) / (2S)): the integral of p · (1 + k / S) over k from K to K + d. K is the traders' net size
-/// against the
-/// vault, S the skew scale, both lots.
+/// against the vault, S the skew scale, both lots.
 library VaultPrice {
     uint256 private constant SKEW_SHARE = 10;
 
-    /// @dev Pico, absolute: a buyer pays it rounded up, a seller receives it rounded down. Where K is beyond its limit, because the
-    /// scale was
-    /// lowered, the price is that of the limit.
+    /// @dev Pico, absolute: a buyer pays it rounded up, a seller receives it rounded down. Where K is beyond its limit, by a
+    /// forced reduction or resolution, the price is that of the limit.
     function quoteOf(int256 d, int256 net, uint256 lo, uint256 hi, TradeWord t) internal pure returns (uint256) {
         uint256 price =
             d > 0

@@ -8,11 +8,14 @@ from tests.unit.perp_engine.scene import (
     AT_MID,
     FOR_LIQUIDATE,
     FOR_OPEN,
+    RESOLUTION_ROLE,
     RISK_ROLE,
     WITHDRAW,
     assert_only_fails_for,
     deaf,
     fresh,
+    in_lock,
+    module,
     refusal_of,
     set_cash,
 )
@@ -112,20 +115,43 @@ def test_account__cash_below_zero__withdraws_nothing(rig, lens, trader):
     assert account_of(lens, account).withdrawable_raw == 0
 
 
-@pytest.mark.parametrize("way", ["pause", "feed"])
+WAYS = {"pause": "Paused", "feed": "FeedForbids", "debt": "DebtUncovered"}
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_account__a_market_that_does_not_let_go__withdraws_nothing(rig, lens, trader, way):
+    """[PERP-26] Of a debt: 0.1 % of 30,000 USD are less than the 100 that may be owed."""
     account, owner = trader
     rig.trade(account, owner, ETH, 10 * LOT)
     assert account_of(lens, account).withdrawable_raw > 0
 
     if way == "pause":
         rig.admin.send("setPause", ETH, WITHDRAW, sender=rig.roles.timelock)
-    else:
+    elif way == "feed":
         deaf(rig, ETH)
+    else:
+        resolver = module(rig, RESOLUTION_ROLE)
+        in_lock(rig, resolver, ("moveDebt", (ETH, VAULT, usd(100))))
+        assert account_of(lens, account).withdrawable_raw > 0
+        in_lock(rig, resolver, ("moveDebt", (ETH, VAULT, 1)))
 
     assert account_of(lens, account).withdrawable_raw == 0
     refusal, _ = refusal_of(lambda: take(rig, account, owner, 1))
-    assert refusal == ("Paused" if way == "pause" else "FeedForbids")
+    assert refusal == WAYS[way]
+
+
+def test_account__a_debt_that_is_little_for_the_market__withdraws_the_same(rig, lens, trader):
+    """[PERP-26] 40 ETH at 3,000 USD: 120 of debt is 0.1 %."""
+    account, owner = trader
+    rig.trade(account, owner, ETH, 40 * LOT)
+    before = account_of(lens, account).withdrawable_raw
+    resolver = module(rig, RESOLUTION_ROLE)
+    in_lock(rig, resolver, ("moveDebt", (ETH, VAULT, usd(120))))
+    assert account_of(lens, account).withdrawable_raw == before > 0
+
+    in_lock(rig, resolver, ("moveDebt", (ETH, VAULT, 1)))
+
+    assert account_of(lens, account).withdrawable_raw == 0
 
 
 def test_account__another_market_that_does_not_let_go__holds_nothing_back(rig, lens, trader):
