@@ -10,6 +10,7 @@ import pytest
 from clearing.spec.perp_absorb import Deleveraged
 from clearing.spec.perp_types import MarketStatus, Purpose
 from clearing.spec.perp_waterfall import Covered
+from clearing.spec.units import DAY_S
 from tests.harness.actors import key_of
 from tests.harness.perp import BACKSTOP, BTC, ETH, INSURANCE, LOT, VAULT, usd
 from tests.harness.results import ACCEPTED
@@ -102,6 +103,25 @@ def test_jelly__again_and_again__limits_of_the_month_hold(jelly):
     worth = sum(twin.health(short, Purpose.MID).equity for short in winners)
     gained = worth - len(pairs) * usd(60_000)
     assert usd(INSURED + BACKED) <= gained <= usd(INSURED + BACKED) + BAND
+
+
+def test_jelly__again_within_the_month__gains_what_was_forgiven_and_at_most_the_limits_again(jelly):
+    """Half of the limits after half a month, all of them after a whole one."""
+    twin = jelly.twin
+    pairs = [jelly.pair("second"), jelly.pair("third")]
+    jelly.crash(2_700, 2_400)
+    jelly.absorb(jelly.long, jelly.short)
+    limits = (usd(INSURED), usd(BACKED))
+    assert jelly.spent() == limits
+
+    for long, short in pairs:
+        twin.rig.wait(15 * DAY_S - 310)
+        jelly.crash(2_400)  # 310 seconds
+        again = [most - now for most, now in zip(limits, jelly.spent(), strict=True)]
+        assert [2 * part // 10**18 for part in again] == [INSURED, BACKED]
+        jelly.absorb(long, short)
+
+        assert jelly.spent() == limits
 
 
 def test_jelly__in_one_market__leaves_the_limits_of_the_other(jelly):

@@ -316,7 +316,13 @@ class ResolutionTwin(LiquidityTwin):
         pots = sum(ending.pot for ending in self.endings.markets.values() if ending.is_final)
         open_ = sum(e.claims for e in self.endings.markets.values() if not e.is_final)
         held = self.model.accounts[self.endings.pot].cash
-        assert 0 <= held <= pots + open_, f"PERP-37: the pot holds what was claimed: {held}"
+        owed = sum(self._owed_for(*key) for key in self.endings.claims)
+        assert owed <= held <= pots + open_, f"PERP-37: the pot holds what is owed: {held}, {owed}"
+
+    def _owed_for(self, market: int, account: int) -> int:
+        """Return what the pot will pay of an open claim, wad."""
+        ending, claim = self.endings.of(market), self.endings.claims[market, account]
+        return claim * ending.pot // ending.claims if ending.is_final else claim
 
     def _check_untouched(self, before: Ledger, sender: Address) -> None:
         """Hold that an account without positions pays nothing for what others do."""

@@ -118,11 +118,12 @@ def test_deleveraged__beyond_nothing_or_loaded__is_a_fault(
 
 def test_pot__with_less_or_more_than_its_claims__is_a_fault(twin: ResolutionTwin) -> None:
     pot = twin.endings.pot
-    twin.endings = twin.endings.put(ETH, Ending(1, 1, claims=5))
+    ending = Ending(1, 1, claims=5)
+    twin.endings = replace(twin.endings.put(ETH, ending), claims={(ETH, pot + 1): 5})
     twin.model = paid(twin.model, pot, -5)
     twin._check_protocol()
 
-    for more in (-1, 6):
+    for more in (-1, 1, 6):
         twin.model = paid(twin.model, pot, more)
         with pytest.raises(AssertionError, match="PERP-37"):
             twin._check_protocol()

@@ -311,7 +311,10 @@ INVARIANTS = (
         "PERP-15",
         "Funding is paid from one side to the other, longs when the mark is above the index.",
     ),
-    Invariant("PERP-16", "Ticks that nobody made change nothing."),
+    Invariant(
+        "PERP-16",
+        "At one index price, and for up to 24 intervals, ticks that nobody made change nothing.",
+    ),
     Invariant(
         "PERP-17",
         "A partial liquidation meets its target; under two thirds of maintenance all goes.",
@@ -345,7 +348,9 @@ INVARIANTS = (
         "PERP-28", "The vault's price does not depend on how a trade is split; no round trip gains."
     ),
     Invariant(
-        "PERP-29", "The traders' net size against the vault stays within its limit, or falls."
+        "PERP-29",
+        "A trade keeps the traders' net size against the vault within its limit, or lowers it;"
+        " past it go only a forced reduction for a silent settler, and resolution.",
     ),
     Invariant("PERP-30", "Each pause bit stops exactly what its row says."),
     Invariant(
@@ -356,7 +361,7 @@ INVARIANTS = (
     Invariant("PERP-34", "An account without positions pays nothing for what others do."),
     Invariant("PERP-35", "An absorbed account is left with nothing, and owes nothing."),
     Invariant("PERP-36", "Deleveraging turns nobody around and loads nobody."),
-    Invariant("PERP-37", "The pot holds what was claimed, and no more than that."),
+    Invariant("PERP-37", "The pot holds what is owed for claims, and no more than that."),
     Invariant("PERP-38", "No fill goes beyond an order's size or its limit price."),
     Invariant(
         "PERP-39",

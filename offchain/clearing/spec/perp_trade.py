@@ -40,7 +40,7 @@ def quote_of(d: int, skew: int, lo: int, hi: int, trade: TradeParams) -> int:
     """Return what buying (d > 0) costs, up, or selling (d < 0) brings, down; pico.
 
     `skew` is what all traders together are long against the vault, lots. Where it is beyond its
-    limit, because the scale was lowered, the price is that of the limit.
+    limit, by a forced reduction or resolution, the price is that of the limit.
     """
     scale = trade.skew_lots
     most = 2 * skew_limit(trade)

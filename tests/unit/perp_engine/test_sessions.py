@@ -6,7 +6,7 @@ import pytest
 
 from tests.harness.actors import key_of
 from tests.harness.perp import ETH, LOT
-from tests.unit.perp_engine.scene import NOWHERE, assert_only_fails_for, refusal_of, told
+from tests.unit.perp_engine.scene import NOWHERE, assert_only_fails_for, fresh, refusal_of, told
 
 KEY = key_of("session")
 TO = b"\x70" * 20
@@ -93,6 +93,23 @@ def test_set_session__a_key__may_not_move_liquidity(rig, session, function, argu
     assert_only_fails_for(
         rig,
         lambda by: partial(rig.vault.send, function, *arguments, sender=by.address),
+        broken=KEY,
+        fixed=owner,
+        error=("NotOwner", (account, KEY.address)),
+    )
+
+
+def test_set_session__a_key__may_not_claim_what_was_requested(rig, trader):
+    """[PERP-14]."""
+    account, owner = trader
+    rig.engine.send("setSession", account, KEY.address, 2**40 - 1, sender=owner.address)
+    shares = rig.vault.send("addLiquidity", account, 10**21, 0, sender=owner.address).output
+    rig.vault.send("requestClaim", account, shares, sender=owner.address)
+    rig.wait(86_400)
+    fresh(rig)
+    assert_only_fails_for(
+        rig,
+        lambda by: partial(rig.vault.send, "claim", account, sender=by.address),
         broken=KEY,
         fixed=owner,
         error=("NotOwner", (account, KEY.address)),

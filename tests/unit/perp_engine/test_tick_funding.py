@@ -142,6 +142,7 @@ def test_tick_funding__many_hours_at_once__equal_each_in_its_turn(rig, skewed):
 
 
 def test_tick_funding__a_pause__charges_what_was_before_it_and_nothing_within(rig, skewed):
+    """[PERP-30] FUNDING stops funding, and no trade."""
     account, owner = skewed
     rig.admin.send("setPause", ETH, FUNDING, sender=rig.roles.timelock)
     assert funding_of(rig, ETH)[0] == CHARGE

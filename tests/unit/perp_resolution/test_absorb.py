@@ -81,6 +81,7 @@ def test_absorb__account_that_is_not_there__is_refused(fallen):
 
 
 def test_absorb__liquidations_paused_in_one_of_its_markets__is_refused(trio):
+    """[PERP-30] LIQUIDATE stops it, OPEN does not."""
     twin = trio.twin
     other = twin.trader("other", 10_000)
     twin.meet(trio.loser, other, 0.01, market=BTC, at=50_000)

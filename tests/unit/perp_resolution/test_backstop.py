@@ -79,6 +79,16 @@ def test_take_backstop__stranger__is_refused(laden):
     assert take(twin, 1, twin.rig.roles.outsider) == "NotOwner"
 
 
+def test_take_backstop__with_a_session_key__is_refused(laden):
+    """[PERP-14] The key may trade."""
+    twin, key = laden, key_of("session").address
+    assert twin.session(TAKER, twin.taker, key, twin.now + 3_600) == ACCEPTED
+    assert twin.rig.engine.read("isTrader", twin.taker, key)
+
+    assert take(twin, 1, key) == "NotOwner"
+    assert take(twin, 1) == ACCEPTED
+
+
 def test_take_backstop__taker_without_margin__is_refused(laden):
     twin = laden
     twin.set_cash(twin.taker, usd(2_000))
@@ -125,6 +135,7 @@ def test_take_backstop__backstop_below_zero__gives_its_position_without_a_reward
 
 
 def test_take_backstop__liquidations_paused__is_refused(laden):
+    """[PERP-30] LIQUIDATE stops it, OPEN does not."""
     twin = laden
     twin.pause(ETH, LIQUIDATE)
     assert take(twin, 1) == "Paused"
@@ -268,6 +279,7 @@ def test_absorb_protocol__most_margin_without_a_price__is_refused(laden):
 
 
 def test_absorb_protocol__liquidations_paused__is_refused(laden):
+    """[PERP-30] LIQUIDATE of a market that the account is in stops it."""
     twin = laden
     bankrupt(twin, BACKSTOP, usd(100))
     twin.pause(ETH, LIQUIDATE)

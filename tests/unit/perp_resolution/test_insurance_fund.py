@@ -155,6 +155,17 @@ def test_donate__stranger__is_refused(absorbed):
     assert twin.donate(DONOR, account, 1) == ACCEPTED
 
 
+def test_donate__with_a_session_key__is_refused(absorbed):
+    """[PERP-14] The key may trade."""
+    twin, key = absorbed, key_of("session").address
+    account = twin.trader("donor", 10_000)
+    assert twin.session(DONOR, account, key, twin.now + 3_600) == ACCEPTED
+    assert twin.rig.engine.read("isTrader", account, key)
+
+    assert twin.donate(key, account, 1) == "NotOwner"
+    assert twin.donate(DONOR, account, 1) == ACCEPTED
+
+
 def test_donate__more_than_there_is__is_refused(absorbed):
     twin = absorbed
     account = twin.trader("donor", 100)
