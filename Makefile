@@ -105,7 +105,7 @@ deploy-local: setup compile ## deploy, check and govern everything on an embedde
 	@$(RUN) python scripts/deploy_local.py
 
 .PHONY: bench
-bench: setup compile ## measure the codec, signatures and clearing daemons; write bench/results
+bench: setup compile ## measure gas, codec, signatures, keepers and daemons; write bench/results
 	@$(RUN) python -m bench
 
 # ---------------------------------------------------------------- tests

@@ -6,7 +6,7 @@
     key = "operator.json"             # relative to this file
     passphrase_file = "passphrase"    # without it, the passphrase is asked for
     ca = "daemon.pem"                 # what to trust off this machine
-    daemon_id = "clearport-1"         # refuse any other daemon
+    daemon_id = "clearport 0x…"       # refuse any other daemon; 0x… is its broker's address
 """
 
 from __future__ import annotations

@@ -153,7 +153,7 @@ class PricesConfig(Strict):
     @model_validator(mode="after")
     def _complete(self) -> PricesConfig:
         if self.source == "oracle" and not self.feeds:
-            raise ValueError("source oracle needs feeds, such as { BTC = 'BTC-USD' }")
+            raise ValueError("source oracle needs feeds, such as { BTC = 'BTC/USD' }")
         if self.source == "feed" and (self.file is None or not self.signers):
             raise ValueError("source feed needs file and signers")
         if self.source == "feed" and self.quorum > len(set(self.signers)):
