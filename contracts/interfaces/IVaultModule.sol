@@ -11,7 +11,7 @@ import {AccountId, MarketId} from "./PerpTypes.sol";
 /// quote = size · p · (1 + (2K + size) / (2 · skewScale)), K the traders' net size against it. The price does not depend on how a
 /// trade is
 /// split, and no round trip gains while |K| <= skewScale / 10, which trades keep to; `forceReduce` and resolution may
-/// pass it, and the price then stops at the limit's.
+/// pass it, and each lot beyond costs what it does at the limit.
 ///
 /// @dev Liquidity providers hold shares. Shares are minted at the vault's best-case value and paid at its worst case, 24 hours after a
 /// request, within 24 hours: nobody can step in or out around a price that he knows. Units as in IDerivativesEngine; shares have 24

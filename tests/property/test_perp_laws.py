@@ -134,7 +134,7 @@ def test_health__k_times_as_large__is_k_times_as_good_but_for_rounding(cash, hol
 def deals(draw: st.DrawFn):
     """Draw terms with a scale that can grow, a trade, and what the traders hold."""
     terms = replace(draw(trade_params()), skew_scale=draw(st.integers(10, 2**20)))
-    most = terms.skew_lots // 10
+    most = draw(st.sampled_from((1, 3))) * (terms.skew_lots // 10)
     net = between(draw, -most, most)
     size = between(draw, -most - net, most - net)
     return terms, size or 1, net

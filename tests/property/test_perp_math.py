@@ -382,7 +382,7 @@ def takeover_of(scene: Scene) -> tuple[int, int, int, int]:
     penalty = penalty_of(notional(part, price), scene.notional, scene.mm, health, r)
     taken = part if size > 0 else -part
     paid = takeover_price(size, price, index, scene.mm, health)
-    return taken, takeover_quote(taken, paid, health), paid, penalty
+    return taken, takeover_quote(taken, paid), paid, penalty
 
 
 @given(scenes() | scenes(least_share=666_667))
@@ -692,15 +692,22 @@ def test_quote_of__any_trade__is_the_specifications(d, net, band, terms):
 
 @st.composite
 def kept(draw: st.DrawFn) -> tuple[TradeParams, int, int]:
-    """Draw terms, and a trade from one net size to another, both within the limit."""
+    """Draw terms, and a trade from one net size to another, within the limit or far beyond it."""
     terms = draw(_terms)
-    most = skew_limit(terms)
+    most = draw(st.sampled_from((1, 3))) * skew_limit(terms)
     net = between(draw, -most, most)
     return terms, net, between(draw, -most, most) - net
 
 
+def tilt_to(net: int, terms: TradeParams) -> Fraction:
+    """Return the integral of k / S from 0 to a net size, where k stops at the limit."""
+    limit = skew_limit(terms)
+    slope = min(abs(net), limit)
+    return Fraction(slope**2 + 2 * limit * (abs(net) - slope), 2 * terms.skew_lots)
+
+
 @given(kept(), bands())
-def test_quote_of__within_the_skew__is_the_exact_price_rounded_for_the_vault(trade, band):
+def test_quote_of__any_skew__is_the_exact_price_rounded_for_the_vault(trade, band):
     terms, net, d = trade
     lo, hi = band
 
@@ -708,8 +715,7 @@ def test_quote_of__within_the_skew__is_the_exact_price_rounded_for_the_vault(tra
 
     spread = Fraction(terms.vault_spread, PPM)
     price = ceil(hi * (1 + spread)) if d > 0 else floor(lo * (1 - spread))
-    tilt = 1 + Fraction(2 * net + d, 2 * terms.skew_lots)
-    exact = abs(d) * price * tilt / TICK
+    exact = abs(d + tilt_to(net + d, terms) - tilt_to(net, terms)) * price / TICK
     assert got == (ceil(exact) if d > 0 else floor(exact))
 
 

@@ -68,9 +68,8 @@ library LiquidationMath {
         o.size = t.size > 0 ? int256(lots) : -int256(lots);
         o.price = _takeoverPrice(t);
         // lots · wad / 1e14 is pico; rounded once, the same for both sides
-        (int256 worth, int256 unit) = (o.size * int256(o.price), int256(PerpUnits.TICK));
-        // towards zero; up where equity is below zero, so that no fraction of a pico is missing
-        o.quote = t.equity < 0 ? Rounding.ceilDiv(worth, unit) : worth / unit;
+        // up, for the account: where the penalty is all that it has, or it has less, no fraction of a pico is missing
+        o.quote = Rounding.ceilDiv(o.size * int256(o.price), int256(PerpUnits.TICK));
         o.penalty = _penalty(t, PerpUnits.notional(int256(lots), t.price), notional, mm);
     }
 

@@ -8,26 +8,32 @@ import {TradeWord} from "./TradeWord.sol";
 
 /// @title The vault's price
 /// @dev quote = d · p · (1 + (2K + d) / (2S)): the integral of p · (1 + k / S) over k from K to K + d. K is the traders' net size
-/// against the vault, S the skew scale, both lots.
+/// against the vault, S the skew scale, both lots. Where a forced reduction or resolution has taken K past its limit M = S / 10, the
+/// integrand stays that of the limit: the integral of k is k² / 2 up to M and M · |k| - M² / 2 beyond, so that no splitting helps there
+/// either.
 library VaultPrice {
     uint256 private constant SKEW_SHARE = 10;
 
-    /// @dev Pico, absolute: a buyer pays it rounded up, a seller receives it rounded down. Where K is beyond its limit, by a
-    /// forced reduction or resolution, the price is that of the limit.
+    /// @dev Pico, absolute: a buyer pays it rounded up, a seller receives it rounded down.
     function quoteOf(int256 d, int256 net, uint256 lo, uint256 hi, TradeWord t) internal pure returns (uint256) {
         uint256 price =
             d > 0
                 ? Math.mulDiv(hi, PerpUnits.PPM + t.vaultSpread(), PerpUnits.PPM, Math.Rounding.Ceil)
                 : Math.mulDiv(lo, PerpUnits.PPM - t.vaultSpread(), PerpUnits.PPM);
-        int256 scale = int256(2 * t.skewScale());
-        int256 most = int256(2 * maxNet(t));
-        int256 tilt = 2 * net + d;
-        if (tilt > most) tilt = most;
-        if (tilt < -most) tilt = -most;
+        uint256 scale = 2 * t.skewScale();
+        int256 most = int256(maxNet(t));
+        // 2S · d · (1 + (2K + d) / (2S)): the sign of d, for the tilt is at most a tenth; lots below 2^73, squares below 2^147
+        int256 tilted = int256(scale) * d + _tilt(net + d, most) - _tilt(net, most);
 
-        // lots · wad / 1e14 is pico; |tilt| is at most a tenth of the scale
+        // lots · wad / 1e14 is pico
         Math.Rounding rounding = d > 0 ? Math.Rounding.Ceil : Math.Rounding.Floor;
-        return Math.mulDiv(Rounding.abs(d) * price, uint256(scale + tilt), uint256(scale) * PerpUnits.TICK, rounding);
+        return Math.mulDiv(price, Rounding.abs(tilted), scale * PerpUnits.TICK, rounding);
+    }
+
+    /// @dev Twice the integral of the tilt from 0 to k, lots².
+    function _tilt(int256 k, int256 most) private pure returns (int256) {
+        int256 size = k < 0 ? -k : k;
+        return size > most ? most * (2 * size - most) : k * k;
     }
 
     /// @dev Lots: how much the traders may be net long or short against the vault.

@@ -22,9 +22,8 @@ from clearing.keeper.plan import Costs, Liquidator, PlanPolicy, Victim, plan
 from clearing.keeper.scan import Found, scan
 from clearing.risk.decimal_text import parse_scaled
 from clearing.risk.errors import InputError, NumberError
-from clearing.spec.perp_ledger import HealthView
 from clearing.spec.perp_liquidation import quote_of
-from clearing.spec.perp_margin import BPS, Health, owed_by
+from clearing.spec.perp_margin import BPS, owed_by
 from clearing.spec.perp_trade import filled
 from clearing.spec.perp_types import BACKSTOP, INSURANCE, Funding, Position, RiskNow
 from clearing.spec.units import mul_div_down, mul_div_up
@@ -171,11 +170,10 @@ def replay(
         victims = [_victim(recorded, each, terms) for each in found if each.account != liquidator]
         mine = Liquidator(book.cash[liquidator], book.positions(liquidator), terms)
         decided = plan(victims, terms, mine, costs, policy)
-        views = {victim.account: victim.view for victim in victims}
         takeovers = [each for batch in decided.batches for each in batch.takeovers]
         fees = {victim.account: victim.absorb_fee for victim in victims}
         absorbed = [each.account for each in decided.absorbs]
-        told = [it for each in takeovers for it in _taken(each, views, liquidator)]
+        told = [it for each in takeovers for it in _taken(each, liquidator)]
         book.take(2 * number, _in_turn(book, told))
         book.take(2 * number + 1, _absorptions(book, absorbed, terms, fees, liquidator))
         reward = sum(each.reward for each in takeovers) + sum(fees[each] for each in absorbed)
@@ -214,13 +212,9 @@ def _victim(recorded: Recorded, found: Found, terms: Mapping[int, Terms]) -> Vic
     return Victim(found.account, view, held, fee)
 
 
-def _taken(
-    takeover: Takeover, views: Mapping[int, HealthView], liquidator: int
-) -> Iterator[tuple[int, int, int, int, int, int]]:
+def _taken(takeover: Takeover, liquidator: int) -> Iterator[tuple[int, int, int, int, int, int]]:
     """Yield the legs of a takeover: market, account, lots, quote, extra cash, kind."""
-    view = views[takeover.account]
-    health = Health(view.equity, view.notional, view.im, view.mm, view.penalty)
-    quote = quote_of(takeover.size, takeover.price, health)
+    quote = quote_of(takeover.size, takeover.price)
     penalty = takeover.penalty
     yield takeover.market, takeover.account, -takeover.size, quote, -penalty, LIQUIDATION
     yield takeover.market, liquidator, takeover.size, -quote, takeover.reward, LIQUIDATION
@@ -261,7 +255,7 @@ def _absorbed(
     held: dict[int, Position] = dict(book.positions(account))
     for market, position in held.items():
         price = terms[market].price(position.size)
-        quote = quote_of(position.size, price, Health(0))
+        quote = quote_of(position.size, price)
         legs = (
             (market, account, -position.size, quote, 0, RESOLUTION),
             (market, BACKSTOP, position.size, -quote, 0, RESOLUTION),

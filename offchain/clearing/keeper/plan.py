@@ -21,7 +21,7 @@ from clearing.keeper.exact import (
 )
 from clearing.spec.perp_ledger import HealthView
 from clearing.spec.perp_liquidation import quote_of
-from clearing.spec.perp_margin import Health, owed_by
+from clearing.spec.perp_margin import owed_by
 from clearing.spec.perp_trade import filled
 from clearing.spec.perp_types import MAX_MARKETS_PER_ACCOUNT, NO_POSITION, Position, Purpose
 from clearing.spec.units import PPM, mul_div_up
@@ -116,12 +116,11 @@ class Liquidator:
         self.held = dict(held)
         self._terms = terms
 
-    def takes(self, takeover: Takeover, view: HealthView) -> bool:
+    def takes(self, takeover: Takeover) -> bool:
         """Take it over if the margin allows; say whether it does."""
         terms = self._terms[takeover.market]
         before = self.held.get(takeover.market, NO_POSITION)
-        health = Health(view.equity, view.notional, view.im, view.mm, view.penalty)
-        quote = quote_of(takeover.size, takeover.price, health)
+        quote = quote_of(takeover.size, takeover.price)
         after, realised = filled(before, terms.funding, takeover.size, -quote)
         cash = self.cash + realised - owed_by(before, terms.funding) + takeover.reward
         held = {**self.held, takeover.market: after}
@@ -229,7 +228,7 @@ def _batches(
         worth, takeover, victim = row
         if worth < costs.account_wad and not _looms(victim):
             left[victim.account] = "value"
-        elif not liquidator.takes(takeover, victim.view):
+        elif not liquidator.takes(takeover):
             left[victim.account] = "inventory"
         else:
             open_.append(row)

@@ -11,7 +11,7 @@ from typing import Final
 from clearing.spec.perp_margin import BPS, Health, requirement
 from clearing.spec.perp_types import RiskNow
 from clearing.spec.perp_units import LOTS, PPM_TO_WAD, TICK, notional, value
-from clearing.spec.units import PPM, WAD, div_ceil, div_floor, div_trunc
+from clearing.spec.units import PPM, WAD, div_ceil, div_floor
 
 __all__ = [
     "amount",
@@ -121,13 +121,13 @@ def leaves_debt(lots: int, px: int, index: int, mm_of_market: int, health: Healt
     return bankrupt > paid if lots > 0 else bankrupt < paid
 
 
-def quote_of(lots: int, price: int, health: Health) -> int:
-    """Return the pico that the account receives for its lots, towards zero; up if it is bankrupt.
+def quote_of(lots: int, price: int) -> int:
+    """Return the pico that the account receives for its lots, up.
 
-    Rounded once, the same for both sides; nothing is missing after a trade at the bankruptcy price.
+    Rounded once, the same for both sides; nothing is missing after a trade at the bankruptcy price,
+    nor where the penalty is all that the account has.
     """
-    divide = div_ceil if health.equity < 0 else div_trunc
-    return divide(lots * price, TICK)
+    return div_ceil(lots * price, TICK)
 
 
 def liquidation_price(lots: int, rest: int, r: RiskNow) -> int:

@@ -116,7 +116,7 @@ def _takeover(
     paid = takeover_price(size, price, index, mm, health)
     return _Takeover(
         size=taken,
-        quote=quote_of(taken, paid, health),
+        quote=quote_of(taken, paid),
         price=paid,
         penalty=penalty_of(notional(lots, price), whole, mm, health, risk),
     )

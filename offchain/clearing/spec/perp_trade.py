@@ -39,17 +39,20 @@ def filled(
 def quote_of(d: int, skew: int, lo: int, hi: int, trade: TradeParams) -> int:
     """Return what buying (d > 0) costs, up, or selling (d < 0) brings, down; pico.
 
-    `skew` is what all traders together are long against the vault, lots. Where it is beyond its
-    limit, by a forced reduction or resolution, the price is that of the limit.
+    `skew` is what all traders together are long against the vault, lots. Where a forced reduction
+    or resolution takes it beyond its limit, each lot there costs what it does at the limit.
     """
-    scale = trade.skew_lots
-    most = 2 * skew_limit(trade)
-    tilt = max(-most, min(most, skew + (skew + d)))
+    scale, limit = 2 * trade.skew_lots, skew_limit(trade)
+    tilted = abs(scale * d + _tilt(skew + d, limit) - _tilt(skew, limit))
     if d > 0:
-        ask = mul_div_up(hi, PPM + trade.vault_spread, PPM)
-        return mul_div_up(d * ask, 2 * scale + tilt, 2 * scale * TICK)
-    bid = mul_div_down(lo, PPM - trade.vault_spread, PPM)
-    return mul_div_down(-d * bid, 2 * scale + tilt, 2 * scale * TICK)
+        return mul_div_up(mul_div_up(hi, PPM + trade.vault_spread, PPM), tilted, scale * TICK)
+    return mul_div_down(mul_div_down(lo, PPM - trade.vault_spread, PPM), tilted, scale * TICK)
+
+
+def _tilt(skew: int, limit: int) -> int:
+    """Return twice the integral of the tilt from 0 to a skew: the tilt grows up to the limit."""
+    beyond = max(0, abs(skew) - limit)
+    return skew * skew - beyond * beyond
 
 
 def skew_limit(trade: TradeParams) -> int:

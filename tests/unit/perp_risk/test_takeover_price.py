@@ -160,17 +160,14 @@ def test_liquidate__bankrupt_by_just_what_the_index_gives__pays_the_index(
 @SIDES
 @pytest.mark.parametrize("equity", [0, -1])
 def test_liquidate__a_wei_below_zero__moves_the_price_by_as_much(rig, pushed, keeper, side, equity):
-    """At zero p is paid, towards zero; a wei below, the price rounds by one for the account."""
+    """At zero p is paid, up; a wei below, the price rounds by one for the account."""
     account, p = pushed(side, lambda _: equity)
 
     price, quote = liquidated(rig, account, keeper, side)
 
     assert price == p - side * equity
-    if equity == 0:
-        assert quote == side * (TEN * p // TICK)
-    else:
-        assert quote == up(side * TEN, price)
-        assert 0 <= rig.cash(account) < 10**6
+    assert quote == up(side * TEN, price)
+    assert 0 <= rig.cash(account) < 10**6
 
 
 @SIDES

@@ -75,7 +75,7 @@ class LiquidationJob:
         self._chance = chance or Random()  # noqa: S311 - a delay, guards nothing
         self._due_at: dict[int, float] = {}
         """When somebody who is due may be acted upon."""
-        self._taking: dict[str, tuple[tuple[Takeover, HealthView], ...]] = {}
+        self._taking: dict[str, tuple[Takeover, ...]] = {}
         """What open offers will bring into the liquidator's account, by their work."""
         self._audited_s = 0.0
         self._is_loaded = False
@@ -162,8 +162,7 @@ class LiquidationJob:
         decided = plan(victims, terms, liquidator, self._costs(terms, head), self._plan_policy())
         for reason, count in decided.reasons.items():
             self._desk.meters.counts[f"left_for_{reason}"] += count
-        views = {victim.account: victim.view for victim in victims}
-        self._send(decided, views, terms, head)
+        self._send(decided, terms, head)
         self._spend(decided.rescue_wad)
 
     def _liquidator(self, terms: Mapping[int, Terms]) -> Liquidator | None:
@@ -175,8 +174,8 @@ class LiquidationJob:
             return None
         mine = Liquidator(book.cash.get(account, 0), book.positions(account), terms)
         for takeovers in self._taking.values():
-            for takeover, view in takeovers:
-                mine.takes(takeover, view)
+            for takeover in takeovers:
+                mine.takes(takeover)
         return mine
 
     def _confirmed(self, accounts: Sequence[int], markets: tuple[MarketNow, ...]) -> list[Victim]:
@@ -212,13 +211,7 @@ class LiquidationJob:
 
     # SEND
 
-    def _send(
-        self,
-        decided: Plan,
-        views: Mapping[int, HealthView],
-        terms: Mapping[int, Terms],
-        head: Head,
-    ) -> None:
+    def _send(self, decided: Plan, terms: Mapping[int, Terms], head: Head) -> None:
         """Send; what the contract refuses is halved: one bad account spoils no other."""
         wishes = dict(self._batch_wishes(decided.batches, head))
         while wishes:
@@ -226,8 +219,7 @@ class LiquidationJob:
             sent = self._desk.lane.open_works()
             for wish, batch in wishes.items():
                 if wish.work in sent:
-                    rows = tuple((each, views[each.account]) for each in batch.takeovers)
-                    self._taking[wish.work] = rows
+                    self._taking[wish.work] = tuple(batch.takeovers)
             halves = [half for wish in refused for half in _halves(wishes[wish])]
             wishes = dict(self._batch_wishes(halves, head))
         self._absorb(decided, terms, head)
