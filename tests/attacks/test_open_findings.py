@@ -1,7 +1,7 @@
 """What an audit of the swaps found and is not mended yet: KI-96 to KI-101, each with its figure.
 
-Each test plays the attack and holds it to what it brings now, so that nothing makes it larger
-unseen. Whoever mends one turns its test around.
+Each test plays the attack and holds it to what it brings now, from both sides, so that nothing
+makes it larger unseen. Whoever mends one turns its test around.
 """
 
 import pytest
@@ -39,6 +39,17 @@ TERMS = {
 def dollars(rig, *accounts):
     """Return what accounts are worth at mid together, USD, down."""
     return sum(rig.engine.read("healthOf", each, AT_MID)[0] for each in accounts) // 10**18
+
+
+def resolution_of(rig):
+    """Return a resolution module with an insurance fund, named by the engine from now on."""
+    deployer = rig.roles.deployer
+    fund = rig.chain.deploy("InsuranceFund", rig.engine.address, sender=deployer)
+    backing = (rig.engine.address, fund.address)
+    made = rig.chain.deploy("ResolutionModule", *backing, sender=deployer)
+    role = (RESOLUTION_ROLE, made.address)
+    rig.engine.send("setModule", *role, sender=rig.roles.timelock)
+    return made
 
 
 @pytest.fixture
@@ -79,8 +90,8 @@ def test_mark__pushed_a_second_before__liquidates_who_is_healthy_at_the_index(ma
     take()
     rig.trade(*pusher, ETH, 30 * LOT)
 
-    assert 0 < dollars(rig, taker[0], pusher[0]) - mine <= 1_010
-    assert 0 < his - dollars(rig, victim[0]) <= 1_850
+    assert 1_000 < dollars(rig, taker[0], pusher[0]) - mine <= 1_010
+    assert 1_840 < his - dollars(rig, victim[0]) <= 1_850
 
 
 def test_mark__pushed_a_second_before__buys_from_the_backstop_below_the_index(marked):
@@ -88,21 +99,17 @@ def test_mark__pushed_a_second_before__buys_from_the_backstop_below_the_index(ma
     rig, meet = marked
     other = rig.trader("other", 100_000)
     taker, pusher = rig.trader("taker", 100_000), rig.trader("pusher", 100_000)
-    deployer, timelock = rig.roles.deployer, rig.roles.timelock
-    fund = rig.chain.deploy("InsuranceFund", rig.engine.address, sender=deployer)
-    backing = (rig.engine.address, fund.address)
-    resolution = rig.chain.deploy("ResolutionModule", *backing, sender=deployer)
     rig.fund(BACKSTOP, 50_000)
     meet(BACKSTOP, other[0], 100)
-    rig.engine.send("setModule", RESOLUTION_ROLE, resolution.address, sender=timelock)
+    resolution = resolution_of(rig)
     mine, theirs = dollars(rig, taker[0], pusher[0]), dollars(rig, BACKSTOP)
 
     push(rig, pusher)
     resolution.send("takeBackstop", ETH, 100 * LOT, taker[0], sender=taker[1].address)
     rig.trade(*pusher, ETH, 30 * LOT)
 
-    assert 0 < dollars(rig, taker[0], pusher[0]) - mine <= 2_840
-    assert 0 < theirs - dollars(rig, BACKSTOP) <= 2_970
+    assert 2_830 < dollars(rig, taker[0], pusher[0]) - mine <= 2_840
+    assert 2_950 < theirs - dollars(rig, BACKSTOP) <= 2_970
 
 
 @pytest.mark.parametrize(
@@ -129,8 +136,8 @@ def test_vault__made_the_winner_before_an_absorption__pays_instead_of_the_listed
         if is_bought:
             rig.vault.send("trade", third, ETH, -50 * LOT, 0, FAR, sender=by)
 
-        assert 15_000 <= dollars(rig, *mine) - start <= gain
-        assert vault - dollars(rig, VAULT) <= loss
+        assert gain - 20 <= dollars(rig, *mine) - start <= gain
+        assert loss - 20 <= vault - dollars(rig, VAULT) <= loss
 
 
 @pytest.mark.parametrize(
@@ -145,11 +152,7 @@ def test_settled__loser_absorbed_before_he_is_closed__is_paid_for_by_the_vault(
         poor, winner = twin.trader("poor", 5_000), twin.trader("winner", 50_000)
         keeper = twin.trader("keeper", 0)
         twin.meet(winner, poor, 100)
-        fund = rig.chain.deploy("InsuranceFund", rig.engine.address, sender=rig.roles.deployer)
-        backing = (rig.engine.address, fund.address)
-        resolution = rig.chain.deploy("ResolutionModule", *backing, sender=rig.roles.deployer)
-        role = (RESOLUTION_ROLE, resolution.address)
-        rig.engine.send("setModule", *role, sender=rig.roles.timelock)
+        resolution = resolution_of(rig)
         ending.send("windDown", ETH, sender=rig.roles.timelock)
         for seconds in (23 * HOUR, HOUR):
             rig.wait(seconds)
@@ -163,15 +166,15 @@ def test_settled__loser_absorbed_before_he_is_closed__is_paid_for_by_the_vault(
         ending.send("finalise", ETH, sender=by)
         ending.send("payClaims", ETH, [winner], sender=by)
 
-        assert dollars(rig, winner) - 50_000 <= gain
-        assert vault - dollars(rig, VAULT) <= loss
+        assert gain - 1 <= dollars(rig, winner) - 50_000 <= gain
+        assert loss - 1 <= vault - dollars(rig, VAULT) <= loss
 
 
 @pytest.mark.parametrize(
-    ("is_spent", "least", "most"), [(False, 32_300, 32_400), (True, 0, 39_200)]
+    ("is_spent", "most", "others"), [(False, 32_350, 32_500), (True, 39_160, 23_030)]
 )
 def test_settled__gain_spent_elsewhere_before_it_is_closed__escapes_the_haircut(
-    is_spent, least, most
+    is_spent, most, others
 ):
     """KI-99: in BTC it goes to an account of his own, and only what is left is claimed."""
     with settling() as twin:
@@ -209,10 +212,11 @@ def test_settled__gain_spent_elsewhere_before_it_is_closed__escapes_the_haircut(
         ending.send("payClaims", ETH, [mine, second, own], sender=by)
 
         gained = (rig.cash(mine) + rig.cash(own)) // 10**18 - 101_000
-        assert least <= gained <= most
+        assert most - 20 <= gained <= most
+        assert others - 5 <= rig.cash(second) // 10**18 - 100_000 <= others
 
 
-@pytest.mark.parametrize(("parts", "shared"), [(1, 1_440), (5, 4_290)])
+@pytest.mark.parametrize(("parts", "shared"), [(1, 1_440), (5, 4_283)])
 def test_shared__the_same_loss_of_several_accounts__is_capped_for_each(parts, shared):
     """KI-100: half the maintenance margin of 20 ETH is 1,440 USD."""
     with absorbing() as twin:
@@ -233,7 +237,7 @@ def test_shared__the_same_loss_of_several_accounts__is_capped_for_each(parts, sh
             twin.module.send("absorb", long, keeper, [], sender=rig.roles.outsider)
 
         lost = [was - dollars(rig, each) for each, was in zip(honest, before, strict=True)]
-        assert max(lost) <= shared
+        assert shared - 2 <= min(lost) <= max(lost) <= shared
 
 
 def test_scale__lowered_between_a_purchase_and_a_sale__pays_the_buyer():
@@ -247,5 +251,5 @@ def test_scale__lowered_between_a_purchase_and_a_sale__pays_the_buyer():
     set_market(rig, ETH, skewScale=1_000)
     rig.trade(account, owner, ETH, -100 * LOT)
 
-    assert 0 < dollars(rig, account) - start <= 7_070
-    assert vault - dollars(rig, VAULT) <= 7_380
+    assert 7_060 < dollars(rig, account) - start <= 7_070
+    assert 7_370 < vault - dollars(rig, VAULT) <= 7_380

@@ -1,8 +1,8 @@
 """Found by `clearing fuzz`, machine system, schedule 20261129/7: PERP-48, 579,000 wei owed.
 
-An account whose penalty is all that it has, was taken over for a quote that was
-rounded towards zero: up to a pico (1e6 wei) was missing, and nobody could absorb it any more. The
-quote is rounded up, for the account, whatever its equity.
+An account whose penalty is all that it has was taken over for a quote that was rounded towards
+zero: up to a pico (1e6 wei) was missing, and nobody could absorb it any more. The quote is rounded
+up, for the account, whatever its equity.
 """
 
 import pytest
