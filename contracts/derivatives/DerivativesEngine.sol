@@ -108,9 +108,10 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin, PerpResolve {
         if (!isTrader(account, actor)) revert NotTrader(account, actor);
         Context memory c = _tick(market);
         c.oi = _markets[MarketId.unwrap(market)].oi;
-        c.vaultSize = _sizeOf(AccountId.wrap(VAULT_ACCOUNT), market);
+        c.vault = positionOf(AccountId.wrap(VAULT_ACCOUNT), market);
         c.accountSize = _sizeOf(account, market);
         Offer memory offer = VaultTrade.offer(c, size == 0 ? -c.accountSize : size);
+        offer.vaultCash = _accounts[VAULT_ACCOUNT].word.cash();
 
         Terms memory t = IDealer(msg.sender).terms(account, market, offer, limitPrice);
         _book(market, c, VaultTrade.legs(account, offer.size, t), t.sample, Kind.VAULT);
@@ -138,13 +139,18 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin, PerpResolve {
     function context(MarketId market) external returns (Context memory c) {
         SystemLock.requireHeld();
         c = _tick(market);
+        _complete(c, market);
+    }
+
+    /// @dev What looking at a market leaves out.
+    function _complete(Context memory c, MarketId market) private view {
         Market storage m = _markets[MarketId.unwrap(market)];
         (c.limit, c.oi) = (m.limit, m.oi);
-        c.vaultSize = _sizeOf(AccountId.wrap(VAULT_ACCOUNT), market);
+        c.vault = positionOf(AccountId.wrap(VAULT_ACCOUNT), market);
     }
 
     function _sizeOf(AccountId account, MarketId market) private view returns (int256) {
-        return _positions[_positionKey(account, market)].size();
+        return positionOf(account, market).size();
     }
 
     /// @dev Whoever holds the lock is a module: nobody else can take it in his own name. Each books its own kind: kinds stand in the
@@ -202,16 +208,14 @@ contract DerivativesEngine is Booking, PerpDoors, PerpAdmin, PerpResolve {
     }
 
     /// @inheritdoc IDerivativesEngine
-    function positionOf(AccountId account, MarketId market) external view returns (Position) {
+    function positionOf(AccountId account, MarketId market) public view returns (Position) {
         return _positions[_positionKey(account, market)];
     }
 
     /// @inheritdoc IDerivativesEngine
     function peekContext(AccountId account, MarketId market) external view returns (Context memory c) {
         (c, ) = _look(market, IPriceOracle(_core.oracle()).peekQuote(feedOf(market)));
-        Market storage m = _markets[MarketId.unwrap(market)];
-        (c.limit, c.oi) = (m.limit, m.oi);
-        c.vaultSize = _sizeOf(AccountId.wrap(VAULT_ACCOUNT), market);
+        _complete(c, market);
         c.accountSize = _sizeOf(account, market);
     }
 

@@ -106,7 +106,7 @@ contract MarketAdmin is IMarketAdmin {
         // what is bounded by margin is so by the margin of today too, not only by tomorrow's greater one
         _requireBounds(feed, _inForce(phased, risk), trade, limit);
         TradeWord next = TradeWordLib.pack(feed, trade);
-        _requireScale(c.trade, next, c.vaultSize);
+        _requireScale(c.trade, next, c.vault.size());
 
         ENGINE.setTerms(market, next, phased, LimitWordLib.pack(limit), limit.maxOi, limit.vaultShare);
         emit MarketChanged(market, risk, trade, limit);

@@ -62,7 +62,7 @@ contract PerpLens is IPerpLens {
         m.feed = c.trade.feed();
         m.state = _stateOf(c);
         m.quote = c.quote;
-        m.vaultSize = c.vaultSize;
+        m.vaultSize = c.vault.size();
         m.inForce = c.risk.inForce(block.timestamp);
         m.risk = c.risk.unpack();
         m.trade = c.trade.unpack();

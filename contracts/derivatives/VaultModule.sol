@@ -10,6 +10,7 @@ import {IPriceOracle} from "../interfaces/IPriceOracle.sol";
 import {IVaultModule} from "../interfaces/IVaultModule.sol";
 import {FeedId, PriceState} from "../interfaces/OracleTypes.sol";
 import {AccountId, MarketId, MarketStatus} from "../interfaces/PerpTypes.sol";
+import {LiquidationMath} from "./perp/LiquidationMath.sol";
 import {VAULT_ACCOUNT} from "./perp/PerpBook.sol";
 import {PerpUnits} from "./perp/PerpUnits.sol";
 import {ShareMath} from "./vault/ShareMath.sol";
@@ -134,6 +135,7 @@ contract VaultModule is IVaultModule, IDealer {
     ) external returns (Terms memory) {
         if (msg.sender != address(ENGINE)) revert NotEngine(msg.sender);
         if (offer.size == 0) revert NoPosition(account, market);
+        _requireCarried(offer);
         VaultDeal memory d = VaultTrade.price(offer);
         d.requireLimit(limitPrice);
         if (_isForced) {
@@ -145,6 +147,14 @@ contract VaultModule is IVaultModule, IDealer {
 
         emit Traded(account, market, d.size, d.quote, d.fee);
         return Terms(d.quote, d.fee, VaultTrade.sample(offer, d));
+    }
+
+    /// @dev A vault below zero pays nobody before its loss is shared. Its other markets are looked at only where its cash does not cover
+    /// what it lacks in this one. Where most of it has no price that is fair, nobody could share the loss, and trades do not wait.
+    function _requireCarried(Offer calldata o) private view {
+        if (VaultTrade.vaultWorth(o) >= 0) return;
+        HealthView memory h = ENGINE.healthOf(VAULT, Purpose.LIQUIDATE);
+        if (h.equity < 0 && LiquidationMath.isPriced(h.mm, h.liquidMm)) revert VaultMustBeAbsorbed(h.equity);
     }
 
     /// @dev What the vault carries of a market, at mid, stays within its share of the last value taken, unless it falls.

@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import {FundingWord} from "../derivatives/perp/FundingWord.sol";
 import {LimitWord} from "../derivatives/perp/LimitWord.sol";
 import {OiWord} from "../derivatives/perp/OiWord.sol";
+import {Position} from "../derivatives/perp/Position.sol";
 import {PremiumWord} from "../derivatives/perp/PremiumWord.sol";
 import {RiskWord} from "../derivatives/perp/RiskWord.sol";
 import {TradeWord} from "../derivatives/perp/TradeWord.sol";
@@ -65,7 +66,9 @@ struct Offer {
     uint256 mid; // wad
     TradeWord trade;
     OiWord oi;
-    int256 vaultSize; // lots
+    Position vault; // of account 0 in this market
+    int256 vaultCash; // wad
+    FundingWord funding;
 }
 
 /// What the vault asks for it.
@@ -91,7 +94,7 @@ struct Context {
     TradeWord trade;
     LimitWord limit;
     int256 pi; // pico, the premium now
-    int256 vaultSize; // lots, of account 0
+    Position vault; // of account 0
     int256 accountSize; // lots, of the account that `peekContext` was asked for; else 0
 }
 

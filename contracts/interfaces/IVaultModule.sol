@@ -44,6 +44,8 @@ interface IVaultModule {
     error SkewTooHigh(int256 netLots, uint256 maxLots);
     /// The vault would carry more of this market than its share of the vault's value.
     error VaultCapReached(MarketId market, uint256 notionalWad, uint256 capWad);
+    /// The vault is below zero at LIQUIDATE: its loss is shared first, by IAbsorption.absorbProtocol.
+    error VaultMustBeAbsorbed(int256 equityWad);
     error NotOwner(AccountId account, address caller);
     error ZeroAmount();
     /// An account with positions provides no liquidity: its cash is margin.
@@ -71,7 +73,7 @@ interface IVaultModule {
     /// @param limitPrice wad: the highest average price of a purchase, the lowest of a sale, fee not counted.
     /// @param deadline last second in which it may run.
     /// @return quotePico what was paid (-) or received.
-    /// @dev Reverts: Expired, ZeroSize, PriceLimit, SkewTooHigh, VaultCapReached, and as IDerivativesEngine.deal.
+    /// @dev Reverts: Expired, ZeroSize, VaultMustBeAbsorbed, PriceLimit, SkewTooHigh, VaultCapReached, and as IDerivativesEngine.deal.
     function trade(
         AccountId account,
         MarketId market,
@@ -90,7 +92,7 @@ interface IVaultModule {
 
     /// @notice Reduce a position (size 0: close it) although the vault's caps would not have it, where no batch of signed orders was
     /// settled for a day: nobody is locked in by a silent settler.
-    /// @dev Reverts: SettlerActive, Expired, NoPosition, NotReduced, PriceLimit, and as IDerivativesEngine.deal.
+    /// @dev Reverts: SettlerActive, Expired, NoPosition, VaultMustBeAbsorbed, PriceLimit, NotReduced, and as IDerivativesEngine.deal.
     function forceReduce(
         AccountId account,
         MarketId market,

@@ -374,7 +374,7 @@ class PerpTwin:
             oi & 2**72 - 1,
             oi >> 144 & 2**88 - 1,
             pi,
-            vault,
+            _signed(vault, 0, 72),
             held,
             _signed(premium, 192, 64),
         )

@@ -6,6 +6,7 @@ what markets need to end is done by anybody. At the end each has in its wallet w
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from clearing.spec.perp_types import MarketStatus, Purpose
@@ -33,6 +34,7 @@ LIVE: Final = (Status.OPEN, Status.CHALLENGED)
 FAR: Final = 2**63
 LIMITLESS: Final = 10**9 * WAD
 SCALE: Final = 10**12
+VAULT_ACCOUNT: Final = 0
 BACKSTOP: Final = 1
 """The highest account of the protocol that holds positions."""
 STATUS_AT: Final = 213
@@ -41,6 +43,7 @@ BLOCK_S: Final = 35
 BLOCKS: Final = 45
 """Enough of them for the oracle's average."""
 ROUNDS: Final = 3
+BELOW_ZERO: Final = "VaultMustBeAbsorbed"
 TOO_DEAR: Final = ("UnderInitialMargin", "Bankrupt")
 """The vault's price for so much at once costs more than the account has."""
 NOT_YET: Final = frozenset({"VaultUnderMargin", "VaultEmpty", "VaultWaits", "VaultNotPriced"})
@@ -180,13 +183,15 @@ class Exit:
         self._pass(4 * DAY_S)  # whatever the guardian paused runs again
         self._prices()
         self._absorb()
-        self._end_markets()
+        ended = self._end_markets()
         people = self.town.stage.traders
         refused: list[str] = []
         for _ in range(ROUNDS):  # who closes moves the vault's price for the next one
             refused = [self._close(owner.address, account) for owner, account in people]
+            self._absorb()
+        self._end_markets(but=ended)  # those that a loss has ended meanwhile
         for told in refused:
-            if told not in (ACCEPTED, *TOO_DEAR):
+            if told not in (ACCEPTED, *TOO_DEAR) and not self._waits_for_timelock(told):
                 raise Broken(f"SYS-03: a position cannot be closed: {told}")
         for owner, account in people[TRADERS : TRADERS + LENDERS]:
             self._claim(owner.address, account)
@@ -217,10 +222,11 @@ class Exit:
     def _mask(self, market: int) -> int:
         return self.town.books.word(("risk", market)) >> PAUSE_AT & 0xFF
 
-    def _end_markets(self) -> None:
-        """Bring every market that winds down to its last claim."""
+    def _end_markets(self, but: Collection[int] = ()) -> list[int]:
+        """Bring every market that winds down to its last claim; return which."""
         accounts = list(range(self.town.books.accounts))
-        for market in range(self.town.markets):
+        ended = []
+        for market in set(range(self.town.markets)).difference(but):
             if self._status(market) == MarketStatus.WIND_DOWN:
                 self._may(ENDING, "settle", market)
             if self._status(market) == MarketStatus.SETTLED:
@@ -230,6 +236,8 @@ class Exit:
                     self._prices()
                 self._may(ENDING, "finalise", market)
                 self._may(ENDING, "payClaims", market, accounts)
+                ended.append(market)
+        return ended
 
     def _absorb(self) -> None:
         """Let keepers take over whoever cannot carry what it holds, the protocol's own last."""
@@ -251,6 +259,10 @@ class Exit:
         health = self.town.health(account, Purpose.LIQUIDATE)
         return health.equity >= health.mm
 
+    def _waits_for_timelock(self, told: str) -> bool:
+        """Say whether the vault cannot be absorbed while one of its markets is paused."""
+        return told == BELOW_ZERO and any(map(self._mask, self._held(VAULT_ACCOUNT)))
+
     def _close(self, owner: Address, account: int) -> str:
         """Close everything against the vault, past its caps if it must be; return what is left."""
         told = ACCEPTED
@@ -266,6 +278,8 @@ class Exit:
                 continue
             args = (account, market, -size, limit, FAR)
             told = self.town.desk.send(VAULT, "forceReduce", *args, by=owner)
+            if told == BELOW_ZERO:
+                self._may("ResolutionModule", "absorbProtocol", VAULT_ACCOUNT)
             if told in TOO_DEAR:  # a part may be cheaper
                 third = (account, market, -(size // 3 or size), limit, FAR)
                 self.town.desk.send(VAULT, "forceReduce", *third, by=owner)

@@ -80,7 +80,7 @@ abstract contract PerpBook is IDerivativesEngine {
 
     /* LOOK AT A MARKET */
 
-    /// @dev The market as it would be after a tick now, which `intervals` > 0 makes worth writing down. `oi` and `vaultSize` are left to
+    /// @dev The market as it would be after a tick now, which `intervals` > 0 makes worth writing down. `oi` and `vault` are left to
     /// whoever wants them.
     function _look(MarketId id, Quote memory q) internal view returns (Context memory c, uint256 intervals) {
         Market storage m = _markets[MarketId.unwrap(id)];

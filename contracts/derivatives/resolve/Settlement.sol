@@ -123,7 +123,7 @@ abstract contract Settlement is WindDown {
         Context memory c = ENGINE.context(market);
         left = c.oi.openInterest();
         // open interest is the sum of longs: these two are all there is
-        if (left != 0 && Rounding.abs(c.vaultSize) == left && ENGINE.sizeOf(BACKSTOP, market) == -c.vaultSize) {
+        if (left != 0 && Rounding.abs(c.vault.size()) == left && ENGINE.sizeOf(BACKSTOP, market) == -c.vault.size()) {
             _closeOne(market, VAULT, c);
             left = 0;
         }

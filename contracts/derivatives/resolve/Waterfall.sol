@@ -67,7 +67,7 @@ abstract contract Waterfall is IAbsorption, ResolutionBase {
             lossWad,
             2 * c.oi.openInterest(),
             Rounding.abs(ENGINE.sizeOf(BACKSTOP, market)),
-            _isSame(id, VAULT) ? Rounding.abs(c.vaultSize) : 0,
+            _isSame(id, VAULT) ? Rounding.abs(c.vault.size()) : 0,
             SharedLoss.cap(c.risk.inForce(block.timestamp), c.quote.mid)
         );
         if (s.delta != 0) ENGINE.shareLoss(market, s.delta, id, s.amount + s.own, s.backstop);

@@ -30,7 +30,7 @@ library VaultTrade {
     function offer(Context memory c, int256 size) internal pure returns (Offer memory o) {
         (o.size, o.held) = (size, c.accountSize);
         (o.lo, o.hi) = o.reduces() ? (c.quote.lo, c.quote.hi) : (c.quote.openLo, c.quote.openHi);
-        (o.mid, o.trade, o.oi, o.vaultSize) = (c.quote.mid, c.trade, c.oi, c.vaultSize);
+        (o.mid, o.trade, o.oi, o.vault, o.funding) = (c.quote.mid, c.trade, c.oi, c.vault, c.funding);
     }
 
     /// @dev |size| of the account falls and its sign does not change.
@@ -38,9 +38,15 @@ library VaultTrade {
         return o.held != 0 && (o.held > 0) != (o.size > 0) && Rounding.abs(o.size) <= Rounding.abs(o.held);
     }
 
+    /// @dev Wad, floor: the vault's cash and what its position in this market is worth at mid.
+    function vaultWorth(Offer memory o) internal pure returns (int256) {
+        int256 gain = o.vault.quote() * int256(PerpUnits.PICO_TO_WAD) + PerpUnits.value(o.vault.size(), o.mid);
+        return o.vaultCash + gain - o.vault.owed(o.funding);
+    }
+
     function price(Offer memory o) internal pure returns (VaultDeal memory d) {
         if (o.size == 0) revert IVaultModule.ZeroSize();
-        int256 net = -o.vaultSize;
+        int256 net = -o.vault.size();
         uint256 quote = VaultPrice.quoteOf(o.size, net, o.lo, o.hi, o.trade);
 
         d.size = o.size;

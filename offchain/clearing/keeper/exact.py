@@ -42,6 +42,7 @@ __all__ = [
     "Terms",
     "health_at",
     "is_absorbable",
+    "is_below_zero",
     "is_due",
     "standing",
     "takeover_of",
@@ -167,6 +168,11 @@ def is_due(account: int, equity: int, mm: int) -> bool:
 def is_absorbable(account: int, view: HealthView) -> bool:
     """Return whether the resolution module takes an account: it cannot pay all its penalties."""
     return account >= FIRST_OWNED and view.is_priced and view.equity < view.penalty
+
+
+def is_below_zero(view: HealthView) -> bool:
+    """Return whether the resolution module shares the loss of the vault or the backstop."""
+    return view.is_priced and view.equity < 0
 
 
 def takeover_of(

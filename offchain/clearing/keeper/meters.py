@@ -13,7 +13,8 @@ class Meters:
     """Of one job since the process began; durations in seconds, amounts in USD as floats.
 
     `counts`: turns, failures, stood_still, candidates, sent, won, lost, reverted, skipped, and what
-    the job adds. `gauges`: lag_blocks, scan_s, under_water, bad_debt_usd, balance_wei, open_offers.
+    the job adds. `gauges`: lag_blocks, scan_s, under_water, bad_debt_usd, protocol_below_zero,
+    balance_wei, open_offers.
     """
 
     job: str

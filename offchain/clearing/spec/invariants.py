@@ -381,6 +381,10 @@ INVARIANTS = (
     Invariant("PERP-46", "What a feed forbids reverts and changes nothing."),
     Invariant("PERP-47", "A number beyond its width is refused, never wrapped."),
     Invariant("PERP-48", "Liquidation leaves no debt in an account that could be absorbed."),
+    Invariant(
+        "PERP-49",
+        "A vault that could be absorbed trades in no market that its cash does not carry.",
+    ),
     # Clearport
     Invariant(
         "CLP-01",

@@ -14,10 +14,19 @@ from clearing.spec.errors import SpecError
 from clearing.spec.events import Effects, Event
 from clearing.spec.perp_book import Leg, Sample, book
 from clearing.spec.perp_doors import require_trader
-from clearing.spec.perp_ledger import Ledger, Look, Quotes, position_of, tick
+from clearing.spec.perp_ledger import (
+    Ledger,
+    Look,
+    Quotes,
+    account_of,
+    health_of,
+    position_of,
+    tick,
+)
+from clearing.spec.perp_margin import owed_by
 from clearing.spec.perp_trade import quote_of, require_skew
-from clearing.spec.perp_types import VAULT, Kind
-from clearing.spec.perp_units import PICO, PICO_TO_WAD, TICK, notional
+from clearing.spec.perp_types import VAULT, Kind, Purpose
+from clearing.spec.perp_units import PICO, PICO_TO_WAD, TICK, notional, value
 from clearing.spec.units import PPM, Address, div_trunc, mul_div_down, mul_div_up
 
 __all__ = ["Ask", "Deal", "Traded", "force_reduce", "price_deal", "trade"]
@@ -85,8 +94,8 @@ class Ask:
 def trade(ledger: Ledger, ask: Ask, nav: int, quotes: Quotes, now: int) -> tuple[Ledger, Effects]:
     """Buy or sell against the vault; `nav` is the value that its caps are measured by, wad.
 
-    Raises ZeroSize, UnknownAccount, NotTrader, UnknownMarket, PriceLimit, SkewTooHigh,
-    VaultCapReached, and what `book` raises.
+    Raises ZeroSize, UnknownAccount, NotTrader, UnknownMarket, VaultMustBeAbsorbed, PriceLimit,
+    SkewTooHigh, VaultCapReached, and what `book` raises.
     """
     market, size = ask.market, ask.size
     if size == 0:
@@ -121,6 +130,7 @@ def _deal(
     ledger, look, ticked = tick(ledger, market, quotes, now)
     if size == 0:
         raise SpecError("NoPosition", account, market)
+    _require_carried(ledger, market, look, quotes, now)
     deal = price_deal(ledger, account, market, look, size)
     _require_limit(deal, ask.limit_price)
     require(look, deal)
@@ -134,6 +144,21 @@ def _deal(
     ledger, effects = book(ledger, market, legs, sample, Kind.VAULT, quotes, now)
     event = Traded(account, market, size, deal.quote, deal.fee)
     return ledger, (*ticked, event, *effects)
+
+
+def _require_carried(ledger: Ledger, market: int, look: Look, quotes: Quotes, now: int) -> None:
+    """Refuse trades with a vault below zero: its loss is shared first.
+
+    Its other markets are looked at only where its cash does not cover what it lacks in this one.
+    Where most of it has no price that is fair, nobody could share the loss: trades do not wait.
+    """
+    held = position_of(ledger, VAULT, market)
+    gain = held.quote * PICO_TO_WAD + value(held.size, look.quote.mid)
+    if account_of(ledger, VAULT).cash + gain - owed_by(held, look.market.funding) >= 0:
+        return
+    view = health_of(ledger, VAULT, Purpose.LIQUIDATE, quotes, now)
+    if view.equity < 0 and view.is_priced:
+        raise SpecError("VaultMustBeAbsorbed", view.equity)
 
 
 def _require_limit(deal: Deal, limit_price: int) -> None:

@@ -46,7 +46,7 @@ from tests.harness.perp_twin import PerpTwin
 from tests.harness.results import ACCEPTED
 from tests.unit.perp_engine.scene import set_market
 
-__all__ = ["PRICE", "AbsorbTwin", "Trio", "absorbing", "absorption_stage"]
+__all__ = ["PRICE", "AbsorbTwin", "Trio", "absorbing", "absorption_stage", "bankrupt"]
 
 PRICE: Final = 3_000
 """USD at which traders meet."""
@@ -137,12 +137,12 @@ class AbsorbTwin(PerpTwin):
             (engine.address, 0, engine.call(step, len(given)).method.encode(*given))
             for step, given in steps
         ]
-        self._appoint(self.stand_in)
+        self._resolve_by(self.stand_in)
         told = self._both(self.stand_in, "execute", (calls,), self.rig.roles.outsider, model)
         assert told == ACCEPTED, told
-        self._appoint(self.module)
+        self._resolve_by(self.module)
 
-    def _appoint(self, module: Contract) -> None:
+    def _resolve_by(self, module: Contract) -> None:
         args = (RESOLUTION, module.address)
         self.rig.engine.send("setModule", *args, sender=self.rig.roles.timelock)
 
@@ -273,6 +273,12 @@ class AbsorbTwin(PerpTwin):
             worth = self.rig.engine.read("healthOf", account, Purpose.LIQUIDATE)
             if worth != astuple(self.health(account)):
                 self._fail(f"account {account} is worth {worth}")
+
+
+def bankrupt(twin: AbsorbTwin, account: int, lacks: int) -> None:
+    """Let an account of the protocol lack so much, wad."""
+    equity = twin.health(account).equity
+    twin.set_cash(account, twin.cash(account) - equity - lacks)
 
 
 @cache

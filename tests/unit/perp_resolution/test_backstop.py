@@ -9,6 +9,7 @@ from tests.harness.actors import key_of
 from tests.harness.perp import BACKSTOP, BTC, ETH, FEES, INSURANCE, LOT, VAULT, usd
 from tests.harness.results import ACCEPTED
 from tests.unit.perp_engine.scene import LIQUIDATE, OPEN, deaf
+from tests.unit.perp_resolution.scene import bankrupt
 
 TAKER = key_of("taker").address
 
@@ -167,12 +168,6 @@ def test_take_backstop__settled_market__is_refused(laden):
 
 
 # HELP
-
-
-def bankrupt(twin, account, lacks):
-    """Let an account of the protocol lack so much, wad."""
-    equity = twin.health(account).equity
-    twin.set_cash(account, twin.cash(account) - equity - lacks)
 
 
 def covered(twin):

@@ -15,7 +15,7 @@ from clearing.keeper.contracts import Swaps, terms_by_market
 from clearing.keeper.costs import GasModel, costs_of, prices_at
 from clearing.keeper.endpoints import Head
 from clearing.keeper.errors import DamagedError, KeeperError
-from clearing.keeper.exact import Takeover, Terms, is_due
+from clearing.keeper.exact import Takeover, Terms, health_at, is_below_zero, is_due
 from clearing.keeper.jobs.job import Desk
 from clearing.keeper.lane import Outcome, Wish
 from clearing.keeper.plan import Batch, Costs, Liquidator, Plan, PlanPolicy, Victim, plan
@@ -23,7 +23,7 @@ from clearing.keeper.replica import Replica
 from clearing.keeper.scan import Found, scan
 from clearing.perp.answers import MarketNow
 from clearing.spec.perp_ledger import HealthView
-from clearing.spec.perp_types import INSURANCE, Position
+from clearing.spec.perp_types import BACKSTOP, FIRST_OWNED, INSURANCE, VAULT, Position
 from clearing.spec.units import DAY_S, WAD
 
 __all__ = ["LiquidationJob", "LiquidationPolicy"]
@@ -99,9 +99,12 @@ class LiquidationJob:
         markets = self._swaps.markets(hex(tip.number))
         terms = terms_by_market(markets, replica.book.guardian_mask(head.time))
         found = self._scan(terms)
-        ready = self._ready(found)
-        if ready:
-            self._act(ready, markets, terms, head)
+        due = {each.account for each in found if each.account != self._policy.liquidator}
+        ready = self._ready(due | self._carriers(terms))
+        self._absorb_carriers([who for who in ready if who < FIRST_OWNED], head)
+        accounts = [who for who in ready if who >= FIRST_OWNED]
+        if accounts:
+            self._act(accounts, markets, terms, head)
         return desk.poll_s
 
     def _audit(self) -> None:
@@ -133,10 +136,20 @@ class LiquidationJob:
             self._desk.log.error("liquidator_under_water", account=self._policy.liquidator)
         gauges["liquidator_due"] = float(is_due)
 
-    def _ready(self, found: Iterable[Found]) -> list[int]:
+    def _carriers(self, terms: Mapping[int, Terms]) -> set[int]:
+        """Return which of vault and backstop are below zero: until their loss is shared, all wait."""
+        book = self._replica.book
+        views = {
+            each: health_at(book.cash[each], book.positions(each), terms)
+            for each in (VAULT, BACKSTOP)
+        }
+        below = {each for each, view in views.items() if is_below_zero(view)}
+        self._desk.meters.gauges["protocol_below_zero"] = float(len(below))
+        return below if self._policy.absorb and self._swaps.resolution is not None else set()
+
+    def _ready(self, due: set[int]) -> list[int]:
         """Return whom to act upon now: not those in flight, nor those left to a primary."""
         now_s, busy = self._desk.clock_s(), self._desk.lane.in_flight()
-        due = {each.account for each in found if each.account != self._policy.liquidator}
         self._due_at = {who: at for who, at in self._due_at.items() if who in due}
         for account in due - self._due_at.keys():
             wait_s = self._policy.delay_s + self._chance.random() * self._policy.jitter_s
@@ -233,6 +246,27 @@ class LiquidationJob:
         refused = self._desk.send(list(wishes), head)
         again = [wishes[wish] for wish in refused if lists[wishes[wish]]]
         self._desk.send([self._absorb_wish(each, [], head) for each in again], head)
+
+    def _absorb_carriers(self, carriers: Sequence[int], head: Head) -> None:
+        """Let the loss of vault and backstop be shared, the backstop's first. Nobody pays for it."""
+        resolution = self._swaps.resolution
+        if resolution is None or not carriers:
+            return
+        views = self._swaps.healths(carriers)
+        due = [who for who, view in zip(carriers, views, strict=True) if is_below_zero(view)]
+        limit = self._policy.gas.absorb_limit
+        self._desk.send(
+            [
+                Wish(
+                    f"absorb_protocol:{who}:{head.number}",
+                    resolution.transact("absorbProtocol", who),
+                    limit,
+                    (_subject(who),),
+                )
+                for who in reversed(due)
+            ],
+            head,
+        )
 
     def _absorb_wish(self, account: int, lists: list[tuple[int, list[int]]], head: Head) -> Wish:
         resolution = self._swaps.resolution

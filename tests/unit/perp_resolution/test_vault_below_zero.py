@@ -1,0 +1,88 @@
+"""A vault below zero trades with nobody before its loss is shared (PERP-49)."""
+
+from functools import partial
+
+import pytest
+
+from clearing.spec.perp_types import MarketStatus, Purpose
+from tests.harness.actors import key_of
+from tests.harness.perp import BTC, ETH, LOT, VAULT, usd
+from tests.harness.results import ACCEPTED
+from tests.unit.perp_engine.scene import LIQUIDATE, deaf
+from tests.unit.perp_resolution.scene import bankrupt
+
+ANY = 2**127
+OWNER = key_of("long").address
+WAITS = "VaultMustBeAbsorbed"
+
+
+@pytest.fixture
+def twin(absorbed):
+    """A trader is 10 ETH long against the vault, another 1 BTC short against it."""
+    twin = absorbed
+    twin.give(VAULT, 500_000)
+    twin.long, twin.other = twin.trader("long", 100_000), twin.trader("other", 100_000)
+    twin.meet(twin.long, VAULT, 10)
+    twin.meet(VAULT, twin.other, 1, market=BTC, at=50_000)
+    return twin
+
+
+def calls(twin):
+    """Return the ways to trade against the vault of who is long: less, all, and by force."""
+    trade = partial(twin.trade, OWNER, twin.long, ETH)
+    force = partial(twin.force_reduce, OWNER, twin.long, ETH)
+    return (
+        partial(trade, -LOT, 0),
+        partial(trade, -10 * LOT, 0),
+        partial(force, -LOT, 0),
+        partial(force, -10 * LOT, 0),
+    )
+
+
+@pytest.mark.parametrize("which", range(4))
+def test_trade__vault_below_zero__waits_for_its_absorption(twin, which):
+    bankrupt(twin, VAULT, 0)
+    with twin.isolated():
+        assert calls(twin)[which]() == ACCEPTED, "at zero it still trades"
+
+    bankrupt(twin, VAULT, 1)
+    assert calls(twin)[which]() == WAITS
+
+    assert twin.absorb_protocol(VAULT) == ACCEPTED
+    assert twin.status() == MarketStatus.LIVE
+    assert calls(twin)[which]() == ACCEPTED
+
+
+def test_trade__another_market_carries_it__does_not_wait(twin):
+    """What the cash does not cover in ETH is there in BTC: it gained 1,000 USD."""
+    twin.at(51_000, BTC)
+    bankrupt(twin, VAULT, -usd(1))
+    assert twin.cash(VAULT) < -usd(1_000), "alone in ETH it would be below zero"
+    assert twin.trade(OWNER, twin.long, ETH, -10 * LOT, 0) == ACCEPTED
+
+    bankrupt(twin, VAULT, 1)
+    assert twin.trade(key_of("other").address, twin.other, BTC, LOT // 10, ANY) == WAITS
+
+
+def test_trade__most_of_the_vault_without_a_price__does_not_wait(twin):
+    """Nobody could absorb it then: waiting would help nobody."""
+    bankrupt(twin, VAULT, usd(10_000))
+    assert twin.trade(OWNER, twin.long, ETH, -10 * LOT, 0) == WAITS
+    deaf(twin.rig, BTC)
+    view = twin.health(VAULT, Purpose.LIQUIDATE)
+    assert view.equity < 0
+    assert 2 * view.liquid_mm < view.mm
+    assert twin.absorb_protocol(VAULT) == "NotAbsorbable"
+
+    assert twin.trade(OWNER, twin.long, ETH, -10 * LOT, 0) == ACCEPTED
+
+
+def test_trade__vault_below_zero_with_liquidations_paused__waits_for_the_timelock(twin):
+    bankrupt(twin, VAULT, usd(1))
+    twin.pause(BTC, LIQUIDATE)
+    assert twin.absorb_protocol(VAULT) == "Paused"
+    assert twin.trade(OWNER, twin.long, ETH, -10 * LOT, 0) == WAITS
+
+    twin.pause(BTC, 0)
+    assert twin.absorb_protocol(VAULT) == ACCEPTED
+    assert twin.trade(OWNER, twin.long, ETH, -10 * LOT, 0) == ACCEPTED
