@@ -100,12 +100,12 @@ class Covered(Event):
 
 
 def cover_first(step: Step, case: Case, at: Moment) -> tuple[Step, Case]:
-    """Split the loss; let insurance pay, then the backstop, within their limits."""
+    """Split the loss; let insurance pay, then the backstop, but where a market has settled."""
     case = shared(case)
     parts: list[Part] = []
     for part in case.parts:
         covered = part
-        if part.left:
+        if part.left and not part.is_settled:
             step, covered = _cover_part(step, case.account, part, at)
         parts.append(covered)
     return step, replace(case, parts=tuple(parts))
@@ -137,18 +137,21 @@ def take(step: Step, source: int, to: int, most: int, at: Moment) -> tuple[Step,
 
 
 def cover_last(step: Step, case: Case, loss: int | None, at: Moment) -> Step:
-    """Let all positions pay, then the vault, then owe; None: all that the parts have left."""
+    """Let all positions pay, then the vault, then owe; None: all that the parts have left.
+
+    A settled market owes at once, as if the account had been closed there.
+    """
     for part in case.parts:
         if not part.loss:
             continue
         rest = part.left if loss is None else min(part.left, loss)
         loss = None if loss is None else loss - rest
-        step, by_all = _share(step, case.account, part.market, rest, at)
-        rest -= by_all
+        asked = 0 if part.is_settled else rest
+        step, by_all = _share(step, case.account, part.market, asked, at)
         vault = 0
         if case.account != VAULT:
-            step, vault = take(step, VAULT, case.account, rest, at)
-            rest -= vault
+            step, vault = take(step, VAULT, case.account, asked - by_all, at)
+        rest -= by_all + vault
         if rest:
             step = _owe(step, case.account, part.market, rest, at)
         told = (part.insurance, part.backstop, by_all, vault, rest)
@@ -157,9 +160,9 @@ def cover_last(step: Step, case: Case, loss: int | None, at: Moment) -> Step:
 
 
 def _share(step: Step, account: int, market: int, loss: int, at: Moment) -> tuple[Step, int]:
-    """Let positions pay but the backstop's and the account's; a settled market's pay by claims."""
+    """Let positions pay but the backstop's and the account's."""
     look = look_at(step.ledger, market, at.quotes[market], at.now)
-    if not loss or look.market.is_settled:
+    if not loss:
         return step, 0
     own = abs(position_of(step.ledger, VAULT, market).size) if account == VAULT else 0
     parts = split(
