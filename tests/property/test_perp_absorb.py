@@ -10,7 +10,11 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from clearing.spec.perp_absorb import Absorbed, Deleveraged, TakenBack
+from clearing.spec.perp_case import quote_for
+from clearing.spec.perp_ledger import position_of, tick
+from clearing.spec.perp_margin import owed_by
 from clearing.spec.perp_types import MarketStatus, Purpose
+from clearing.spec.perp_units import PICO_TO_WAD, value
 from clearing.spec.perp_waterfall import Covered
 from tests.harness.actors import key_of
 from tests.harness.perp import BACKSTOP, BTC, ETH, INSURANCE, LOT, VAULT, usd
@@ -100,6 +104,7 @@ class Story:
             listed.sort(key=self.leverage, reverse=True)
         sizes = {(a, m): twin.size(a, m) for a in (*listed, VAULT) for m in (ETH, BTC)}
         view = twin.health(account)
+        won = {market: self.won_by_the_vault(market) for market in (ETH, BTC)}
         idle = [a for a in (*listed, self.bystander) if not twin.model.markets_of(a)]
         cash = [twin.cash(a) for a in idle]
         verdict = twin.absorb(account, self.keeper, {ETH: listed, BTC: listed})
@@ -111,6 +116,7 @@ class Story:
         assert [twin.cash(a) for a in idle] == cash, "accounts without positions never pay"
         self.hold_covers(view.equity)
         self.hold_deleveraging(account, sizes)
+        self.hold_vault(won)
         (told,) = twin.events(Absorbed)
         assert 0 <= told.fee <= usd(1) // 2
 
@@ -150,6 +156,23 @@ class Story:
             assert abs(lots) <= abs(sizes[account, market])
         covers = self.twin.events(Covered)
         assert all(a.market < b.market for a, b in pairwise(covers))
+
+    def won_by_the_vault(self, market):
+        """Return what its position would bring at mid, wad."""
+        model, mid = self.twin.model, self.twin.quotes[market].mid
+        position = position_of(model, VAULT, market)
+        _, look, _ = tick(model, market, self.twin.quotes, self.twin.now)
+        owed = owed_by(position, look.market.funding)
+        return position.quote * PICO_TO_WAD - owed + value(position.size, mid)
+
+    def hold_vault(self, won):
+        """The vault gives up against mid no more than it had won, quotes' rounding included."""
+        for e in self.twin.events(Deleveraged):
+            if e.counterparty == VAULT:
+                event("deleveraged the vault")
+                mid = self.twin.quotes[e.market].mid
+                given = quote_for(e.lots, e.price) * PICO_TO_WAD - value(e.lots, mid)
+                assert given <= won[e.market] > 0
 
     def help(self, account):
         """Help the vault or the backstop."""
