@@ -26,7 +26,8 @@ struct Deleverage {
 ///     Others are skipped. No size changes its sign, never more than n in all. The vault gives up against mid no more than its profit
 ///     here, less what its skew gives back (VaultPrice.skewWorth): floor(profit / |b - mid|) lots, or any where b is no worse than mid.
 ///   backstop   takes the rest of the position at LIQUIDATE value; every quote is rounded in favour of the account, up to a pico.
-///   shared     δ = min(ceil(loss / D), floor(mm rate · mid / 2)) a unit of every position, D = Σ |size| less the backstop's;
+///   shared     δ = min(ceil(loss / D), floor(mm rate · mid / 2) - what was shared) a unit of every position, D = Σ |size| less the
+///     backstop's; what was shared in a market is forgiven evenly over 30 days, as what the fund has spent
 ///   vault      min(rest, its cash, its E at OPEN)
 ///   debt       the rest; the market settles at mid, or winds down where its feed does not allow LIQUIDATE.
 /// FEE Σ minFee of the account's markets, from its cash; what it lacks from insurance, at most 1,000 USD in each
@@ -95,6 +96,9 @@ interface IAbsorption {
     function takeBackstop(MarketId market, int256 size, AccountId to) external;
 
     /* VIEWS */
+
+    /// @notice What a unit of a market's positions has carried of shared losses and is not forgiven yet, pico, up.
+    function sharedOf(MarketId market) external view returns (uint256);
 
     /// @notice What insurance may still add to fees in this hour, wad.
     function feeAllowance() external view returns (uint256);

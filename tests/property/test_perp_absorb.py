@@ -10,9 +10,9 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from clearing.spec.perp_absorb import Absorbed, Deleveraged, TakenBack
-from clearing.spec.perp_case import quote_for
+from clearing.spec.perp_case import delta_cap, quote_for
 from clearing.spec.perp_ledger import position_of, tick
-from clearing.spec.perp_margin import owed_by
+from clearing.spec.perp_margin import in_force, owed_by
 from clearing.spec.perp_types import MarketStatus, Purpose
 from clearing.spec.perp_units import PICO_TO_WAD, value
 from clearing.spec.perp_waterfall import Covered
@@ -105,6 +105,7 @@ class Story:
         sizes = {(a, m): twin.size(a, m) for a in (*listed, VAULT) for m in (ETH, BTC)}
         view = twin.health(account)
         won = {market: self.won_by_the_vault(market) for market in (ETH, BTC)}
+        carried = self.carried()
         idle = [a for a in (*listed, self.bystander) if not twin.model.markets_of(a)]
         cash = [twin.cash(a) for a in idle]
         verdict = twin.absorb(account, self.keeper, {ETH: listed, BTC: listed})
@@ -117,6 +118,7 @@ class Story:
         self.hold_covers(view.equity)
         self.hold_deleveraging(account, sizes)
         self.hold_vault(won)
+        self.hold_shared(carried)
         (told,) = twin.events(Absorbed)
         assert 0 <= told.fee <= usd(1) // 2
 
@@ -174,10 +176,25 @@ class Story:
                 given = quote_for(e.lots, e.price) * PICO_TO_WAD - value(e.lots, mid)
                 assert given <= won[e.market] > 0
 
+    def carried(self):
+        """Return what a unit of each market has carried of shared losses, pico."""
+        return {market: self.twin.module.read("sharedOf", market) for market in (ETH, BTC)}
+
+    def hold_shared(self, before):
+        """No unit has carried more than the cap, but for a cap that was greater."""
+        for market, now in self.carried().items():
+            risk = in_force(self.twin.model.markets[market].risk, self.twin.now)
+            cap = delta_cap(risk, self.twin.quotes[market].mid)
+            assert now <= max(before[market], cap)
+            if now == cap:
+                event("carried all")
+
     def help(self, account):
         """Help the vault or the backstop."""
+        carried = self.carried()
         verdict = self.twin.absorb_protocol(account)
         event(f"help: {verdict}")
+        self.hold_shared(carried)
         # a market that settles counts at mid from then on, no longer in the account's favour
         if verdict == ACCEPTED and not any(e.debt for e in self.twin.events(Covered)):
             assert self.twin.health(account).equity >= -len(PRICES)

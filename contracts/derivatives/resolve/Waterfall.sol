@@ -4,16 +4,16 @@ pragma solidity ^0.8.30;
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Context, Purpose} from "../../interfaces/EngineTypes.sol";
-import {IAbsorption} from "../../interfaces/IAbsorption.sol";
 import {IInsuranceFund} from "../../interfaces/IInsuranceFund.sol";
 import {AccountId, MarketId, MarketStatus} from "../../interfaces/PerpTypes.sol";
 import {Rounding} from "../../libraries/Rounding.sol";
 import {Case, CaseLib, Part} from "./Case.sol";
 import {ResolutionBase} from "./ResolutionBase.sol";
 import {SharedLoss} from "./SharedLoss.sol";
+import {SharedWindow} from "./SharedWindow.sol";
 
 /// @title Who covers a loss, one after the other
-abstract contract Waterfall is IAbsorption, ResolutionBase {
+abstract contract Waterfall is SharedWindow, ResolutionBase {
     using SafeCast for uint256;
 
     /// @notice Keeps the limits of what insurance and the backstop lose.
@@ -60,7 +60,7 @@ abstract contract Waterfall is IAbsorption, ResolutionBase {
         }
     }
 
-    /// @dev Let all positions of the market but the backstop's, and the account's own, pay.
+    /// @dev Let all positions of the market but the backstop's, and the account's own, pay what the cap has left.
     function _share(AccountId id, MarketId market, uint256 lossWad) private returns (uint256) {
         Context memory c = ENGINE.context(market);
         SharedLoss.Split memory s = SharedLoss.split(
@@ -68,9 +68,12 @@ abstract contract Waterfall is IAbsorption, ResolutionBase {
             2 * c.oi.openInterest(),
             Rounding.abs(ENGINE.sizeOf(BACKSTOP, market)),
             _isSame(id, VAULT) ? Rounding.abs(c.vaultSize) : 0,
-            SharedLoss.cap(c.risk.inForce(block.timestamp), c.quote.mid)
+            _capLeft(market, SharedLoss.cap(c.risk.inForce(block.timestamp), c.quote.mid))
         );
-        if (s.delta != 0) ENGINE.shareLoss(market, s.delta, id, s.amount + s.own, s.backstop);
+        if (s.delta != 0) {
+            _carry(market, s.delta);
+            ENGINE.shareLoss(market, s.delta, id, s.amount + s.own, s.backstop);
+        }
         return s.amount;
     }
 
