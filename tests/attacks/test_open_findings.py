@@ -165,6 +165,37 @@ def test_settled__loser_absorbed_before_he_is_closed__is_carried_by_the_claims_a
         assert dollars(rig, VAULT) == vault
 
 
+@pytest.mark.parametrize("is_absorbed", [False, True])
+def test_settled__loser_who_is_in_a_live_market__may_be_absorbed_first(is_absorbed):
+    """KI-98: then BTC carries 3,000 of 22,800 of his loss, as margin splits it."""
+    with settling() as twin:
+        rig, ending, by = twin.rig, twin.module, twin.rig.roles.outsider
+        poor, winner = twin.trader("poor", 5_000), twin.trader("winner", 50_000)
+        other, keeper = twin.trader("other", 50_000), twin.trader("keeper", 0)
+        twin.meet(winner, poor, 100)
+        twin.meet(poor, other, 1, market=BTC, at=50_000)
+        resolution = resolution_of(rig)
+        ending.send("windDown", ETH, sender=rig.roles.timelock)
+        for seconds in (23 * HOUR, HOUR):
+            rig.wait(seconds)
+            rig.set_price(ETH, 3_300 * 10**8)
+            rig.set_price(BTC, 50_000 * 10**8)
+        ending.send("settle", ETH, sender=by)
+        before = dollars(rig, other), dollars(rig, VAULT)
+
+        if is_absorbed:
+            resolution.send("absorb", poor, keeper, [], sender=by)
+        ending.send("closeAt", ETH, [poor], sender=by)
+        if not is_absorbed:
+            resolution.send("absorb", poor, keeper, [], sender=by)
+
+        shared, paid = (1_500, 1_790) if is_absorbed else (0, 0)
+        assert before[0] - dollars(rig, other) == shared
+        assert before[1] - dollars(rig, VAULT) == paid
+        rest = rig.engine.read("debtOf", ETH) // 10**18 + shared + paid
+        assert 24_994 <= rest <= 24_995
+
+
 @pytest.mark.parametrize(
     ("is_spent", "most", "others"), [(False, 32_350, 32_500), (True, 39_160, 23_030)]
 )
