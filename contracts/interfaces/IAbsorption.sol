@@ -17,15 +17,17 @@ struct Deleverage {
 /// vault; what is left then is the market's debt, and the market settles. Accounts without positions never pay, but the protocol's own.
 ///
 /// @dev All at LIQUIDATE value. CONDITION E < Σ f · N, and markets whose feed allows LIQUIDATE carry at least half of MM.
-/// SHORTFALL L = -E > 0 is split by maintenance margin: L_m = min(what is left, ceil(L · MM_m / MM)). In each market:
+/// SHORTFALL L = -E > 0 is split by maintenance margin: L_m = min(what is left, ceil(L · MM_m / MM)). In a SETTLED
+/// market L_m is its debt, which the claims of its winners carry, as if the account had been closed there. In each other market:
 ///   insurance  min(L_m, limit left, cash of account 2)
 ///   backstop   min(rest, limit left, its cash, its E at OPEN)
-///   deleveraging, for a rest u, where the feed allows LIQUIDATE and the market is not SETTLED: n = ceil(|s| · u / L_m) lots close at the
-///     position's bankruptcy price, against the vault if it is opposite, then the listed accounts: opposite, in profit in this market at
-///     mid, E > 0, and E >= MM afterwards. Others are skipped. No size changes its sign, never more than n in all.
+///   deleveraging, for a rest u, where the feed allows LIQUIDATE: n = ceil(|s| · u / L_m) lots close at the position's bankruptcy price b,
+///     against the vault if it is opposite, then the listed accounts: opposite, in profit in this market at mid, E > 0. E >= MM afterwards.
+///     Others are skipped. No size changes its sign, never more than n in all. The vault gives up against mid no more than its profit
+///     here, less what its skew gives back (VaultPrice.skewWorth): floor(profit / |b - mid|) lots, or any where b is no worse than mid.
 ///   backstop   takes the rest of the position at LIQUIDATE value; every quote is rounded in favour of the account, up to a pico.
-///   shared     δ = min(ceil(loss / D), floor(mm rate · mid / 2)) a unit of every position, D = Σ |size| less the backstop's;
-///     not in a SETTLED market, whose claims carry it
+///   shared     δ = min(ceil(loss / D), floor(mm rate · mid / 2) - what was shared) a unit of every position, D = Σ |size| less the
+///     backstop's; what was shared in a market is forgiven evenly over 30 days, as what the fund has spent
 ///   vault      min(rest, its cash, its E at OPEN)
 ///   debt       the rest; the market settles at mid, or winds down where its feed does not allow LIQUIDATE.
 /// FEE Σ minFee of the account's markets, from its cash; what it lacks from insurance, at most 1,000 USD in each
@@ -84,7 +86,7 @@ interface IAbsorption {
     function absorb(AccountId account, AccountId keeper, Deleverage[] calldata lists) external;
 
     /// @notice Cover what the vault (0) or the backstop (1) lacks; their positions stay. For the vault: insurance, backstop, shared, debt;
-    /// for the backstop: insurance, shared, vault, debt. Sharing leaves the account itself out.
+    /// for the backstop: insurance, shared, vault, debt; in a SETTLED market debt alone. Sharing leaves the account itself out.
     /// @dev Reverts: Locked, NotAbsorbable, Paused.
     function absorbProtocol(AccountId account) external;
 
@@ -94,6 +96,9 @@ interface IAbsorption {
     function takeBackstop(MarketId market, int256 size, AccountId to) external;
 
     /* VIEWS */
+
+    /// @notice What a unit of a market's positions has carried of shared losses and is not forgiven yet, pico, up.
+    function sharedOf(MarketId market) external view returns (uint256);
 
     /// @notice What insurance may still add to fees in this hour, wad.
     function feeAllowance() external view returns (uint256);

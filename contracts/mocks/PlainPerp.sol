@@ -148,6 +148,11 @@ contract PlainPerp {
         return ShareMath.worth(shares, navWad, supply);
     }
 
+    /// @notice VaultPrice.skewWorth
+    function skewWorth(int256 net, uint256 mid, TradeWord t) external pure returns (uint256) {
+        return VaultPrice.skewWorth(net, mid, t);
+    }
+
     /// @notice VaultPrice.quoteOf
     function quoteOf(int256 d, int256 net, uint256 lo, uint256 hi, TradeWord t) external pure returns (uint256) {
         return VaultPrice.quoteOf(d, net, lo, hi, t);

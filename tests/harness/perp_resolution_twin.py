@@ -23,7 +23,7 @@ from clearing.spec.perp_insurance import Fund, donate, spent_of, sweep, with_lim
 from clearing.spec.perp_ledger import Ledger, health_of, position_of
 from clearing.spec.perp_settle import ClosedAt, close_at, finalise, pay_claims, repay_debt
 from clearing.spec.perp_types import BACKSTOP, FIRST_OWNED, INSURANCE, VAULT, MarketStatus, Purpose
-from clearing.spec.perp_waterfall import Covered, Moment, Resolution, Step, fee_allowance
+from clearing.spec.perp_waterfall import Covered, Moment, Resolution, Step, fee_allowance, shared_of
 from clearing.spec.perp_wind_down import Endings, settle, settle_frozen, wind_down
 from clearing.spec.units import Address
 from tests.harness.contract import Contract
@@ -262,7 +262,7 @@ class ResolutionTwin(LiquidityTwin):
     # STORAGE
 
     def check(self) -> None:
-        """Compare the fund, fees, debts and ends, too."""
+        """Compare the fund, fees, shared losses, debts and ends, too."""
         super().check()
         for market in self.model.markets:
             self._check_fund(market)
@@ -288,6 +288,9 @@ class ResolutionTwin(LiquidityTwin):
         stored = (fund.read("limits", market), fund.read("spent", market))
         if stored != (astuple(limits), spent_of(limits, self.now)):
             self._fail(f"limits of market {market} are {stored}, specification: {limits}")
+        shared = self.resolvers.resolution.read("sharedOf", market)
+        if shared != shared_of(self.store, market, self.now):
+            self._fail(f"market {market} has shared {shared}, specification: {self.store}")
 
     def _check_ending(self, market: int) -> None:
         stored, mine = self.model.markets[market], self.endings.of(market)

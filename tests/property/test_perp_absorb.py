@@ -10,7 +10,11 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from clearing.spec.perp_absorb import Absorbed, Deleveraged, TakenBack
+from clearing.spec.perp_case import delta_cap, quote_for
+from clearing.spec.perp_ledger import position_of, tick
+from clearing.spec.perp_margin import in_force, owed_by
 from clearing.spec.perp_types import MarketStatus, Purpose
+from clearing.spec.perp_units import PICO_TO_WAD, value
 from clearing.spec.perp_waterfall import Covered
 from tests.harness.actors import key_of
 from tests.harness.perp import BACKSTOP, BTC, ETH, INSURANCE, LOT, VAULT, usd
@@ -100,6 +104,8 @@ class Story:
             listed.sort(key=self.leverage, reverse=True)
         sizes = {(a, m): twin.size(a, m) for a in (*listed, VAULT) for m in (ETH, BTC)}
         view = twin.health(account)
+        won = {market: self.won_by_the_vault(market) for market in (ETH, BTC)}
+        carried = self.carried()
         idle = [a for a in (*listed, self.bystander) if not twin.model.markets_of(a)]
         cash = [twin.cash(a) for a in idle]
         verdict = twin.absorb(account, self.keeper, {ETH: listed, BTC: listed})
@@ -111,6 +117,8 @@ class Story:
         assert [twin.cash(a) for a in idle] == cash, "accounts without positions never pay"
         self.hold_covers(view.equity)
         self.hold_deleveraging(account, sizes)
+        self.hold_vault(won)
+        self.hold_shared(carried)
         (told,) = twin.events(Absorbed)
         assert 0 <= told.fee <= usd(1) // 2
 
@@ -151,10 +159,42 @@ class Story:
         covers = self.twin.events(Covered)
         assert all(a.market < b.market for a, b in pairwise(covers))
 
+    def won_by_the_vault(self, market):
+        """Return what its position would bring at mid, wad."""
+        model, mid = self.twin.model, self.twin.quotes[market].mid
+        position = position_of(model, VAULT, market)
+        _, look, _ = tick(model, market, self.twin.quotes, self.twin.now)
+        owed = owed_by(position, look.market.funding)
+        return position.quote * PICO_TO_WAD - owed + value(position.size, mid)
+
+    def hold_vault(self, won):
+        """The vault gives up against mid no more than it had won, quotes' rounding included."""
+        for e in self.twin.events(Deleveraged):
+            if e.counterparty == VAULT:
+                event("deleveraged the vault")
+                mid = self.twin.quotes[e.market].mid
+                given = quote_for(e.lots, e.price) * PICO_TO_WAD - value(e.lots, mid)
+                assert given <= won[e.market] > 0
+
+    def carried(self):
+        """Return what a unit of each market has carried of shared losses, pico."""
+        return {market: self.twin.module.read("sharedOf", market) for market in (ETH, BTC)}
+
+    def hold_shared(self, before):
+        """No unit has carried more than the cap, but for a cap that was greater."""
+        for market, now in self.carried().items():
+            risk = in_force(self.twin.model.markets[market].risk, self.twin.now)
+            cap = delta_cap(risk, self.twin.quotes[market].mid)
+            assert now <= max(before[market], cap)
+            if now == cap:
+                event("carried all")
+
     def help(self, account):
         """Help the vault or the backstop."""
+        carried = self.carried()
         verdict = self.twin.absorb_protocol(account)
         event(f"help: {verdict}")
+        self.hold_shared(carried)
         # a market that settles counts at mid from then on, no longer in the account's favour
         if verdict == ACCEPTED and not any(e.debt for e in self.twin.events(Covered)):
             assert self.twin.health(account).equity >= -len(PRICES)

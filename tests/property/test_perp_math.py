@@ -37,7 +37,7 @@ from clearing.spec.perp_margin import (
     value_liquidate,
     value_open,
 )
-from clearing.spec.perp_trade import filled, quote_of, require_skew, skew_limit
+from clearing.spec.perp_trade import filled, quote_of, require_skew, skew_limit, skew_worth
 from clearing.spec.perp_types import (
     VAULT,
     Funding,
@@ -688,6 +688,19 @@ def test_quote_of__any_trade__is_the_specifications(d, net, band, terms):
 
     assert got == quote_of(d, net, *band, terms)
     assert SOL.read("maxNet", word_of_trade(terms)) == skew_limit(terms) == terms.skew_lots // 10
+
+
+@given(signed(70), magnitudes(96), trade_params())
+def test_skew_worth__any__is_the_specifications_and_what_closing_at_mid_pays_beyond_it(
+    net, mid, terms
+):
+    """A round trip without a spread gives it back; quotes are whole pico, the worth a wad, up."""
+    got = SOL.read("skewWorth", net, mid, word_of_trade(terms))
+
+    assert got == skew_worth(net, mid, terms)
+    paid = quote_of(-net, net, mid, mid, replace(terms, vault_spread=0)) * PICO_TO_WAD
+    beyond = paid - value(net, mid) if net > 0 else value(-net, mid) - paid
+    assert net == 0 or abs(beyond - got) <= PICO_TO_WAD
 
 
 @st.composite

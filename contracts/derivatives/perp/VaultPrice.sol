@@ -30,6 +30,13 @@ library VaultPrice {
         return Math.mulDiv(price, Rounding.abs(tilted), scale * PerpUnits.TICK, rounding);
     }
 
+    /// @dev Wad, up: what the traders have paid beyond `mid` for the skew they made, and get back as they close: the integral of
+    /// mid · k / S.
+    function skewWorth(int256 net, uint256 mid, TradeWord t) internal pure returns (uint256) {
+        uint256 tilt = uint256(_tilt(net, int256(maxNet(t)))); // not negative
+        return Math.mulDiv(mid, tilt, 2 * t.skewScale() * PerpUnits.LOTS, Math.Rounding.Ceil);
+    }
+
     /// @dev Twice the integral of the tilt from 0 to k, lots².
     function _tilt(int256 k, int256 most) private pure returns (int256) {
         int256 size = k < 0 ? -k : k;

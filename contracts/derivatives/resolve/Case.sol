@@ -27,6 +27,7 @@ struct Part {
     uint256 price; // wad, the LIQUIDATE value
     uint256 mid; // wad
     uint256 mm; // wad, of the whole position
+    bool isSettled; // it trades no more: the claims of its winners carry the loss
     bool canDeleverage; // its price is fair and it trades
     RiskNow risk;
     uint256 loss; // wad, this market's part of the shortfall
@@ -52,7 +53,8 @@ library CaseLib {
         p.mid = c.quote.mid;
         p.risk = c.risk.inForce(now_);
         (, p.mm) = Margin.requirement(PerpUnits.notional(size, p.price), p.risk);
-        p.canDeleverage = isLiquid(c) && c.risk.status() != uint256(MarketStatus.SETTLED);
+        p.isSettled = c.risk.status() == uint256(MarketStatus.SETTLED);
+        p.canDeleverage = isLiquid(c) && !p.isSettled;
     }
 
     /// @dev Wad, the LIQUIDATE value.

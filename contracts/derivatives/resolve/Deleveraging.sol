@@ -11,6 +11,7 @@ import {Margin} from "../perp/Margin.sol";
 import {FIRST_OWNED} from "../perp/PerpBook.sol";
 import {PerpUnits} from "../perp/PerpUnits.sol";
 import {Position} from "../perp/Position.sol";
+import {VaultPrice} from "../perp/VaultPrice.sol";
 import {Case, CaseLib, Part} from "./Case.sol";
 import {Waterfall} from "./Waterfall.sol";
 
@@ -31,22 +32,24 @@ abstract contract Deleveraging is Waterfall {
         if (p.left == 0 || !p.canDeleverage) return;
         uint256 lots = p.lotsToClose();
         uint256 price = p.bankruptcyPrice(k);
-        lots -= _closeAgainst(k, p, _other(VAULT, p.market), lots, price);
+        Context memory c = ENGINE.context(p.market);
+        Other memory vault = _other(VAULT, p.market);
+        lots -= _closeAgainst(k, p, vault, Math.min(lots, _lotsOfVault(vault, p, c, price)), price);
         for (uint256 i = 0; i < lists.length && lots != 0; ++i) {
             if (MarketId.unwrap(lists[i].market) != MarketId.unwrap(p.market)) continue;
-            lots -= _throughList(k, p, lists[i].counterparties, lots, price);
+            lots -= _throughList(k, p, c, lists[i].counterparties, lots, price);
         }
     }
 
     function _throughList(
         Case memory k,
         Part memory p,
+        Context memory c,
         AccountId[] calldata ids,
         uint256 lots,
         uint256 price
     ) private returns (uint256 closed) {
         Other memory last;
-        Context memory c = ENGINE.context(p.market);
         for (uint256 i = 0; i < ids.length && closed < lots; ++i) {
             if (AccountId.unwrap(ids[i]) < FIRST_OWNED || _isSame(ids[i], k.id)) continue;
             Other memory o = _other(ids[i], p.market);
@@ -64,9 +67,32 @@ abstract contract Deleveraging is Waterfall {
     /// @dev On the other side, solvent, and in profit in this market at mid.
     function _mayPay(Other memory o, Part memory p, Context memory c) private view returns (bool) {
         if (!_isOpposite(o.size, p.size) || o.health.equity <= 0) return false;
+        return _gain(o, p, c) > 0;
+    }
+
+    /// @dev Wad, at mid: what closing its position there would bring.
+    function _gain(Other memory o, Part memory p, Context memory c) private view returns (int256) {
         Position position = ENGINE.positionOf(o.id, p.market);
-        int256 gain = position.quote() * int256(PerpUnits.PICO_TO_WAD) - position.owed(c.funding);
-        return gain + PerpUnits.value(o.size, p.mid) > 0;
+        int256 paid = position.quote() * int256(PerpUnits.PICO_TO_WAD) - position.owed(c.funding);
+        return paid + PerpUnits.value(o.size, p.mid);
+    }
+
+    /// @dev Lots that the vault can close at `price`, giving up against mid no more than it has won:
+    /// floor((gain - 1 pico) / |price - mid|), for the quote rounds up by less than a pico. None without a gain; where the price is no
+    /// worse than mid, any number. What it gives back as its skew shrinks is no gain: who makes the skew for an absorption pays nothing
+    /// with it.
+    function _lotsOfVault(
+        Other memory vault,
+        Part memory p,
+        Context memory c,
+        uint256 price
+    ) private view returns (uint256) {
+        int256 gain = _gain(vault, p, c) - VaultPrice.skewWorth(vault.size, p.mid, c.trade).toInt256();
+        gain -= int256(PerpUnits.PICO_TO_WAD);
+        if (gain <= 0) return 0;
+        bool isWorse = p.size > 0 ? price > p.mid : price < p.mid;
+        if (!isWorse) return type(uint256).max;
+        return Math.mulDiv(uint256(gain), PerpUnits.LOTS, price > p.mid ? price - p.mid : p.mid - price);
     }
 
     function _isOpposite(int256 a, int256 b) private pure returns (bool) {
@@ -78,7 +104,7 @@ abstract contract Deleveraging is Waterfall {
         return a.notional * b.equity.toUint256() <= b.notional * a.equity.toUint256();
     }
 
-    /// @return taken lots; 0 if the other would be left below maintenance margin.
+    /// @return taken lots; 0 if there are none to take, or the other would be left below maintenance margin.
     function _closeAgainst(
         Case memory k,
         Part memory p,
@@ -90,7 +116,7 @@ abstract contract Deleveraging is Waterfall {
         taken = Math.min(Rounding.abs(o.size), lots);
         int256 size = p.size > 0 ? taken.toInt256() : -taken.toInt256();
         int256 quote = CaseLib.quoteFor(size, price);
-        if (!_staysSafe(o, p, size, quote)) return 0;
+        if (taken == 0 || !_staysSafe(o, p, size, quote)) return 0;
 
         _move(p.market, k.id, o.id, size, quote);
         emit Deleveraged(p.market, k.id, o.id, size, price);

@@ -4,16 +4,16 @@ pragma solidity ^0.8.30;
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Context, Purpose} from "../../interfaces/EngineTypes.sol";
-import {IAbsorption} from "../../interfaces/IAbsorption.sol";
 import {IInsuranceFund} from "../../interfaces/IInsuranceFund.sol";
 import {AccountId, MarketId, MarketStatus} from "../../interfaces/PerpTypes.sol";
 import {Rounding} from "../../libraries/Rounding.sol";
 import {Case, CaseLib, Part} from "./Case.sol";
 import {ResolutionBase} from "./ResolutionBase.sol";
 import {SharedLoss} from "./SharedLoss.sol";
+import {SharedWindow} from "./SharedWindow.sol";
 
 /// @title Who covers a loss, one after the other
-abstract contract Waterfall is IAbsorption, ResolutionBase {
+abstract contract Waterfall is SharedWindow, ResolutionBase {
     using SafeCast for uint256;
 
     /// @notice Keeps the limits of what insurance and the backstop lose.
@@ -25,12 +25,12 @@ abstract contract Waterfall is IAbsorption, ResolutionBase {
 
     /* FIRST */
 
-    /// @dev Insurance, then the backstop, within their limits of each market.
+    /// @dev Insurance, then the backstop, within their limits of each market that is not SETTLED.
     function _coverFirst(Case memory k) internal {
         k.share();
         for (uint256 i = 0; i < k.parts.length; ++i) {
             Part memory p = k.parts[i];
-            if (p.left == 0) continue;
+            if (p.left == 0 || p.isSettled) continue;
             p.insurance = _take(INSURANCE, k.id, Math.min(p.left, FUND.limitLeft(p.market)));
             p.cover(p.insurance);
             if (!_isSame(k.id, BACKSTOP)) {
@@ -44,33 +44,36 @@ abstract contract Waterfall is IAbsorption, ResolutionBase {
     /* LAST */
 
     /// @dev All positions of the market, then the vault, then debt, until `lossWad` is covered: no more than what the parts have left.
+    /// What is lost in a SETTLED market is debt at once, as if it had been closed there: the claims of its winners carry it.
     function _coverLast(Case memory k, uint256 lossWad) internal {
         for (uint256 i = 0; i < k.parts.length; ++i) {
             Part memory p = k.parts[i];
             if (p.loss == 0) continue;
             uint256 rest = Math.min(p.left, lossWad);
             lossWad -= rest;
-            uint256 shared = rest == 0 ? 0 : _share(k.id, p.market, rest);
-            rest -= shared;
-            uint256 vault = _isSame(k.id, VAULT) ? 0 : _take(VAULT, k.id, rest);
-            rest -= vault;
+            uint256 asked = p.isSettled ? 0 : rest;
+            uint256 shared = asked == 0 ? 0 : _share(k.id, p.market, asked);
+            uint256 vault = _isSame(k.id, VAULT) ? 0 : _take(VAULT, k.id, asked - shared);
+            rest -= shared + vault;
             if (rest != 0) _owe(k.id, p.market, rest);
             emit Covered(p.market, k.id, p.insurance, p.backstop, shared, vault, rest);
         }
     }
 
-    /// @dev Let all positions of the market but the backstop's, and the account's own, pay. A SETTLED market's pay by their claims instead.
+    /// @dev Let all positions of the market but the backstop's, and the account's own, pay what the cap has left.
     function _share(AccountId id, MarketId market, uint256 lossWad) private returns (uint256) {
         Context memory c = ENGINE.context(market);
-        if (c.risk.status() == uint256(MarketStatus.SETTLED)) return 0;
         SharedLoss.Split memory s = SharedLoss.split(
             lossWad,
             2 * c.oi.openInterest(),
             Rounding.abs(ENGINE.sizeOf(BACKSTOP, market)),
             _isSame(id, VAULT) ? Rounding.abs(c.vault.size()) : 0,
-            SharedLoss.cap(c.risk.inForce(block.timestamp), c.quote.mid)
+            _capLeft(market, SharedLoss.cap(c.risk.inForce(block.timestamp), c.quote.mid))
         );
-        if (s.delta != 0) ENGINE.shareLoss(market, s.delta, id, s.amount + s.own, s.backstop);
+        if (s.delta != 0) {
+            _carry(market, s.delta);
+            ENGINE.shareLoss(market, s.delta, id, s.amount + s.own, s.backstop);
+        }
         return s.amount;
     }
 

@@ -2,7 +2,7 @@
 
 The resolution module closes what insurance and backstop cannot carry against these lists, in their
 order, which must not rise in equity for each unit of notional, at mid. It takes the vault first by
-itself. Without a list the loss is shared by everybody in the market.
+itself, as far as that has won. Without a list the loss is shared by everybody in the market.
 """
 
 from __future__ import annotations

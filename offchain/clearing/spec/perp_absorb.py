@@ -30,10 +30,11 @@ from clearing.spec.perp_ledger import (
     value_of,
 )
 from clearing.spec.perp_margin import owed_by
+from clearing.spec.perp_trade import skew_worth
 from clearing.spec.perp_types import BACKSTOP, FIRST_OWNED, VAULT, Kind, Pause, Purpose
-from clearing.spec.perp_units import PICO_TO_WAD, notional, value
+from clearing.spec.perp_units import LOTS, PICO_TO_WAD, notional, value
 from clearing.spec.perp_waterfall import Moment, Resolution, Step, cover_first, cover_last, top_up
-from clearing.spec.units import PPM, Address, mul_div_up
+from clearing.spec.units import PPM, Address, mul_div_down, mul_div_up
 
 __all__ = [
     "Absorbed",
@@ -154,7 +155,8 @@ def _deleverage(
         return step, part
     lots = lots_to_close(part)
     price = bankruptcy_price_of(case, part)
-    step, part, taken = _close_against(step, case, part, VAULT, lots, price, at)
+    most = min(lots, _lots_of_vault(step.ledger, part, price, at))
+    step, part, taken = _close_against(step, case, part, VAULT, most, price, at)
     lots -= taken
     for listed in lists:
         if lots and listed.market == part.market:
@@ -187,25 +189,44 @@ def _through(
 
 def _may_pay(ledger: Ledger, part: Part, account: int, view: HealthView, at: Moment) -> bool:
     """Return whether it is on the other side, solvent, and gained in this market at mid."""
+    size = position_of(ledger, account, part.market).size
+    is_opposite = size * part.size < 0
+    return is_opposite and view.equity > 0 and _gain(ledger, part, account, at) > 0
+
+
+def _gain(ledger: Ledger, part: Part, account: int, at: Moment) -> int:
+    """Return what closing its position at mid would bring, wad."""
     position = position_of(ledger, account, part.market)
-    if position.size * part.size >= 0 or view.equity <= 0:
-        return False
     _, look, _ = tick(ledger, part.market, at.quotes, at.now)
     paid = position.quote * PICO_TO_WAD - owed_by(position, look.market.funding)
-    return paid + value(position.size, part.mid) > 0
+    return paid + value(position.size, part.mid)
+
+
+def _lots_of_vault(ledger: Ledger, part: Part, price: int, at: Moment) -> int:
+    """Return the lots that cost the vault, against mid, no more than it has won, down.
+
+    What it gives back as its skew shrinks is no gain. A pico is left for the quote, which rounds up
+    by less than that.
+    """
+    size, trade = position_of(ledger, VAULT, part.market).size, ledger.markets[part.market].trade
+    gain = _gain(ledger, part, VAULT, at) - skew_worth(size, part.mid, trade) - PICO_TO_WAD
+    if gain <= 0:
+        return 0
+    worse = price - part.mid if part.size > 0 else part.mid - price
+    return mul_div_down(gain, LOTS, worse) if worse > 0 else abs(part.size)
 
 
 def _close_against(
     step: Step, case: Case, part: Part, account: int, lots: int, price: int, at: Moment
 ) -> tuple[Step, Part, int]:
-    """Close up to so many lots; none if the other would be below maintenance margin."""
+    """Close up to so many lots; none of an other that would be below maintenance margin."""
     held = position_of(step.ledger, account, part.market).size
     if held * part.size >= 0:
         return step, part, 0
     taken = min(abs(held), lots)
     size = taken if part.size > 0 else -taken
     quote = quote_for(size, price)
-    if not _stays_safe(step.ledger, part, account, size, quote, at):
+    if not taken or not _stays_safe(step.ledger, part, account, size, quote, at):
         return step, part, 0
 
     step = _move(step, part.market, case.account, account, size, quote, at)

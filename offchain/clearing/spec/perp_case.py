@@ -21,7 +21,7 @@ from clearing.spec.perp_ledger import (
 )
 from clearing.spec.perp_liquidation import bankruptcy_price
 from clearing.spec.perp_margin import Health, in_force, requirement
-from clearing.spec.perp_types import MarketStatus, Pause, Purpose, RiskNow
+from clearing.spec.perp_types import Pause, Purpose, RiskNow
 from clearing.spec.perp_units import TICK, notional
 from clearing.spec.units import WAD, div_ceil, div_floor, mul_div_up
 
@@ -54,6 +54,7 @@ class Part:
     price: int
     mid: int
     mm: int
+    is_settled: bool
     can_deleverage: bool
     risk: RiskNow
     loss: int = 0
@@ -104,9 +105,9 @@ def open_case(
         price = value_of(look, Purpose.LIQUIDATE, is_long=size > 0)
         risk = in_force(look.market.risk, now)
         _, mm = requirement(notional(size, price), risk)
-        trades = look.market.risk.status is not MarketStatus.SETTLED
-        fair = trades and look.allows(Action.LIQUIDATE)
-        parts.append(Part(market, size, price, look.quote.mid, mm, fair, risk))
+        ended = look.market.is_settled
+        fair = not ended and look.allows(Action.LIQUIDATE)
+        parts.append(Part(market, size, price, look.quote.mid, mm, ended, fair, risk))
         fee += look.market.limit.min_fee * CENT
     return ledger, Case(account, view.equity, view.mm, fee, tuple(parts)), effects
 

@@ -17,6 +17,7 @@ from clearing.spec.perp_types import FEES, INSURANCE, Role
 from clearing.spec.units import DAY_S, Address, div_ceil
 
 __all__ = [
+    "FORGIVEN_AFTER_S",
     "NO_LIMITS",
     "Donated",
     "Fund",

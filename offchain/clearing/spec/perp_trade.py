@@ -11,10 +11,18 @@ from typing import Final
 from clearing.spec.errors import SpecError
 from clearing.spec.perp_funding import index_of
 from clearing.spec.perp_types import NO_POSITION, Funding, Position, TradeParams
-from clearing.spec.perp_units import PICO_TO_WAD, TICK
+from clearing.spec.perp_units import LOTS, PICO_TO_WAD, TICK
 from clearing.spec.units import PPM, div_floor, mul_div_down, mul_div_up
 
-__all__ = ["SKEW_PART", "cap_after", "filled", "quote_of", "require_skew", "skew_limit"]
+__all__ = [
+    "SKEW_PART",
+    "cap_after",
+    "filled",
+    "quote_of",
+    "require_skew",
+    "skew_limit",
+    "skew_worth",
+]
 
 CAP_WINDOW_S: Final = 600
 """While one source prices a market, so long a window of net new open interest is capped."""
@@ -47,6 +55,11 @@ def quote_of(d: int, skew: int, lo: int, hi: int, trade: TradeParams) -> int:
     if d > 0:
         return mul_div_up(mul_div_up(hi, PPM + trade.vault_spread, PPM), tilted, scale * TICK)
     return mul_div_down(mul_div_down(lo, PPM - trade.vault_spread, PPM), tilted, scale * TICK)
+
+
+def skew_worth(skew: int, mid: int, trade: TradeParams) -> int:
+    """Return what traders paid beyond mid for their skew, and get back as they close, wad, up."""
+    return mul_div_up(mid, _tilt(skew, skew_limit(trade)), 2 * trade.skew_lots * LOTS)
 
 
 def _tilt(skew: int, limit: int) -> int:

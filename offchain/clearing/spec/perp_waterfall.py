@@ -1,17 +1,25 @@
 """Let one after the other cover a loss.
 
-Models `contracts/derivatives/resolve/Waterfall.sol` and `KeeperFee.sol`.
+Models `contracts/derivatives/resolve/Waterfall.sol`, `SharedWindow.sol` and `KeeperFee.sol`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from clearing.spec.events import Effects, Event
 from clearing.spec.oracle_types import Action
 from clearing.spec.perp_case import Case, Part, delta_cap, shared, split
-from clearing.spec.perp_insurance import Fund, backstop_left, insurance_left, move_cash, spend
+from clearing.spec.perp_insurance import (
+    FORGIVEN_AFTER_S,
+    Fund,
+    backstop_left,
+    insurance_left,
+    move_cash,
+    spend,
+)
 from clearing.spec.perp_ledger import (
     Ledger,
     Quotes,
@@ -24,7 +32,7 @@ from clearing.spec.perp_ledger import (
 from clearing.spec.perp_margin import in_force
 from clearing.spec.perp_resolve import move_debt, set_status, share_loss
 from clearing.spec.perp_types import BACKSTOP, INSURANCE, VAULT, MarketStatus, Purpose, Role
-from clearing.spec.units import WAD
+from clearing.spec.units import WAD, mul_div_up
 
 __all__ = [
     "Covered",
@@ -34,6 +42,7 @@ __all__ = [
     "cover_first",
     "cover_last",
     "fee_allowance",
+    "shared_of",
     "take",
     "top_up",
 ]
@@ -45,11 +54,15 @@ MOST_FEES: Final = 1_000 * WAD
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What the fund and the resolution module store; fees since `fees_at`, wad."""
+    """What the fund and the resolution module store; fees since `fees_at`, wad.
+
+    `carried`: when each market last shared a loss, and what a unit had carried with it, pico.
+    """
 
     fund: Fund
     fees_at: int = 0
     fees_paid: int = 0
+    carried: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +113,12 @@ class Covered(Event):
 
 
 def cover_first(step: Step, case: Case, at: Moment) -> tuple[Step, Case]:
-    """Split the loss; let insurance pay, then the backstop, within their limits."""
+    """Split the loss; let insurance pay, then the backstop, but where a market has settled."""
     case = shared(case)
     parts: list[Part] = []
     for part in case.parts:
         covered = part
-        if part.left:
+        if part.left and not part.is_settled:
             step, covered = _cover_part(step, case.account, part, at)
         parts.append(covered)
     return step, replace(case, parts=tuple(parts))
@@ -137,18 +150,21 @@ def take(step: Step, source: int, to: int, most: int, at: Moment) -> tuple[Step,
 
 
 def cover_last(step: Step, case: Case, loss: int | None, at: Moment) -> Step:
-    """Let all positions pay, then the vault, then owe; None: all that the parts have left."""
+    """Let all positions pay, then the vault, then owe; None: all that the parts have left.
+
+    A settled market owes at once, as if the account had been closed there.
+    """
     for part in case.parts:
         if not part.loss:
             continue
         rest = part.left if loss is None else min(part.left, loss)
         loss = None if loss is None else loss - rest
-        step, by_all = _share(step, case.account, part.market, rest, at)
-        rest -= by_all
+        asked = 0 if part.is_settled else rest
+        step, by_all = _share(step, case.account, part.market, asked, at)
         vault = 0
         if case.account != VAULT:
-            step, vault = take(step, VAULT, case.account, rest, at)
-            rest -= vault
+            step, vault = take(step, VAULT, case.account, asked - by_all, at)
+        rest -= by_all + vault
         if rest:
             step = _owe(step, case.account, part.market, rest, at)
         told = (part.insurance, part.backstop, by_all, vault, rest)
@@ -157,23 +173,33 @@ def cover_last(step: Step, case: Case, loss: int | None, at: Moment) -> Step:
 
 
 def _share(step: Step, account: int, market: int, loss: int, at: Moment) -> tuple[Step, int]:
-    """Let positions pay but the backstop's and the account's; a settled market's pay by claims."""
+    """Let positions pay but the backstop's and the account's, what the cap has left."""
     look = look_at(step.ledger, market, at.quotes[market], at.now)
-    if not loss or look.market.is_settled:
+    if not loss:
         return step, 0
     own = abs(position_of(step.ledger, VAULT, market).size) if account == VAULT else 0
+    carried = shared_of(step.store, market, at.now)
+    cap = delta_cap(in_force(look.market.risk, at.now), look.quote.mid)
     parts = split(
         loss,
         2 * look.market.oi.open_interest,
         abs(position_of(step.ledger, BACKSTOP, market).size),
         own,
-        delta_cap(in_force(look.market.risk, at.now), look.quote.mid),
+        max(0, cap - carried),
     )
     if not parts.delta:
         return step, 0
+    after = {**step.store.carried, market: (at.now, carried + parts.delta)}
+    step = replace(step, store=replace(step.store, carried=after))
     credit = (account, parts.amount + parts.own, parts.backstop)
     moved = share_loss(step.ledger, market, parts.delta, *credit, at.quotes, at.now)
     return step.then(moved), parts.amount
+
+
+def shared_of(store: Resolution, market: int, now: int) -> int:
+    """Return what a unit has carried of shared losses, pico: forgiven evenly over 30 days, up."""
+    when, pico = store.carried.get(market, (0, 0))
+    return mul_div_up(pico, max(0, FORGIVEN_AFTER_S - (now - when)), FORGIVEN_AFTER_S)
 
 
 def _owe(step: Step, account: int, market: int, rest: int, at: Moment) -> Step:

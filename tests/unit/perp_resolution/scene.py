@@ -37,7 +37,7 @@ from clearing.spec.perp_types import (
     Role,
     TradeParams,
 )
-from clearing.spec.perp_waterfall import Moment, Resolution, Step, fee_allowance
+from clearing.spec.perp_waterfall import Moment, Resolution, Step, fee_allowance, shared_of
 from clearing.spec.units import Address
 from tests.harness.actors import key_of
 from tests.harness.contract import Contract
@@ -96,8 +96,7 @@ class AbsorbTwin(PerpTwin):
         """Let the timelock set what each may lose in a market, USD."""
         wads = (insurance * 10**18, backstop * 10**18)
         self.fund.send("setLimits", market, *wads, sender=self.rig.roles.timelock)
-        fund = with_limits(self.store.fund, market, *wads)
-        self.store = Resolution(fund, self.store.fees_at, self.store.fees_paid)
+        self.store = replace(self.store, fund=with_limits(self.store.fund, market, *wads))
         self.check()
 
     def set_terms(self, market: int, **changed: int) -> None:
@@ -253,6 +252,7 @@ class AbsorbTwin(PerpTwin):
                 read("spent", market),
                 read("limitLeft", market),
                 read("backstopLeft", market),
+                self.module.read("sharedOf", market),
                 self.debt(market),
                 self.status(market),
             )
@@ -261,6 +261,7 @@ class AbsorbTwin(PerpTwin):
                 spent_of(limits, self.now),
                 insurance_left(self.store.fund, market, self.now),
                 backstop_left(self.store.fund, market, self.now),
+                shared_of(self.store, market, self.now),
                 stored.debt,
                 stored.risk.status,
             )

@@ -5,9 +5,10 @@ import pytest
 from clearing.spec.perp_absorb import Deleveraged
 from clearing.spec.perp_types import MarketStatus
 from clearing.spec.perp_waterfall import Covered
-from tests.harness.perp import BACKSTOP, INSURANCE, LOT, VAULT, usd
+from tests.harness.perp import BACKSTOP, BTC, ETH, INSURANCE, LOT, VAULT, usd
 from tests.harness.results import ACCEPTED
 from tests.unit.perp_engine.scene import batch, module, refusal_of
+from tests.unit.perp_resolution.scene import Trio
 
 SETTLER_ROLE = 2
 
@@ -18,6 +19,7 @@ def ended(trio):
     twin = trio.twin
     first = twin.trader("first", 0)
     twin.meet(first, trio.winner, 1)
+    twin.meet(trio.winner, VAULT, 1, at=2_700)
     trio.fall()
     twin.set_cash(first, -usd(20_000))
     assert twin.absorb(first, trio.keeper) == ACCEPTED
@@ -41,17 +43,63 @@ def test_absorb__settled_market__nobody_is_deleveraged_and_nobody_shares(ended):
     assert (twin.size(ended.winner), twin.size(BACKSTOP)) == (sizes[0], sizes[1] + 10 * LOT)
 
 
-def test_absorb__settled_market__insurance_and_vault_still_pay(ended):
+def test_absorb__settled_market__insurance_the_backstop_and_the_vault_keep_theirs(ended):
+    """As if he had been closed: the fee alone comes from insurance."""
     twin = ended.twin
-    twin.limit(300, 0)
-    twin.give(INSURANCE, 1_000)
-    twin.give(VAULT, 200)
+    for account in (INSURANCE, BACKSTOP, VAULT):
+        twin.give(account, 1_000)
+    twin.limit(300, 300)
+    owed, cash = twin.debt(), (twin.cash(INSURANCE), twin.cash(VAULT))
     lacks = -twin.health(ended.loser).equity
 
     assert ended.absorb() == ACCEPTED
 
     (event,) = twin.events(Covered)
-    assert (event.insurance, event.vault, event.debt) == (usd(300), usd(200), lacks - usd(500))
+    assert (event.insurance, event.backstop, event.vault, event.debt) == (0, 0, 0, lacks)
+    assert twin.debt() == owed + lacks
+    assert (twin.cash(INSURANCE), twin.cash(VAULT)) == (cash[0] - Trio.FEE, cash[1])
+    assert twin.fund.read("spent", ETH) == (0, 0)
+
+
+def test_absorb__settled_market_and_a_live_one__only_the_live_part_is_paid_for(ended):
+    """The loss is split by margin; insurance pays the part of BTC in full, nothing of ETH's."""
+    twin = ended.twin
+    twin.meet(ended.loser, ended.winner, 0.1, market=BTC, at=50_000)
+    for market in (ETH, BTC):
+        twin.limit(5_000, 0, market)
+    twin.give(INSURANCE, 10_000)
+    owed = twin.debt()
+    lacks = -twin.health(ended.loser).equity
+
+    assert ended.absorb() == ACCEPTED
+
+    settled, live = twin.events(Covered)
+    assert (settled.market, settled.insurance, settled.vault, settled.debt) == (
+        *(ETH, 0, 0),
+        twin.debt() - owed,
+    )
+    assert (live.market, live.vault, live.debt) == (BTC, 0, 0)
+    assert settled.debt > live.insurance > 0
+    assert settled.debt + live.insurance == pytest.approx(lacks, abs=10**8)
+    assert (twin.debt(BTC), twin.status(BTC)) == (0, MarketStatus.LIVE)
+
+
+@pytest.mark.parametrize("account", [VAULT, BACKSTOP])
+def test_absorb_protocol__settled_market__is_its_debt(ended, account):
+    """The vault is short 1 ETH, the backstop long; 100 USD are missing: the others keep theirs."""
+    twin = ended.twin
+    for payer in {INSURANCE, BACKSTOP, VAULT} - {account}:
+        twin.give(payer, 1_000)
+    twin.limit(300, 300)
+    assert twin.size(account) != 0
+    twin.set_cash(account, twin.cash(account) - twin.health(account).equity - usd(100))
+    owed, cash = twin.debt(), {a: twin.cash(a) for a in (INSURANCE, BACKSTOP, VAULT)}
+
+    assert twin.absorb_protocol(account) == ACCEPTED
+
+    assert twin.debt() == owed + usd(100)
+    cash[account] += usd(100)
+    assert {a: twin.cash(a) for a in cash} == cash
 
 
 def test_absorb__market_winding_down__is_deleveraged_and_settles_if_it_must(trio):

@@ -9,7 +9,9 @@ import pytest
 
 from clearing.spec.perp_absorb import Absorbed, Deleveraged
 from clearing.spec.perp_types import MarketStatus, Purpose
+from clearing.spec.perp_units import PICO_TO_WAD
 from clearing.spec.perp_waterfall import Covered
+from clearing.spec.units import DAY_S
 from tests.harness.perp import BACKSTOP, ETH, INSURANCE, LOT, VAULT, usd
 from tests.harness.results import ACCEPTED
 from tests.unit.perp_resolution.scene import Trio
@@ -131,6 +133,38 @@ def test_absorb__nobody__is_the_markets_debt_and_it_settles_at_mid(fallen):
     assert twin.status() == MarketStatus.SETTLED
     assert twin.model.markets[ETH].price == usd(2_700)
     assert_empty(fallen)
+
+
+def test_absorb__shared_again_within_the_month__only_as_far_as_it_is_forgiven(fallen):
+    """A unit has carried 81 USD at once; half of that a fortnight later, and all after a month."""
+    twin = fallen.twin
+    twin.give(VAULT, 50_000)
+    losers = [twin.trader(f"again {i}", 2_000) for i in range(3)]
+    rich = twin.trader("rich", 100_000)
+    for loser in losers:
+        twin.meet(loser, rich, 10)
+    read, units = twin.module.read, 40
+    assert read("sharedOf", ETH) == 0
+
+    shared = []
+    for loser, days in zip((fallen.loser, *losers), (0, 0, 15, 30), strict=True):
+        if days:
+            twin.rig.wait(days * DAY_S - 10)
+            twin.at(2_700)
+        twin.set_cash(loser, twin.cash(loser) - twin.health(loser).equity - usd(9_000))
+        assert twin.absorb(loser, fallen.keeper) == ACCEPTED
+        (event,) = twin.events(Covered)
+        assert event.shared + event.vault == usd(9_000)
+        shared.append(event.shared)
+        assert read("sharedOf", ETH) == CAP // PICO_TO_WAD
+        twin.set_cash(VAULT, usd(50_000))
+
+    assert shared == [
+        (2 * units - 10) * CAP,
+        0,
+        (2 * units - 30) * CAP // 2,
+        (2 * units - 40) * CAP,
+    ]
 
 
 # IN ORDER

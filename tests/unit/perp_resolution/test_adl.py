@@ -167,17 +167,82 @@ def test_adl__two_lists_of_one_market__go_on_where_the_first_ended(scene):
     assert told == [calm, risky]
 
 
-def test_adl__vault_on_the_other_side__comes_first(scene):
-    """Not asked for a profit: it met at 2,700."""
+SKEW_LOTS = 216_000
+"""A vault short 4 ETH sold at 4 / 200,000 above mid on average: 0.216 USD at 2,700, 100 a unit."""
+
+
+def vault_short(scene, units, at):
+    """Let the vault be short at a price after the fall; 100 USD a unit is what closing costs it."""
     twin = scene.twin
     twin.give(VAULT, 50_000)
     more = twin.trader("more", 100_000)
     scene.fall()
-    twin.meet(more, VAULT, 4, at=2_700)
+    twin.meet(more, VAULT, units, at=at)
+
+
+@pytest.mark.parametrize(
+    ("at", "lots"),
+    [
+        (2_650, 0),
+        (2_700, 0),
+        (2_701, 4 * LOT // 100 - SKEW_LOTS - 1),
+        (2_750, 2 * LOT - SKEW_LOTS - 1),
+        (2_800, 4 * LOT - SKEW_LOTS - 1),
+        (2_801, 4 * LOT),
+        (3_000, 4 * LOT),
+    ],
+)
+def test_adl__vault_on_the_other_side__comes_first_and_pays_from_its_gain(scene, at, lots):
+    """Short 4 ETH at `at`, it gives 4 · (at - 2,700) USD, less its skew; a pico short of a lot."""
+    twin = scene.twin
+    vault_short(scene, 4, at)
+    before = twin.health(VAULT, Purpose.MID).equity
 
     assert scene.absorb(scene.winner) == ACCEPTED
 
-    assert closed(twin) == [(VAULT, 4 * LOT), (scene.winner, NEEDED - 4 * LOT)]
+    vault = [(VAULT, lots)] if lots else []
+    assert closed(twin) == [*vault, (scene.winner, NEEDED - lots)]
+    given = before - twin.health(VAULT, Purpose.MID).equity
+    assert given == lots * usd(100) // LOT
+    assert given <= max(0, 4 * usd(at - 2_700))
+
+
+def test_adl__vault_again_and_again__gives_no_more_than_it_gained(scene):
+    """200 USD, for two losers of the same loss: what the first left is 0.1 USD of its skew."""
+    twin = scene.twin
+    second = twin.trader("second", 2_000)
+    other = twin.trader("other", 10_000)
+    twin.meet(second, other, 10)
+    vault_short(scene, 4, 2_750)
+    before = twin.health(VAULT, Purpose.MID).equity
+
+    assert scene.absorb(scene.winner) == ACCEPTED
+    assert closed(twin)[0] == (VAULT, 2 * LOT - SKEW_LOTS - 1)
+    assert twin.absorb(second, scene.keeper, {ETH: [other]}) == ACCEPTED
+
+    assert closed(twin)[0][1] < LOT // 500
+    assert 0 <= before - twin.health(VAULT, Purpose.MID).equity <= usd(200)
+
+
+def test_adl__vault_long__gives_no_more_than_it_gained(absorbed):
+    """The mirror: at 3,300 a short closes at 3,200; the vault, long 4 at 3,250, gives 200 USD.
+
+    Less 0.264 USD for its skew.
+    """
+    twin = absorbed
+    twin.give(VAULT, 50_000)
+    loser, winner = twin.trader("loser", 2_000), twin.trader("winner", 10_000)
+    keeper, more = twin.trader("keeper", 0), twin.trader("more", 100_000)
+    twin.meet(winner, loser, 10)
+    twin.at(3_300)
+    twin.meet(VAULT, more, 4, at=3_250)
+    before = twin.health(VAULT, Purpose.MID).equity
+
+    assert twin.absorb(loser, keeper, {ETH: [winner]}) == ACCEPTED
+
+    lots = 2 * LOT - 264_000 - 1
+    assert closed(twin) == [(VAULT, -lots), (winner, lots - 10 * LOT)]
+    assert 0 < before - twin.health(VAULT, Purpose.MID).equity <= usd(200)
 
 
 def test_adl__vault_on_the_same_side__is_left_alone(scene):

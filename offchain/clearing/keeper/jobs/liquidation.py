@@ -137,7 +137,7 @@ class LiquidationJob:
         gauges["liquidator_due"] = float(is_due)
 
     def _carriers(self, terms: Mapping[int, Terms]) -> set[int]:
-        """Return which of vault and backstop are below zero: until their loss is shared, all wait."""
+        """Return which of vault and backstop are below zero: others wait until it is shared."""
         book = self._replica.book
         views = {
             each: health_at(book.cash[each], book.positions(each), terms)
@@ -248,7 +248,7 @@ class LiquidationJob:
         self._desk.send([self._absorb_wish(each, [], head) for each in again], head)
 
     def _absorb_carriers(self, carriers: Sequence[int], head: Head) -> None:
-        """Let the loss of vault and backstop be shared, the backstop's first. Nobody pays for it."""
+        """Let the loss of vault and backstop be shared, the backstop's first, for no fee."""
         resolution = self._swaps.resolution
         if resolution is None or not carriers:
             return
