@@ -24,8 +24,7 @@ import {AccountId, MarketId, MarketStatus} from "./PerpTypes.sol";
 ///
 /// EQUITY E = cash + Σ [quote - owed + floor(size · value)], owed = ceil(size · (F - f)), F the funding index of the position's side.
 /// VALUES, π the market's premium: OPEN long floor(openLo · min(1, 1 + π)), short ceil(openHi · max(1, 1 + π)); LIQUIDATE long
-/// floor(liqHi · (1 + π)), short ceil(liqLo · (1 + π)); MID mid; BEST long
-/// ceil(liqHi · max(1, 1 + π)), short floor(liqLo · min(1, 1 + π)). N = ceil(|size| · value); IM = ceil(N · rate(N)), rate = im +
+/// ceil(liqHi · max(1, 1 + π)), short floor(liqLo · min(1, 1 + π)); MID mid. N = ceil(|size| · value); IM = ceil(N · rate(N)), rate = im +
 /// min(slope · N,
 /// imMax - im); MM = ceil(kappa · IM); sums over the account's markets.
 /// GATE, for each account that a call judges, after everything: E >= IM at OPEN; or, where the call only reduced (|size| fell and no

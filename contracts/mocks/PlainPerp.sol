@@ -116,11 +116,6 @@ contract PlainPerp {
         return LiquidationMath.takeover(t);
     }
 
-    /// @notice LiquidationMath.leavesDebt
-    function leavesDebt(Target calldata t) external pure returns (bool) {
-        return LiquidationMath.leavesDebt(t);
-    }
-
     /// @notice LiquidationMath.liquidationPrice
     function liquidationPrice(Target calldata t) external pure returns (uint256) {
         return LiquidationMath.liquidationPrice(t);

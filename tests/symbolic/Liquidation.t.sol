@@ -44,7 +44,7 @@ contract LiquidationProof is Symbolic {
 
     function _bound(Target memory t) private pure {
         vm.assume(t.size != 0 && -int256(1 << 71) <= t.size && t.size < 1 << 71);
-        vm.assume(t.price > 0 && t.price < 1 << 96 && t.index < 1 << 96);
+        vm.assume(t.price > 0 && t.price < 1 << 96);
         vm.assume(t.equity >= type(int128).min && t.equity <= type(int128).max);
         RiskNow memory r = t.risk;
         vm.assume(r.slope == 0 && r.im <= r.imMax && r.imMax <= PerpUnits.PPM && r.im >= 10_000);

@@ -22,13 +22,10 @@ contract MarginProof is Symbolic {
         assert(Margin.shortOpen(hi, pi) >= hi);
     }
 
-    /// @notice No premium makes the best value less favourable than the index, and it is never worse than the LIQUIDATE value.
-    function check_values__at_best__favour_the_account(uint128 lo, uint128 hi, int64 pi) external pure {
-        vm.assume(lo <= hi);
+    /// @notice PERP-20: no premium makes the LIQUIDATE value less favourable than the band's edge.
+    function check_values__to_liquidate__favour_the_account(uint128 lo, uint128 hi, int64 pi) external pure {
         _boundPremium(pi);
-        assert(Margin.longBest(hi, pi) >= hi && Margin.shortBest(lo, pi) <= lo);
-        assert(Margin.longBest(hi, pi) >= Margin.longLiquidate(hi, pi));
-        assert(Margin.shortBest(lo, pi) <= Margin.shortLiquidate(lo, pi));
+        assert(Margin.longLiquidate(hi, pi) >= hi && Margin.shortLiquidate(lo, pi) <= lo);
     }
 
     /// @notice ORA-09: a position is never liquidated at a worse value than that at which it may open.

@@ -41,7 +41,6 @@ library Margin {
     function values(Quote memory q, int256 pi, Purpose purpose) internal pure returns (uint256 long, uint256 short) {
         if (purpose == Purpose.MID) return (q.mid, q.mid);
         if (purpose == Purpose.OPEN) return (longOpen(q.openLo, pi), shortOpen(q.openHi, pi));
-        if (purpose == Purpose.BEST) return (longBest(q.liqHi, pi), shortBest(q.liqLo, pi));
         return (longLiquidate(q.liqHi, pi), shortLiquidate(q.liqLo, pi));
     }
 
@@ -55,23 +54,13 @@ library Margin {
         return pi > 0 ? Rounding.ceilDiv(_marked(hi, pi), PerpUnits.PICO) : hi;
     }
 
-    /// @dev Wad: floor(hi · (1 + π)), the side of the band that favours the account.
+    /// @dev Wad, in favour of the account: ceil(hi · max(1, 1 + π)). No premium makes it less than the index.
     function longLiquidate(uint256 hi, int256 pi) internal pure returns (uint256) {
-        return _marked(hi, pi) / PerpUnits.PICO;
-    }
-
-    /// @dev Wad: ceil(lo · (1 + π)), the side of the band that favours the account.
-    function shortLiquidate(uint256 lo, int256 pi) internal pure returns (uint256) {
-        return Rounding.ceilDiv(_marked(lo, pi), PerpUnits.PICO);
-    }
-
-    /// @dev Wad: ceil(hi · max(1, 1 + π)): no premium makes it less than the index.
-    function longBest(uint256 hi, int256 pi) internal pure returns (uint256) {
         return pi > 0 ? Rounding.ceilDiv(_marked(hi, pi), PerpUnits.PICO) : hi;
     }
 
-    /// @dev Wad: floor(lo · min(1, 1 + π)).
-    function shortBest(uint256 lo, int256 pi) internal pure returns (uint256) {
+    /// @dev Wad, in favour of the account: floor(lo · min(1, 1 + π)).
+    function shortLiquidate(uint256 lo, int256 pi) internal pure returns (uint256) {
         return pi < 0 ? _marked(lo, pi) / PerpUnits.PICO : lo;
     }
 

@@ -97,6 +97,6 @@ library CaseLib {
 
     /// @dev Wad; of the position before anything was closed of it.
     function bankruptcyPrice(Part memory p, Case memory k) internal pure returns (uint256) {
-        return LiquidationMath.bankruptcyPrice(Target(p.size, p.price, p.mid, k.equity, k.mm, 0, 0, p.risk));
+        return LiquidationMath.bankruptcyPrice(Target(p.size, p.price, k.equity, k.mm, 0, 0, p.risk));
     }
 }

@@ -11,13 +11,7 @@ from dataclasses import dataclass
 from clearing.perp.answers import MarketNow
 from clearing.spec.oracle_types import Action
 from clearing.spec.perp_ledger import HealthView
-from clearing.spec.perp_liquidation import (
-    amount,
-    leaves_debt,
-    penalty_of,
-    takeover_price,
-    target,
-)
+from clearing.spec.perp_liquidation import amount, penalty_of, target
 from clearing.spec.perp_margin import (
     Health,
     owed_by,
@@ -175,12 +169,12 @@ def takeover_of(
     """Return what `RiskManager.liquidate` would hand over in a market, None if nothing."""
     if not terms.liquidates or position.size == 0 or not is_due(account, view.equity, view.mm):
         return None
+    if view.is_priced and view.equity < 0:
+        return None
     size, price = position.size, terms.price(position.size)
     health = Health(view.equity, view.notional, view.im, view.mm, view.penalty)
     whole = notional(size, price)
     _, mm = requirement(whole, terms.risk)
-    if view.is_priced and leaves_debt(size, price, terms.mid, mm, health):
-        return None
     lots = amount(abs(size), price, view.target, health, terms.risk, terms.least_wad)
     taken = notional(lots, price)
     penalty = penalty_of(taken, whole, mm, health, terms.risk)
@@ -188,7 +182,7 @@ def takeover_of(
         account=account,
         market=terms.market,
         size=lots if size > 0 else -lots,
-        price=takeover_price(size, price, terms.mid, mm, health),
+        price=price,
         notional=taken,
         penalty=penalty,
         equity=view.equity,

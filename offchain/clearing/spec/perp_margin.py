@@ -39,7 +39,6 @@ __all__ = [
     "rate_of",
     "ratio",
     "requirement",
-    "value_best",
     "value_liquidate",
     "value_open",
 ]
@@ -86,14 +85,10 @@ def value_open(lo: int, hi: int, premium: int, *, is_long: bool) -> int:
 
 
 def value_liquidate(lo: int, hi: int, premium: int, *, is_long: bool) -> int:
-    """Return what one unit counts for when liquidating: in favour of the position."""
-    if is_long:
-        return div_floor(hi * (PICO + premium), PICO)
-    return div_ceil(lo * (PICO + premium), PICO)
+    """Return what one unit counts for when liquidating: in favour of the position.
 
-
-def value_best(lo: int, hi: int, premium: int, *, is_long: bool) -> int:
-    """Return what one unit counts for at best: no premium makes it worth less than the index."""
+    No premium makes a long worth less than the index, nor a short cost more.
+    """
     if is_long:
         return div_ceil(hi * max(PICO, PICO + premium), PICO)
     return div_floor(lo * min(PICO, PICO + premium), PICO)
