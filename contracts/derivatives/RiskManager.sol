@@ -139,7 +139,7 @@ contract RiskManager is IRiskManager {
     }
 
     function _price(Context memory c, bool isLong) private pure returns (uint256) {
-        return isLong ? Margin.longLiquidate(c.quote.liqHi, c.pi) : Margin.shortLiquidate(c.quote.liqLo, c.pi);
+        return isLong ? Margin.upper(c.quote.liqHi, c.pi) : Margin.lower(c.quote.liqLo, c.pi);
     }
 
     /* VIEWS */

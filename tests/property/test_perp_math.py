@@ -243,16 +243,21 @@ def test_target__any_position__lies_between_maintenance_and_initial_margin(n, r)
     assert got == mm + ceil(n * gap / 2)
 
 
-@given(sums, positions, fundings, prices, risks_now, st.booleans())
-@example(
-    Health(0), Position(0, 7, 0), Funding(5, -5, 0, 0), 1, RiskNow(10**4, 5_000, 0, 10**4, 1), True
-)
-def test_add__any_position__is_the_specifications(before, position, funding, price, r, is_liquid):
-    one = health_of(before.equity, [Holding(position, funding, price, r)])
+ONE_PERCENT = RiskNow(10**4, 5_000, 0, 10**4, 1)
+
+
+@given(sums, positions, fundings, prices, risks_now, st.booleans(), st.booleans())
+@example(Health(0), Position(0, 7, 0), Funding(5, -5, 0, 0), 1, ONE_PERCENT, True, False)
+@example(Health(0), Position(LOTS, 0, 0), Funding(0, 0, 0, 0), 1, ONE_PERCENT, True, True)
+@example(Health(0), Position(-LOTS, 0, 0), Funding(0, 0, 0, 0), 1, ONE_PERCENT, True, True)
+def test_add__any_position__is_the_specifications(
+    before, position, funding, price, r, is_liquid, is_gainless
+):
+    one = health_of(before.equity, [Holding(position, funding, price, r, is_gainless)])
     added = [a + b for a, b in zip(astuple(before)[1:], astuple(one)[1:], strict=True)]
 
     words = word_of_position(position), word_of_funding(funding)
-    got = SOL.read("add", (*astuple(before), 7, 5), *words, price, r, is_liquid)
+    got = SOL.read("add", (*astuple(before), 7, 5), *words, price, r, is_liquid, is_gainless)
 
     alone = one.mm  # of one position
     ends = (7 + target(one.notional, alone, r), 5 + (alone if is_liquid else 0))
@@ -266,7 +271,7 @@ def test_add__in_turn__is_the_health_of_all(position, funding, markets):
 
     got = (0,) * 7
     for price, r in markets:
-        got = SOL.read("add", got, *words, price, r, True)
+        got = SOL.read("add", got, *words, price, r, True, False)
 
     assert got[:5] == astuple(health_of(0, holdings))
     assert got[6] == got[3], "every market here may be liquidated in"

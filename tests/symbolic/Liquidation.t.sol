@@ -16,13 +16,13 @@ contract LiquidationProof is Symbolic {
         assert(LiquidationMath.isLiquidatable(equity, mm) == (mm != 0 && equity < int256(uint256(mm))));
     }
 
-    /// @notice PERP-35: the bankruptcy price is on the account's side: no lower than its value for a long in debt, no higher for a short.
-    function check_bankruptcyPrice__in_debt__favours_the_account(Target memory t) external pure {
+    /// @notice PERP-35, PERP-48: the bankruptcy price of an account in debt is beyond the value: higher for a long, lower for a short.
+    function check_bankruptcyPrice__in_debt__is_beyond_the_value(Target memory t) external pure {
         _bound(t);
         vm.assume(t.equity < 0);
         uint256 price = LiquidationMath.bankruptcyPrice(t);
-        if (t.size > 0) assert(price >= t.price);
-        else assert(price <= t.price);
+        if (t.size > 0) assert(price > t.price);
+        else assert(price < t.price);
     }
 
     /// @notice PERP-35: with equity left it is the other side: what the account gives up, it has.

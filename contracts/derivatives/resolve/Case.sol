@@ -57,7 +57,7 @@ library CaseLib {
 
     /// @dev Wad, the LIQUIDATE value.
     function priceOf(Context memory c, bool isLong) internal pure returns (uint256) {
-        return isLong ? Margin.longLiquidate(c.quote.liqHi, c.pi) : Margin.shortLiquidate(c.quote.liqLo, c.pi);
+        return isLong ? Margin.upper(c.quote.liqHi, c.pi) : Margin.lower(c.quote.liqLo, c.pi);
     }
 
     /// @dev Whether the feed allows LIQUIDATE.

@@ -14,7 +14,7 @@ from clearing.spec.perp_ledger import HealthView
 from clearing.spec.perp_liquidation import amount, penalty_of, target
 from clearing.spec.perp_margin import (
     Health,
-    owed_by,
+    Holding,
     requirement,
     value_liquidate,
     value_open,
@@ -48,6 +48,7 @@ class Terms:
     """A market now: prices of a unit, wad, by purpose and side; indices with what is due.
 
     `liquidates`: whether neither pause nor feed nor status forbids to liquidate in it.
+    `settled`: it counts at one price for ever, and a gain is no margin for opening.
     """
 
     market: int
@@ -61,6 +62,7 @@ class Terms:
     least_wad: int
     priced: bool
     liquidates: bool
+    settled: bool = False
 
     def price(self, lots: int, purpose: Purpose = Purpose.LIQUIDATE) -> int:
         """Return what a unit of a position counts at, wad; LIQUIDATE, OPEN or MID."""
@@ -113,6 +115,7 @@ def terms_of(now: MarketNow, guardian_mask: int = 0) -> Terms:
         least_wad=now.trade.min_notional * WAD,
         priced=priced,
         liquidates=priced and not paused and not ended,
+        settled=ended,
     )
 
 
@@ -144,8 +147,8 @@ def health_at(
         price = t.price(position.size, purpose)
         worth = notional(position.size, price)
         im_, mm_ = requirement(worth, t.risk)
-        gain = position.quote * PICO_TO_WAD + value(position.size, price)
-        equity += gain - owed_by(position, t.funding)
+        gainless = purpose is Purpose.OPEN and t.settled
+        equity += Holding(position, t.funding, price, t.risk, gainless).gain
         sums, im, mm = sums + worth, im + im_, mm + mm_
         penalty += div_ceil(worth * t.risk.penalty, PPM)
         targets += target(worth, mm_, t.risk)

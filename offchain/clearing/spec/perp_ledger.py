@@ -273,7 +273,8 @@ def health_with(
         look = look_at(ledger, market, quotes[market], now)
         price = value_of(look, purpose, is_long=position.size > 0)
         risk = in_force(look.market.risk, now)
-        holding = Holding(position, look.market.funding, price, risk)
+        gainless = purpose is Purpose.OPEN and look.market.is_settled
+        holding = Holding(position, look.market.funding, price, risk, gainless)
         holdings.append(holding)
         alone = sum_of(0, [holding])
         targets += target(alone.notional, alone.mm, risk)

@@ -66,12 +66,23 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One position with what its health depends on; `price` is a value of the wanted purpose."""
+    """One position with what its health depends on; `price` is a value of the wanted purpose.
+
+    `gainless`: a gain counts for nothing, at OPEN in a SETTLED market, where it may be cut.
+    """
 
     position: Position
     funding: Funding
     price: int
     risk: RiskNow
+    gainless: bool = False
+
+    @property
+    def gain(self) -> int:
+        """What it adds to equity, wad, down."""
+        size, quote = self.position.size, self.position.quote * PICO_TO_WAD
+        gain = quote + value(size, self.price) - owed_by(self.position, self.funding)
+        return min(0, gain) if self.gainless else gain
 
 
 # VALUES
@@ -169,12 +180,10 @@ def health_of(cash_wad: int, holdings: Iterable[Holding]) -> Health:
     """Return the health of an account with so much cash."""
     health = Health(cash_wad)
     for one in holdings:
-        size = one.position.size
-        n = notional(size, one.price)
+        n = notional(one.position.size, one.price)
         im, mm = requirement(n, one.risk)
-        gain = one.position.quote * PICO_TO_WAD + value(size, one.price)
         health = Health(
-            equity=health.equity + gain - owed_by(one.position, one.funding),
+            equity=health.equity + one.gain,
             notional=health.notional + n,
             im=health.im + im,
             mm=health.mm + mm,
