@@ -212,7 +212,6 @@ contract PerpLens is IPerpLens {
                 Target({
                     size: t.size,
                     price: AfterTrade.valueOf(c, Purpose.LIQUIDATE, t.size > 0),
-                    index: c.quote.mid,
                     equity: t.liquidate.equity,
                     mm: t.liquidate.mm,
                     target: t.liquidate.target,

@@ -108,14 +108,14 @@ contract RiskManager is IRiskManager {
 
     /* RULE */
 
-    /// @dev What must be taken over; size 0 if nothing, or if what would be left below zero needs absorption's waterfall.
+    /// @dev What must be taken over; size 0 if nothing, or if what is below zero needs absorption's waterfall: at a value that is no worse
+    /// than the index a takeover would leave it in the cash.
     function _takeover(AccountId account, Context memory c, Held memory held) private view returns (Takeover memory t) {
         HealthView memory h = held.health;
         if (AccountId.unwrap(account) < FIRST_OWNED || !LiquidationMath.isLiquidatable(h.equity, h.mm)) return t;
         if (held.size == 0) return t;
-        Target memory target = _target(c, h, held.size);
-        if (LiquidationMath.isPriced(h.mm, h.liquidMm) && LiquidationMath.leavesDebt(target)) return t;
-        return LiquidationMath.takeover(target);
+        if (h.equity < 0 && LiquidationMath.isPriced(h.mm, h.liquidMm)) return t;
+        return LiquidationMath.takeover(_target(c, h, held.size));
     }
 
     function _refuse(AccountId account, MarketId market, Held memory held) private pure {
@@ -130,7 +130,6 @@ contract RiskManager is IRiskManager {
             Target({
                 size: size,
                 price: _price(c, size > 0),
-                index: c.quote.mid,
                 equity: h.equity,
                 mm: h.mm,
                 target: h.target,
@@ -140,7 +139,7 @@ contract RiskManager is IRiskManager {
     }
 
     function _price(Context memory c, bool isLong) private pure returns (uint256) {
-        return isLong ? Margin.longLiquidate(c.quote.liqHi, c.pi) : Margin.shortLiquidate(c.quote.liqLo, c.pi);
+        return isLong ? Margin.upper(c.quote.liqHi, c.pi) : Margin.lower(c.quote.liqLo, c.pi);
     }
 
     /* VIEWS */

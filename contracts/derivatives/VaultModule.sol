@@ -283,7 +283,7 @@ contract VaultModule is IVaultModule, IDealer {
     /// @inheritdoc IVaultModule
     function nav() public view returns (int256 worstWad, int256 bestWad) {
         HealthView memory worst = ENGINE.healthOf(VAULT, Purpose.OPEN);
-        HealthView memory best = ENGINE.healthOf(VAULT, Purpose.BEST);
+        HealthView memory best = ENGINE.healthOf(VAULT, Purpose.LIQUIDATE);
         return (worst.equity, best.equity);
     }
 

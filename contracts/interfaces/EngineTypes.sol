@@ -36,9 +36,8 @@ enum Kind {
 /// What a position is valued for.
 enum Purpose {
     OPEN, // adverse: openings, withdrawals
-    LIQUIDATE, // favourable, at the mark
-    MID,
-    BEST // as favourable as any: what new shares of the vault are priced by
+    LIQUIDATE, // favourable: liquidation, what new shares of the vault cost
+    MID
 }
 
 /// One side of a trade.

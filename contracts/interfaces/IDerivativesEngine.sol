@@ -23,9 +23,9 @@ import {AccountId, MarketId, MarketStatus} from "./PerpTypes.sol";
 /// made by `createAccount`, hold positions in at most 8 markets, and act through their owner or, for trading only, a session key.
 ///
 /// EQUITY E = cash + Σ [quote - owed + floor(size · value)], owed = ceil(size · (F - f)), F the funding index of the position's side.
+/// At OPEN a SETTLED market's [..] counts as min(0, [..]): its gains are paid later, and may be cut.
 /// VALUES, π the market's premium: OPEN long floor(openLo · min(1, 1 + π)), short ceil(openHi · max(1, 1 + π)); LIQUIDATE long
-/// floor(liqHi · (1 + π)), short ceil(liqLo · (1 + π)); MID mid; BEST long
-/// ceil(liqHi · max(1, 1 + π)), short floor(liqLo · min(1, 1 + π)). N = ceil(|size| · value); IM = ceil(N · rate(N)), rate = im +
+/// ceil(liqHi · max(1, 1 + π)), short floor(liqLo · min(1, 1 + π)); MID mid. N = ceil(|size| · value); IM = ceil(N · rate(N)), rate = im +
 /// min(slope · N,
 /// imMax - im); MM = ceil(kappa · IM); sums over the account's markets.
 /// GATE, for each account that a call judges, after everything: E >= IM at OPEN; or, where the call only reduced (|size| fell and no

@@ -9,16 +9,14 @@ import {AccountId, MarketId} from "./PerpTypes.sol";
 /// position,
 /// or all of it, to a liquidator who takes it over at that value and keeps half of a penalty; insurance gets the other half. Anybody
 /// with an
-/// account that stays above initial margin may liquidate; nothing depends on insurance having money. An account whose equity is below zero
-/// gets its bankruptcy price instead, as far as the index goes: a mark off the index makes no debt of a position solvent at the index.
-/// Where even that would leave a debt, and most of the account is priced, it is not taken over but absorbed (IAbsorption).
+/// account that stays above initial margin may liquidate; nothing depends on insurance having money. No premium makes that value worse
+/// than the index, so an account whose equity is below zero would be left with a debt: if most of it is priced, it is not taken over but
+/// absorbed (IAbsorption).
 ///
 /// @dev How much: x = ceil((Σ r·N - E) / (r - f)) of notional, rounded up to lots, r = mm(N) + (im - mm) / 2 at no slope, f the penalty;
 /// the whole position if E < ⅔ · MM, or N <= minNotional, or N - x < minNotional. PENALTY = min(ceil(f · x), max(E, 0) · MM_m / ΣMM ·
 /// x / N).
-/// Price: p, the LIQUIDATE value; if E < 0 a long's is max(p, min(bankruptcy price, mid)), a short's min(p, max(bankruptcy price, mid)),
-/// and the
-/// quote rounds up for the account.
+/// Price: p, the LIQUIDATE value; the quote rounds up for the account.
 /// Units as in IDerivativesEngine.
 interface IRiskManager {
     /* EVENTS */
@@ -39,7 +37,7 @@ interface IRiskManager {
     error NotOwner(AccountId account, address caller);
     /// E >= MM, no position here, or an account that is never liquidated.
     error NotLiquidatable(AccountId account, MarketId market, int256 equityWad, uint256 mmWad);
-    /// A takeover at the best price there is would leave a debt: `absorb` takes the account, and its loss goes down the waterfall.
+    /// E < 0, so a takeover would leave a debt: `absorb` takes the account, and its loss goes down the waterfall.
     error MustBeAbsorbed(AccountId account, MarketId market, int256 equityWad);
     error OwnLiquidation(AccountId account);
     error TooManyAccounts(uint256 have, uint256 max);
@@ -76,8 +74,8 @@ interface IRiskManager {
         MarketId market
     ) external view returns (int256 sizeLots, uint256 priceWad, uint256 penaltyWad);
 
-    /// @notice The LIQUIDATE value of one unit (liqHi · (1 + π) of a long, liqLo · (1 + π) of a short) at which the account is at
-    /// maintenance margin if nothing else moves: long rounded up, short down; 0 where there is none.
+    /// @notice The LIQUIDATE value of one unit (liqHi · max(1, 1 + π) of a long, liqLo · min(1, 1 + π) of a short) at which the account is
+    /// at maintenance margin if nothing else moves: long rounded up, short down; 0 where there is none.
     function liquidationPrice(AccountId account, MarketId market) external view returns (uint256 priceWad);
 
     /// @notice The price at which the position's share of equity is used up: px - E · MM_m / ΣMM / s, px the LIQUIDATE value.

@@ -30,7 +30,9 @@ struct Ending {
 /// floor(claim · (claims - d) / claims): min(1, pot / claims) of it. Who is closed first does not matter. What the market still owes
 /// is repaid from fees.
 ///
-/// A winner whose other positions need the gain as margin (E - P < IM at OPEN without this position) waits for at most a day after
+/// Until then a gain is no margin for opening or withdrawing: it may still be cut (IDerivativesEngine, EQUITY).
+///
+/// A winner whose other positions need the gain as margin (E < IM at OPEN without this position) waits for at most a day after
 /// the settlement, so that nobody takes the margin from under him and liquidates him in one transaction: he may add collateral or close.
 ///
 /// Cash is conserved: Σ of what is paid is at most the pot; less than a wei for each claim stays in it.

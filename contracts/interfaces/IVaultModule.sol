@@ -137,7 +137,8 @@ interface IVaultModule {
         int256 size
     ) external view returns (int256 quotePico, uint256 feePico);
 
-    /// @notice The vault's value, wad, floor: in the worst case (Purpose.OPEN) and the best (Purpose.BEST) of its bands and the premium.
+    /// @notice The vault's value, wad, floor: in the worst case (Purpose.OPEN) and the best (Purpose.LIQUIDATE) of its bands and the
+    /// premium.
     function nav() external view returns (int256 worstWad, int256 bestWad);
 
     function sharesOf(AccountId account) external view returns (uint256 shares);

@@ -66,14 +66,14 @@ contract PlainPerp {
 
     /* MARGIN */
 
-    /// @notice Margin.longOpen and shortOpen
+    /// @notice Margin.lower and upper, as at OPEN
     function valueOpen(uint256 lo, uint256 hi, int256 pi, bool isLong) external pure returns (uint256) {
-        return isLong ? Margin.longOpen(lo, pi) : Margin.shortOpen(hi, pi);
+        return isLong ? Margin.lower(lo, pi) : Margin.upper(hi, pi);
     }
 
-    /// @notice Margin.longLiquidate and shortLiquidate
+    /// @notice Margin.upper and lower, as at LIQUIDATE
     function valueLiquidate(uint256 lo, uint256 hi, int256 pi, bool isLong) external pure returns (uint256) {
-        return isLong ? Margin.longLiquidate(hi, pi) : Margin.shortLiquidate(lo, pi);
+        return isLong ? Margin.upper(hi, pi) : Margin.lower(lo, pi);
     }
 
     /// @notice Margin.requirement
@@ -93,9 +93,11 @@ contract PlainPerp {
         FundingWord f,
         uint256 priceWad,
         RiskNow calldata r,
-        bool isLiquid
+        bool isLiquid,
+        bool isGainless
     ) external pure returns (HealthView memory) {
-        h.add(p, Worth({long: priceWad, short: priceWad, funding: f, risk: r, isLiquid: isLiquid}));
+        Worth memory w = Worth(priceWad, priceWad, f, r, isLiquid, isGainless);
+        h.add(p, w);
         return h;
     }
 
@@ -114,11 +116,6 @@ contract PlainPerp {
     /// @notice LiquidationMath.takeover
     function takeover(Target calldata t) external pure returns (Takeover memory) {
         return LiquidationMath.takeover(t);
-    }
-
-    /// @notice LiquidationMath.leavesDebt
-    function leavesDebt(Target calldata t) external pure returns (bool) {
-        return LiquidationMath.leavesDebt(t);
     }
 
     /// @notice LiquidationMath.liquidationPrice

@@ -8,7 +8,9 @@ from itertools import count
 from typing import Final
 
 from clearing.channel.perp_batch import Match
+from clearing.spec.perp_types import Role
 from clearing.spec.units import WAD, div_floor
+from tests.harness.contract import Contract
 from tests.harness.errors import Refused
 from tests.harness.match import MatchRig, Trader, deploy_match
 from tests.harness.perp import BTC, ETH, PRICES_E8, VAULT, PerpRig
@@ -19,10 +21,14 @@ __all__ = [
     "FOR_LIQUIDATE",
     "FOR_OPEN",
     "MID",
+    "PI_AT",
+    "TERMS",
     "Market",
+    "dollars",
     "market_of",
     "price_of",
     "provide",
+    "resolution_of",
 ]
 
 FOR_OPEN, FOR_LIQUIDATE, AT_MID = range(3)
@@ -31,6 +37,16 @@ MID: Final = 3_000 * 10**18
 """Wad: the index of ETH."""
 BAND_PPM: Final = 50_000
 """How far a signed price may be from the index."""
+TERMS: Final = {
+    "im": 50_000,
+    "imMax": 50_000,
+    "penalty": 12_500,
+    "premCap": 7_500,
+    "maxRate": 5_000,
+    "coefficientInverse": 8,
+    "minFee": 10,
+}
+"""Of deployments/params/optimism-sepolia.yaml, where they differ from the harness's."""
 PI_AT: Final = 7
 """Place of the premium in a context."""
 TICK: Final = 10**14
@@ -112,6 +128,22 @@ def provide(rig: PerpRig, trader: Trader, amount_wad: int) -> int:
     args = (trader.account, amount_wad, 0)
     shares: int = rig.vault.send("addLiquidity", *args, sender=trader.owner).output
     return shares
+
+
+def dollars(rig: PerpRig, *accounts: int) -> int:
+    """Return what accounts are worth at mid together, USD, down."""
+    worth: int = sum(rig.engine.read("healthOf", each, AT_MID)[0] for each in accounts)
+    return div_floor(worth, WAD)
+
+
+def resolution_of(rig: PerpRig) -> Contract:
+    """Return a resolution module with an insurance fund, named by the engine from now on."""
+    deployer = rig.roles.deployer
+    fund = rig.chain.deploy("InsuranceFund", rig.engine.address, sender=deployer)
+    backing = (rig.engine.address, fund.address)
+    made = rig.chain.deploy("ResolutionModule", *backing, sender=deployer)
+    rig.engine.send("setModule", Role.RESOLUTION, made.address, sender=rig.roles.timelock)
+    return made
 
 
 def market_of(vault_usd: int = 10_000_000) -> Market:

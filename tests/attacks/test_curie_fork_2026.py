@@ -168,9 +168,9 @@ def test_curie_fork__he_pushes_the_mark_and_liquidates_himself__gains_nothing(
 ) -> None:
     """Two rounds of trades with himself push the mark by 1.4 %, for 321 USD.
 
-    Then the index falls by 10 % at once: 850 USD are left at the index. At the mark, 3,800 USD
-    below the index for 100 ETH, the account is bankrupt. His other account takes it over at the
-    bankruptcy price: the 850 are its gain and the first one's loss, and no debt remains.
+    Then the index falls by 10 % at once: 850 USD are left at the index. The mark, 3,800 USD below
+    it for 100 ETH, counts for nothing: his other account pays the edge of the band, which favours
+    the first, and no debt remains.
     """
     pushing = [market.match.trader(name, 1_000_000) for name in ("one", "other")]
     everything = (*crew, *pushing)

@@ -87,7 +87,7 @@ class LiquidityTwin(PerpTwin):
         quotes = self.quotes
         worst, best = (
             health_of(self.model, VAULT, purpose, quotes, self.now).equity
-            for purpose in (Purpose.OPEN, Purpose.BEST)
+            for purpose in (Purpose.OPEN, Purpose.LIQUIDATE)
         )
         if vault.read("nav") != (worst, best):
             self._fail(f"the vault is worth {vault.read('nav')}, specification: {worst}, {best}")

@@ -15,11 +15,9 @@ from clearing.spec.perp_ledger import Ledger, Look, Market
 from clearing.spec.perp_liquidation import (
     amount,
     bankruptcy_price,
-    leaves_debt,
     liquidation_price,
     notional_to_close,
     penalty_of,
-    takeover_price,
     target,
 )
 from clearing.spec.perp_liquidation import quote_of as takeover_quote
@@ -187,6 +185,8 @@ def test_value_open__any_band_and_premium__is_adverse(band, pi, is_long):
 
 
 @given(bands(), premiums, st.booleans())
+@example((1, 2), 1, True)
+@example((1, 2), -1, False)
 def test_value_liquidate__any_band_and_premium__is_in_favour_and_no_worse_than_open(
     band, pi, is_long
 ):
@@ -196,7 +196,10 @@ def test_value_liquidate__any_band_and_premium__is_in_favour_and_no_worse_than_o
 
     assert got == value_liquidate(lo, hi, pi, is_long=is_long)
     marked = Fraction(PICO + pi, PICO)
-    assert got == (floor(hi * marked) if is_long else ceil(lo * marked))
+    if is_long:
+        assert got == ceil(max(hi * marked, Fraction(hi)))
+    else:
+        assert got == floor(min(lo * marked, Fraction(lo)))
     assert got >= strict if is_long else got <= strict
 
 
@@ -240,16 +243,21 @@ def test_target__any_position__lies_between_maintenance_and_initial_margin(n, r)
     assert got == mm + ceil(n * gap / 2)
 
 
-@given(sums, positions, fundings, prices, risks_now, st.booleans())
-@example(
-    Health(0), Position(0, 7, 0), Funding(5, -5, 0, 0), 1, RiskNow(10**4, 5_000, 0, 10**4, 1), True
-)
-def test_add__any_position__is_the_specifications(before, position, funding, price, r, is_liquid):
-    one = health_of(before.equity, [Holding(position, funding, price, r)])
+ONE_PERCENT = RiskNow(10**4, 5_000, 0, 10**4, 1)
+
+
+@given(sums, positions, fundings, prices, risks_now, st.booleans(), st.booleans())
+@example(Health(0), Position(0, 7, 0), Funding(5, -5, 0, 0), 1, ONE_PERCENT, True, False)
+@example(Health(0), Position(LOTS, 0, 0), Funding(0, 0, 0, 0), 1, ONE_PERCENT, True, True)
+@example(Health(0), Position(-LOTS, 0, 0), Funding(0, 0, 0, 0), 1, ONE_PERCENT, True, True)
+def test_add__any_position__is_the_specifications(
+    before, position, funding, price, r, is_liquid, is_gainless
+):
+    one = health_of(before.equity, [Holding(position, funding, price, r, is_gainless)])
     added = [a + b for a, b in zip(astuple(before)[1:], astuple(one)[1:], strict=True)]
 
     words = word_of_position(position), word_of_funding(funding)
-    got = SOL.read("add", (*astuple(before), 7, 5), *words, price, r, is_liquid)
+    got = SOL.read("add", (*astuple(before), 7, 5), *words, price, r, is_liquid, is_gainless)
 
     alone = one.mm  # of one position
     ends = (7 + target(one.notional, alone, r), 5 + (alone if is_liquid else 0))
@@ -263,7 +271,7 @@ def test_add__in_turn__is_the_health_of_all(position, funding, markets):
 
     got = (0,) * 7
     for price, r in markets:
-        got = SOL.read("add", got, *words, price, r, True)
+        got = SOL.read("add", got, *words, price, r, True, False)
 
     assert got[:5] == astuple(health_of(0, holdings))
     assert got[6] == got[3], "every market here may be liquidated in"
@@ -317,7 +325,6 @@ class Scene(NamedTuple):
 
     size: int
     price: int
-    index: int
     health: Health
     target: int
     least: int
@@ -339,7 +346,7 @@ class Scene(NamedTuple):
         """Return what the contract's functions take."""
         equity, mm = self.health.equity, self.health.mm
         least, risk = self.least, self.risk
-        return (self.size, self.price, self.index, equity, mm, self.target, least, risk)
+        return (self.size, self.price, equity, mm, self.target, least, risk)
 
 
 sizes = st.builds(int.__mul__, magnitudes(60, 1), st.sampled_from((1, -1)))
@@ -351,11 +358,6 @@ _signs = st.sampled_from((1, -1))
 _large = magnitudes(60, 10**10)
 _dear = magnitudes(80, WAD)
 _hopes = st.sampled_from((1, 1, 1, 1, 1, 1, 0, -1))
-
-
-def index_at(draw: st.DrawFn, price: int) -> int:
-    """Draw an index within a tenth of a price, or of any size."""
-    return price * between(draw, 900_000, 1_100_000) // PPM if draw(_booleans) else draw(worths)
 
 
 @st.composite
@@ -372,17 +374,16 @@ def scenes(draw: st.DrawFn, *, rules=risks_now, least_share: int = -(10**6)) -> 
     least = between(draw, 1, 10**6) * WAD
     whole = target(n, mm, r) + other_mm + other_gap
     health = Health(equity, n + elsewhere, mm=total)
-    return Scene(size, price, index_at(draw, price), health, whole, least, r)
+    return Scene(size, price, health, whole, least, r)
 
 
 def takeover_of(scene: Scene) -> tuple[int, int, int, int]:
     """Return size, quote, price and penalty as the specification puts them together."""
-    size, price, index, health, whole, least, r = scene
+    size, price, health, whole, least, r = scene
     part = amount(abs(size), price, whole, health, r, least)
     penalty = penalty_of(notional(part, price), scene.notional, scene.mm, health, r)
     taken = part if size > 0 else -part
-    paid = takeover_price(size, price, index, scene.mm, health)
-    return taken, takeover_quote(taken, paid), paid, penalty
+    return taken, takeover_quote(taken, price), price, penalty
 
 
 @given(scenes() | scenes(least_share=666_667))
@@ -396,39 +397,27 @@ def test_takeover__any_account__is_the_specifications(scene):
 
 @st.composite
 def bankrupt(draw: st.DrawFn) -> Scene:
-    """Draw an account of one position that is below zero by some of it; the index is near."""
+    """Draw an account of one position that is below zero by some of it."""
     scene = draw(scenes())
     equity = -between(draw, 1, scene.notional // 20 + 1)
-    return scene._replace(
-        index=scene.price * between(draw, 900_000, 1_100_000) // PPM,
-        health=Health(equity, scene.notional, mm=scene.mm),
-    )
+    return scene._replace(health=Health(equity, scene.notional, mm=scene.mm))
 
 
-@given(bankrupt())
-def test_takeover__a_bankrupt_account__gets_its_price_as_far_as_the_index(scene):
-    """By fractions: the index, unless less than it brings back what is missing; never worse."""
+@given(bankrupt() | scenes())
+def test_takeover__of_all__leaves_a_debt_only_below_zero(scene):
+    """[PERP-48] By fractions, of an account with this position alone."""
     size, quote, price, penalty = SOL.read("takeover", scene.target_())
-    assert (size, penalty) == (scene.size, 0)
-    side = 1 if size > 0 else -1
-    needed = scene.price - Fraction(scene.health.equity * LOTS, size)
-    cash = scene.health.equity - value(size, scene.price)
-    at_index = cash + value(size, scene.index)
+    equity = scene.health.equity
+    assume(size == scene.size and scene.health.mm == scene.mm)
+    event("below zero" if equity < 0 else "none")
 
-    if side * (scene.index - scene.price) <= 0:
-        event("the index is no better")
-        assert price == scene.price
-    elif side * (scene.index - needed) < 0:
-        event("the index")
-        assert price == scene.index
-        assert at_index <= 0
-    else:
-        event("the bankruptcy price")
-        assert 0 <= side * (price - needed) < 1
-        assert side * (scene.index - price) >= 0
+    assert price == scene.price
     # no fraction of a pico is missing
     assert 0 <= quote - Fraction(size * price, TICK) < 1
-    assert cash + quote * PICO_TO_WAD >= min(0, at_index), "no debt but what the index leaves"
+    left = equity - value(size, price) + quote * PICO_TO_WAD - penalty
+    assert 0 <= left + penalty - equity <= PICO_TO_WAD
+    if equity >= 0:
+        assert left >= 0
 
 
 @st.composite
@@ -439,8 +428,7 @@ def parted(draw: st.DrawFn) -> Scene:
     n = notional(size, price)
     _, mm = requirement(n, r)
     equity = mm * between(draw, 666_667, 999_999) // PPM
-    index = index_at(draw, price)
-    return Scene(size, price, index, Health(equity, n, mm=mm), target(n, mm, r), WAD, r)
+    return Scene(size, price, Health(equity, n, mm=mm), target(n, mm, r), WAD, r)
 
 
 @given(parted())
@@ -458,22 +446,6 @@ def test_takeover__a_part__reaches_the_target_and_a_lot_less_would_not(scene):
     # the rate is rounded down by less than a wei, so it may sell so much more
     most = missing / (gained - Fraction(1, WAD)) + 1
     assert Fraction((abs(size) - 1) * price, LOTS) < most
-
-
-@given(scenes() | bankrupt())
-def test_leaves_debt__any_account__is_whether_cash_falls_short(scene):
-    """By fractions: what the market's share of the equity lacks after the quote was received."""
-    size, _, price, _ = SOL.read("takeover", scene.target_())
-    got = SOL.read("leavesDebt", scene.target_())
-
-    event("debt" if got else "none")
-    assert got == leaves_debt(scene.size, scene.price, scene.index, scene.mm, scene.health)
-    if scene.health.equity < 0:
-        share = floor(Fraction(scene.health.equity * scene.mm, scene.health.mm))
-        left = share + Fraction(size * (price - scene.price), LOTS)
-        assert got == (left < 0), "PERP-48"
-    else:
-        assert not got
 
 
 @given(scenes(), st.integers(0, 2**40))
@@ -495,6 +467,16 @@ def test_bankruptcy_price__any_account__is_rounded_for_it(scene):
     assert got == max(0, ceil(exact) if scene.size > 0 else floor(exact))
 
 
+@given(bankrupt() | scenes())
+def test_bankruptcy_price__below_zero__is_beyond_the_value(scene):
+    """[PERP-48] Strictly: no takeover at the LIQUIDATE value brings back what is missing."""
+    beyond = (
+        scene.size // abs(scene.size) * (SOL.read("bankruptcyPrice", scene.target_()) - scene.price)
+    )
+
+    assert beyond > 0 if scene.health.equity < 0 else beyond <= 0
+
+
 def test_bankruptcy_price__a_lot__rounds_the_share_down_first():
     """Half a wei is the market's share of a loss; rounded down a whole one: LOTS wei of the price.
 
@@ -504,7 +486,7 @@ def test_bankruptcy_price__a_lot__rounds_the_share_down_first():
     price = 3_000 * WAD
     _, mm = requirement(notional(1, price), r)
     health = Health(-1, 2 * notional(1, price), mm=2 * mm)
-    scene = Scene(1, price, price, health, 2 * mm, 1, r)
+    scene = Scene(1, price, health, 2 * mm, 1, r)
 
     assert SOL.read("bankruptcyPrice", scene.target_()) == price + LOTS
     assert bankruptcy_price(1, price, mm, health) == price + LOTS
@@ -586,7 +568,7 @@ TEN_PERCENT = RiskNow(100_000, 6_000, 0, 100_000, 25_000)
 )
 def test_liquidation_price__ten_at_a_hundred_and_equity_150__is_the_worked_number(lots_, expected):
     health = Health(150 * WAD, 1_000 * WAD, mm=60 * WAD)
-    scene = Scene(lots_, 100 * WAD, 100 * WAD, health, 80 * WAD, 10 * WAD, TEN_PERCENT)
+    scene = Scene(lots_, 100 * WAD, health, 80 * WAD, 10 * WAD, TEN_PERCENT)
 
     assert price_of(scene) == expected
     assert liquidation_price(lots_, scene.rest, TEN_PERCENT) == expected
@@ -597,7 +579,7 @@ def test_takeover__a_hundred_thousand_with_5900_left__is_the_worked_number():
     n, equity = 100_000 * WAD, 5_900 * WAD
     health = Health(equity, n, mm=6_000 * WAD)
     whole = SOL.read("target", n, 6_000 * WAD, TEN_PERCENT)
-    scene = Scene(40 * LOTS, 2_500 * WAD, 2_500 * WAD, health, whole, 10 * WAD, TEN_PERCENT)
+    scene = Scene(40 * LOTS, 2_500 * WAD, health, whole, 10 * WAD, TEN_PERCENT)
     x = 38_181_818181818181818182
 
     assert whole == target(n, 6_000 * WAD, TEN_PERCENT) == 8_000 * WAD
@@ -609,27 +591,16 @@ def test_takeover__a_hundred_thousand_with_5900_left__is_the_worked_number():
     assert SOL.read("takeover", scene.target_())[0] == ceil(Fraction(x, 10**10))
 
 
-@pytest.mark.parametrize(
-    ("units", "price", "equity", "paid"),
-    [
-        (10, 98, -15, 99_500),
-        (10, 98, -25, 100_000),
-        (10, 98, 0, 98_000),
-        (10, 101, -15, 101_000),
-        (-10, 102, -15, 100_500),
-        (-10, 102, -25, 100_000),
-        (-10, 102, 0, 102_000),
-        (-10, 99, -15, 99_000),
-    ],
-)
-def test_takeover__ten_at_an_index_of_a_hundred__is_the_worked_number(units, price, equity, paid):
+@pytest.mark.parametrize(("units", "price"), [(10, 98), (-10, 102)])
+@pytest.mark.parametrize("equity", [0, -15])
+def test_takeover__ten_with_nothing_left__goes_whole_at_the_value(units, price, equity):
     n = abs(units) * price * WAD
     health = Health(equity * WAD, n, mm=n * 6 // 100)
-    scene = Scene(units * LOTS, price * WAD, 100 * WAD, health, n, 10 * WAD, TEN_PERCENT)
+    scene = Scene(units * LOTS, price * WAD, health, n, 10 * WAD, TEN_PERCENT)
 
     got = SOL.read("takeover", scene.target_())
 
-    assert got == (units * LOTS, units * paid * PICO // 1_000, paid * WAD // 1_000, 0)
+    assert got == (units * LOTS, units * price * PICO, price * WAD, 0)
 
 
 # SHARES

@@ -16,13 +16,13 @@ contract LiquidationProof is Symbolic {
         assert(LiquidationMath.isLiquidatable(equity, mm) == (mm != 0 && equity < int256(uint256(mm))));
     }
 
-    /// @notice PERP-35: the bankruptcy price is on the account's side: no lower than its value for a long in debt, no higher for a short.
-    function check_bankruptcyPrice__in_debt__favours_the_account(Target memory t) external pure {
+    /// @notice PERP-35, PERP-48: the bankruptcy price of an account in debt is beyond the value: higher for a long, lower for a short.
+    function check_bankruptcyPrice__in_debt__is_beyond_the_value(Target memory t) external pure {
         _bound(t);
         vm.assume(t.equity < 0);
         uint256 price = LiquidationMath.bankruptcyPrice(t);
-        if (t.size > 0) assert(price >= t.price);
-        else assert(price <= t.price);
+        if (t.size > 0) assert(price > t.price);
+        else assert(price < t.price);
     }
 
     /// @notice PERP-35: with equity left it is the other side: what the account gives up, it has.
@@ -44,7 +44,7 @@ contract LiquidationProof is Symbolic {
 
     function _bound(Target memory t) private pure {
         vm.assume(t.size != 0 && -int256(1 << 71) <= t.size && t.size < 1 << 71);
-        vm.assume(t.price > 0 && t.price < 1 << 96 && t.index < 1 << 96);
+        vm.assume(t.price > 0 && t.price < 1 << 96);
         vm.assume(t.equity >= type(int128).min && t.equity <= type(int128).max);
         RiskNow memory r = t.risk;
         vm.assume(r.slope == 0 && r.im <= r.imMax && r.imMax <= PerpUnits.PPM && r.im >= 10_000);

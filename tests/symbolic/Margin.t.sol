@@ -4,6 +4,8 @@ pragma solidity ^0.8.30;
 import {Margin} from "../../contracts/derivatives/perp/Margin.sol";
 import {PerpUnits} from "../../contracts/derivatives/perp/PerpUnits.sol";
 import {RiskNow} from "../../contracts/derivatives/perp/RiskWord.sol";
+import {Purpose} from "../../contracts/interfaces/EngineTypes.sol";
+import {Quote} from "../../contracts/interfaces/OracleTypes.sol";
 import {Symbolic} from "./Symbolic.sol";
 
 /// @title What positions count at, and what they require
@@ -14,29 +16,20 @@ contract MarginProof is Symbolic {
 
     /* VALUE */
 
-    /// @notice ORA-08: at OPEN a long counts at no more than the lower bound and a short at no less than the upper one.
-    function check_values__to_open__are_adverse(uint128 lo, uint128 hi, int64 pi) external pure {
-        vm.assume(lo <= hi);
+    /// @notice ORA-08, PERP-20: the mark moves an edge of the band outwards or not at all: OPEN values adverse, LIQUIDATE values in favour.
+    function check_values__any_premium__lie_outside_the_band(uint128 lo, uint128 hi, int64 pi) external pure {
         _boundPremium(pi);
-        assert(Margin.longOpen(lo, pi) <= lo);
-        assert(Margin.shortOpen(hi, pi) >= hi);
-    }
-
-    /// @notice No premium makes the best value less favourable than the index, and it is never worse than the LIQUIDATE value.
-    function check_values__at_best__favour_the_account(uint128 lo, uint128 hi, int64 pi) external pure {
-        vm.assume(lo <= hi);
-        _boundPremium(pi);
-        assert(Margin.longBest(hi, pi) >= hi && Margin.shortBest(lo, pi) <= lo);
-        assert(Margin.longBest(hi, pi) >= Margin.longLiquidate(hi, pi));
-        assert(Margin.shortBest(lo, pi) <= Margin.shortLiquidate(lo, pi));
+        assert(Margin.lower(lo, pi) <= lo);
+        assert(Margin.upper(hi, pi) >= hi);
     }
 
     /// @notice ORA-09: a position is never liquidated at a worse value than that at which it may open.
-    function check_values__to_liquidate__are_no_worse_than_to_open(uint128 lo, uint128 hi, int64 pi) external pure {
-        vm.assume(lo <= hi);
+    function check_values__to_liquidate__are_no_worse_than_to_open(Quote memory q, int64 pi) external pure {
+        vm.assume(q.openLo <= q.liqHi && q.liqLo <= q.openHi && q.openHi < 1 << 128 && q.liqHi < 1 << 128);
         _boundPremium(pi);
-        assert(Margin.longLiquidate(hi, pi) >= Margin.longOpen(lo, pi));
-        assert(Margin.shortLiquidate(lo, pi) <= Margin.shortOpen(hi, pi));
+        (uint256 long, uint256 short) = Margin.values(q, pi, Purpose.LIQUIDATE);
+        (uint256 longOpen, uint256 shortOpen) = Margin.values(q, pi, Purpose.OPEN);
+        assert(long >= longOpen && short <= shortOpen);
     }
 
     /* REQUIRE */

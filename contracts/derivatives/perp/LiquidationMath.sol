@@ -11,7 +11,6 @@ import {RiskNow} from "./RiskWord.sol";
 struct Target {
     int256 size; // lots
     uint256 price; // wad, what the position counts at
-    uint256 index; // wad, mid
     int256 equity; // wad, of the account
     uint256 mm; // wad, of the account
     uint256 target; // wad, of the account (HealthView.target)
@@ -45,19 +44,11 @@ library LiquidationMath {
         return mm != 0 && 2 * liquidMm >= mm;
     }
 
-    /// @dev A takeover would leave some of the market's part of a loss in the account's cash: the bankruptcy price lies beyond the index,
-    /// or the mark if that is better. Only absorption has a waterfall for it, and only while there is a position.
-    function leavesDebt(Target memory t) internal pure returns (bool) {
-        if (t.equity >= 0) return false;
-        (uint256 bankrupt, uint256 paid) = (bankruptcyPrice(t), _takeoverPrice(t));
-        return t.size > 0 ? bankrupt > paid : bankrupt < paid;
-    }
-
     /* HOW MUCH */
 
     /// @dev Of an account that is liquidatable. x = ceil((Σ r·N - E) / (r - f)), rounded up to lots; all of it if E < ⅔ · MM, or what
     /// is left
-    /// would be below the least position. How much is judged at the LIQUIDATE value; the price may be better for the account.
+    /// would be below the least position.
     function takeover(Target memory t) internal pure returns (Takeover memory o) {
         uint256 lots = Rounding.abs(t.size);
         uint256 notional = PerpUnits.notional(t.size, t.price);
@@ -66,7 +57,7 @@ library LiquidationMath {
         if (part < lots && PerpUnits.notional(int256(lots - part), t.price) >= t.minNotional) lots = part;
 
         o.size = t.size > 0 ? int256(lots) : -int256(lots);
-        o.price = _takeoverPrice(t);
+        o.price = t.price;
         // lots · wad / 1e14 is pico; rounded once, the same for both sides
         // up, for the account: where the penalty is all that it has, or it has less, no fraction of a pico is missing
         o.quote = Rounding.ceilDiv(o.size * int256(o.price), int256(PerpUnits.TICK));
@@ -94,14 +85,6 @@ library LiquidationMath {
     }
 
     /* AT WHAT PRICE */
-
-    /// @dev Wad: the LIQUIDATE value; where E < 0 the bankruptcy price, as far as the index goes in favour of the account. So a mark off
-    /// the index makes no debt of a position that is solvent at the index.
-    function _takeoverPrice(Target memory t) private pure returns (uint256) {
-        if (t.equity >= 0) return t.price;
-        uint256 price = bankruptcyPrice(t);
-        return t.size > 0 ? Math.max(t.price, Math.min(price, t.index)) : Math.min(t.price, Math.max(price, t.index));
-    }
 
     /// @dev Wad: where E = MM if nothing but this price moves; long up, short down; 0 where there is none. Without a slope
     /// P = (O - C) / (s · (1 - mm)) for a long and (C - O) / (|s| · (1 + mm)) for a short, C the equity without the position's value,

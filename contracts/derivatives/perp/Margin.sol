@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {Context, HealthView, Purpose} from "../../interfaces/EngineTypes.sol";
 import {Action, Quote} from "../../interfaces/OracleTypes.sol";
+import {MarketStatus} from "../../interfaces/PerpTypes.sol";
 import {Rounding} from "../../libraries/Rounding.sol";
 import {FundingWord} from "./FundingWord.sol";
 import {PerpUnits} from "./PerpUnits.sol";
@@ -16,6 +17,7 @@ struct Worth {
     FundingWord funding;
     RiskNow risk;
     bool isLiquid; // whether the feed allows LIQUIDATE
+    bool isGainless; // a gain counts for nothing: at OPEN in a SETTLED market, where it is not paid yet and may be cut
 }
 
 /// @title What a position counts at, and what it requires
@@ -34,45 +36,27 @@ library Margin {
         w.risk = c.risk.inForce(now_);
         w.funding = c.funding;
         w.isLiquid = (c.quote.allowed >> uint256(Action.LIQUIDATE)) & 1 != 0;
+        w.isGainless = purpose == Purpose.OPEN && c.risk.status() == uint256(MarketStatus.SETTLED);
         (w.long, w.short) = values(c.quote, c.pi, purpose);
     }
 
     /// @dev Wad, for a long and for a short.
     function values(Quote memory q, int256 pi, Purpose purpose) internal pure returns (uint256 long, uint256 short) {
         if (purpose == Purpose.MID) return (q.mid, q.mid);
-        if (purpose == Purpose.OPEN) return (longOpen(q.openLo, pi), shortOpen(q.openHi, pi));
-        if (purpose == Purpose.BEST) return (longBest(q.liqHi, pi), shortBest(q.liqLo, pi));
-        return (longLiquidate(q.liqHi, pi), shortLiquidate(q.liqLo, pi));
+        if (purpose == Purpose.OPEN) return (lower(q.openLo, pi), upper(q.openHi, pi));
+        return (upper(q.liqHi, pi), lower(q.liqLo, pi));
     }
 
-    /// @dev Wad, adverse: floor(lo · min(1, 1 + π)).
-    function longOpen(uint256 lo, int256 pi) internal pure returns (uint256) {
+    /// @dev Wad: floor(lo · min(1, 1 + π)). Adverse to a long (OPEN), in favour of a short (LIQUIDATE), whom no premium makes pay more than
+    /// the index.
+    function lower(uint256 lo, int256 pi) internal pure returns (uint256) {
         return pi < 0 ? _marked(lo, pi) / PerpUnits.PICO : lo;
     }
 
-    /// @dev Wad, adverse: ceil(hi · max(1, 1 + π)).
-    function shortOpen(uint256 hi, int256 pi) internal pure returns (uint256) {
+    /// @dev Wad: ceil(hi · max(1, 1 + π)). Adverse to a short (OPEN), in favour of a long (LIQUIDATE), which no premium makes worth less
+    /// than the index.
+    function upper(uint256 hi, int256 pi) internal pure returns (uint256) {
         return pi > 0 ? Rounding.ceilDiv(_marked(hi, pi), PerpUnits.PICO) : hi;
-    }
-
-    /// @dev Wad: floor(hi · (1 + π)), the side of the band that favours the account.
-    function longLiquidate(uint256 hi, int256 pi) internal pure returns (uint256) {
-        return _marked(hi, pi) / PerpUnits.PICO;
-    }
-
-    /// @dev Wad: ceil(lo · (1 + π)), the side of the band that favours the account.
-    function shortLiquidate(uint256 lo, int256 pi) internal pure returns (uint256) {
-        return Rounding.ceilDiv(_marked(lo, pi), PerpUnits.PICO);
-    }
-
-    /// @dev Wad: ceil(hi · max(1, 1 + π)): no premium makes it less than the index.
-    function longBest(uint256 hi, int256 pi) internal pure returns (uint256) {
-        return pi > 0 ? Rounding.ceilDiv(_marked(hi, pi), PerpUnits.PICO) : hi;
-    }
-
-    /// @dev Wad: floor(lo · min(1, 1 + π)).
-    function shortBest(uint256 lo, int256 pi) internal pure returns (uint256) {
-        return pi < 0 ? _marked(lo, pi) / PerpUnits.PICO : lo;
     }
 
     /// @dev price · (1 + π), wad · pico. |π| is at most 131,071 ppm.
@@ -116,16 +100,17 @@ library Margin {
     function add(HealthView memory h, Position p, Worth memory w) internal pure {
         unchecked {
             int256 lots = p.size();
+            int256 gain = p.quote() * int256(PerpUnits.PICO_TO_WAD) - p.owed(w.funding);
             uint256 notional;
             if (lots > 0) {
                 uint256 product = uint256(lots) * w.long;
-                h.equity += int256(product / PerpUnits.LOTS);
+                gain += int256(product / PerpUnits.LOTS);
                 notional = Rounding.ceilDiv(product, PerpUnits.LOTS);
             } else {
                 notional = Rounding.ceilDiv(uint256(-lots) * w.short, PerpUnits.LOTS);
-                h.equity -= int256(notional);
+                gain -= int256(notional);
             }
-            h.equity += p.quote() * int256(PerpUnits.PICO_TO_WAD) - p.owed(w.funding);
+            if (gain < 0 || !w.isGainless) h.equity += gain;
 
             RiskNow memory r = w.risk;
             (uint256 im, uint256 mm) = requirement(notional, r);

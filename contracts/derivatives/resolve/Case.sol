@@ -59,7 +59,7 @@ library CaseLib {
 
     /// @dev Wad, the LIQUIDATE value.
     function priceOf(Context memory c, bool isLong) internal pure returns (uint256) {
-        return isLong ? Margin.longLiquidate(c.quote.liqHi, c.pi) : Margin.shortLiquidate(c.quote.liqLo, c.pi);
+        return isLong ? Margin.upper(c.quote.liqHi, c.pi) : Margin.lower(c.quote.liqLo, c.pi);
     }
 
     /// @dev Whether the feed allows LIQUIDATE.
@@ -99,6 +99,6 @@ library CaseLib {
 
     /// @dev Wad; of the position before anything was closed of it.
     function bankruptcyPrice(Part memory p, Case memory k) internal pure returns (uint256) {
-        return LiquidationMath.bankruptcyPrice(Target(p.size, p.price, p.mid, k.equity, k.mm, 0, 0, p.risk));
+        return LiquidationMath.bankruptcyPrice(Target(p.size, p.price, k.equity, k.mm, 0, 0, p.risk));
     }
 }

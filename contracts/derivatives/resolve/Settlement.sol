@@ -61,7 +61,7 @@ abstract contract Settlement is WindDown {
         Ending storage e = _endings[market];
         int256 quote = _closingQuote(size, e.price);
         int256 pnl = _pnl(p, quote, c);
-        if (pnl > 0 && block.timestamp < e.settledAt + GRACE && _leansOn(market, account, size, pnl, c)) {
+        if (pnl > 0 && block.timestamp < e.settledAt + GRACE && _leansOn(market, account, size, c)) {
             emit CloseWaits(market, account, e.settledAt + GRACE);
             return;
         }
@@ -73,21 +73,15 @@ abstract contract Settlement is WindDown {
         _reckon(market, account, size, pnl);
     }
 
-    /// @dev Whether the account's other positions would be under initial margin without the gain. Not asked of the vault, which has no
-    /// margin.
-    function _leansOn(
-        MarketId market,
-        AccountId account,
-        int256 size,
-        int256 pnl,
-        Context memory c
-    ) private view returns (bool) {
+    /// @dev Whether the account's other positions are under initial margin without the gain, which OPEN leaves out. Not asked of the
+    /// vault, which has no margin.
+    function _leansOn(MarketId market, AccountId account, int256 size, Context memory c) private view returns (bool) {
         if (AccountId.unwrap(account) == VAULT_ACCOUNT) return false;
         if (ENGINE.accountOf(account).markets == 1 << MarketId.unwrap(market)) return false;
         HealthView memory h = ENGINE.healthOf(account, Purpose.OPEN);
         uint256 notional = PerpUnits.notional(size, c.quote.mid);
         (uint256 im, ) = Margin.requirement(notional, c.risk.inForce(block.timestamp));
-        return h.equity - pnl < (h.im - im).toInt256();
+        return h.equity < (h.im - im).toInt256();
     }
 
     /// @dev A gain goes to the pot, but for what fills a hole; a loss that cannot be paid becomes the market's.

@@ -11,16 +11,10 @@ from dataclasses import dataclass
 from clearing.perp.answers import MarketNow
 from clearing.spec.oracle_types import Action
 from clearing.spec.perp_ledger import HealthView
-from clearing.spec.perp_liquidation import (
-    amount,
-    leaves_debt,
-    penalty_of,
-    takeover_price,
-    target,
-)
+from clearing.spec.perp_liquidation import amount, penalty_of, target
 from clearing.spec.perp_margin import (
     Health,
-    owed_by,
+    Holding,
     requirement,
     value_liquidate,
     value_open,
@@ -55,6 +49,7 @@ class Terms:
     """A market now: prices of a unit, wad, by purpose and side; indices with what is due.
 
     `liquidates`: whether neither pause nor feed nor status forbids to liquidate in it.
+    `settled`: it counts at one price for ever, and a gain is no margin for opening.
     """
 
     market: int
@@ -68,6 +63,7 @@ class Terms:
     least_wad: int
     priced: bool
     liquidates: bool
+    settled: bool = False
 
     def price(self, lots: int, purpose: Purpose = Purpose.LIQUIDATE) -> int:
         """Return what a unit of a position counts at, wad; LIQUIDATE, OPEN or MID."""
@@ -120,6 +116,7 @@ def terms_of(now: MarketNow, guardian_mask: int = 0) -> Terms:
         least_wad=now.trade.min_notional * WAD,
         priced=priced,
         liquidates=priced and not paused and not ended,
+        settled=ended,
     )
 
 
@@ -151,8 +148,8 @@ def health_at(
         price = t.price(position.size, purpose)
         worth = notional(position.size, price)
         im_, mm_ = requirement(worth, t.risk)
-        gain = position.quote * PICO_TO_WAD + value(position.size, price)
-        equity += gain - owed_by(position, t.funding)
+        gainless = purpose is Purpose.OPEN and t.settled
+        equity += Holding(position, t.funding, price, t.risk, gainless).gain
         sums, im, mm = sums + worth, im + im_, mm + mm_
         penalty += div_ceil(worth * t.risk.penalty, PPM)
         targets += target(worth, mm_, t.risk)
@@ -181,12 +178,12 @@ def takeover_of(
     """Return what `RiskManager.liquidate` would hand over in a market, None if nothing."""
     if not terms.liquidates or position.size == 0 or not is_due(account, view.equity, view.mm):
         return None
+    if view.is_priced and view.equity < 0:
+        return None
     size, price = position.size, terms.price(position.size)
     health = Health(view.equity, view.notional, view.im, view.mm, view.penalty)
     whole = notional(size, price)
     _, mm = requirement(whole, terms.risk)
-    if view.is_priced and leaves_debt(size, price, terms.mid, mm, health):
-        return None
     lots = amount(abs(size), price, view.target, health, terms.risk, terms.least_wad)
     taken = notional(lots, price)
     penalty = penalty_of(taken, whole, mm, health, terms.risk)
@@ -194,7 +191,7 @@ def takeover_of(
         account=account,
         market=terms.market,
         size=lots if size > 0 else -lots,
-        price=takeover_price(size, price, terms.mid, mm, health),
+        price=price,
         notional=taken,
         penalty=penalty,
         equity=view.equity,

@@ -324,7 +324,9 @@ INVARIANTS = (
         "PERP-19", "An empty insurance blocks no liquidation; a penalty never exceeds equity."
     ),
     Invariant(
-        "PERP-20", "Only accounts below maintenance margin are liquidated, the protocol's never."
+        "PERP-20",
+        "Only accounts below maintenance margin at the index, and at the mark where that is better,"
+        " are liquidated, the protocol's never.",
     ),
     Invariant(
         "PERP-21",

@@ -15,7 +15,7 @@ from clearing.spec.oracle_types import Action, Quote
 from clearing.spec.perp_funding import FundingTerms, folded, ticked
 from clearing.spec.perp_funding import premium as premium_at
 from clearing.spec.perp_liquidation import target
-from clearing.spec.perp_margin import Holding, in_force, value_best, value_liquidate, value_open
+from clearing.spec.perp_margin import Holding, in_force, value_liquidate, value_open
 from clearing.spec.perp_margin import health_of as sum_of
 from clearing.spec.perp_types import (
     NO_INTEREST,
@@ -235,8 +235,6 @@ def value_of(look: Look, purpose: Purpose, *, is_long: bool) -> int:
             return value_liquidate(quote.liq_lo, quote.liq_hi, look.pi, is_long=is_long)
         case Purpose.MID:
             return quote.mid
-        case Purpose.BEST:
-            return value_best(quote.liq_lo, quote.liq_hi, look.pi, is_long=is_long)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +273,8 @@ def health_with(
         look = look_at(ledger, market, quotes[market], now)
         price = value_of(look, purpose, is_long=position.size > 0)
         risk = in_force(look.market.risk, now)
-        holding = Holding(position, look.market.funding, price, risk)
+        gainless = purpose is Purpose.OPEN and look.market.is_settled
+        holding = Holding(position, look.market.funding, price, risk, gainless)
         holdings.append(holding)
         alone = sum_of(0, [holding])
         targets += target(alone.notional, alone.mm, risk)

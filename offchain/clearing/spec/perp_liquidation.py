@@ -17,12 +17,10 @@ __all__ = [
     "amount",
     "bankruptcy_price",
     "is_deep",
-    "leaves_debt",
     "liquidation_price",
     "notional_to_close",
     "penalty_of",
     "quote_of",
-    "takeover_price",
     "target",
 ]
 
@@ -96,36 +94,11 @@ def bankruptcy_price(lots: int, px: int, mm_of_market: int, health: Health) -> i
     return max(0, div_floor(px * size + share * LOTS, size))
 
 
-def takeover_price(lots: int, px: int, index: int, mm_of_market: int, health: Health) -> int:
-    """Return the price at which a liquidator takes over, wad; `px` is the LIQUIDATE value.
-
-    Of a bankrupt account it is the bankruptcy price, no farther in its favour than the index: a
-    mark off the index makes no debt of a position that is solvent at the index.
-    """
-    if health.equity >= 0:
-        return px
-    price = bankruptcy_price(lots, px, mm_of_market, health)
-    return max(px, min(price, index)) if lots > 0 else min(px, max(price, index))
-
-
-def leaves_debt(lots: int, px: int, index: int, mm_of_market: int, health: Health) -> bool:
-    """Return whether a takeover would leave some of the market's part of a loss in the cash.
-
-    That is so where the bankruptcy price lies beyond the index, or the mark if that is better.
-    Absorption has the waterfall for such a loss, and takes only accounts with positions.
-    """
-    if health.equity >= 0:
-        return False
-    bankrupt = bankruptcy_price(lots, px, mm_of_market, health)
-    paid = takeover_price(lots, px, index, mm_of_market, health)
-    return bankrupt > paid if lots > 0 else bankrupt < paid
-
-
 def quote_of(lots: int, price: int) -> int:
     """Return the pico that the account receives for its lots, up.
 
-    Rounded once, the same for both sides; nothing is missing after a trade at the bankruptcy price,
-    nor where the penalty is all that the account has.
+    Rounded once, the same for both sides; nothing is missing where the penalty is all that the
+    account has.
     """
     return div_ceil(lots * price, TICK)
 

@@ -142,7 +142,7 @@ def add_liquidity(
         raise SpecError("CashTooLow", account, cash, amount)
     _require_priced(ledger, quotes)
 
-    value = _value(ledger, Purpose.BEST, quotes, now)
+    value = _value(ledger, Purpose.LIQUIDATE, quotes, now)
     shares = mul_div_down(amount, liquidity.total + VIRTUAL_SHARES, value + VIRTUAL_WAD)
     if shares == 0 or shares < min_shares:
         raise SpecError("TooFewShares", shares, min_shares)

@@ -39,7 +39,6 @@ __all__ = [
     "rate_of",
     "ratio",
     "requirement",
-    "value_best",
     "value_liquidate",
     "value_open",
 ]
@@ -67,12 +66,23 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One position with what its health depends on; `price` is a value of the wanted purpose."""
+    """One position with what its health depends on; `price` is a value of the wanted purpose.
+
+    `gainless`: a gain counts for nothing, at OPEN in a SETTLED market, where it may be cut.
+    """
 
     position: Position
     funding: Funding
     price: int
     risk: RiskNow
+    gainless: bool = False
+
+    @property
+    def gain(self) -> int:
+        """What it adds to equity, wad, down."""
+        size, quote = self.position.size, self.position.quote * PICO_TO_WAD
+        gain = quote + value(size, self.price) - owed_by(self.position, self.funding)
+        return min(0, gain) if self.gainless else gain
 
 
 # VALUES
@@ -86,14 +96,10 @@ def value_open(lo: int, hi: int, premium: int, *, is_long: bool) -> int:
 
 
 def value_liquidate(lo: int, hi: int, premium: int, *, is_long: bool) -> int:
-    """Return what one unit counts for when liquidating: in favour of the position."""
-    if is_long:
-        return div_floor(hi * (PICO + premium), PICO)
-    return div_ceil(lo * (PICO + premium), PICO)
+    """Return what one unit counts for when liquidating: in favour of the position.
 
-
-def value_best(lo: int, hi: int, premium: int, *, is_long: bool) -> int:
-    """Return what one unit counts for at best: no premium makes it worth less than the index."""
+    No premium makes a long worth less than the index, nor a short cost more.
+    """
     if is_long:
         return div_ceil(hi * max(PICO, PICO + premium), PICO)
     return div_floor(lo * min(PICO, PICO + premium), PICO)
@@ -174,12 +180,10 @@ def health_of(cash_wad: int, holdings: Iterable[Holding]) -> Health:
     """Return the health of an account with so much cash."""
     health = Health(cash_wad)
     for one in holdings:
-        size = one.position.size
-        n = notional(size, one.price)
+        n = notional(one.position.size, one.price)
         im, mm = requirement(n, one.risk)
-        gain = one.position.quote * PICO_TO_WAD + value(size, one.price)
         health = Health(
-            equity=health.equity + gain - owed_by(one.position, one.funding),
+            equity=health.equity + one.gain,
             notional=health.notional + n,
             im=health.im + im,
             mm=health.mm + mm,

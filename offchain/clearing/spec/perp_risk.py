@@ -21,13 +21,7 @@ from clearing.spec.perp_ledger import (
     tick,
     value_of,
 )
-from clearing.spec.perp_liquidation import (
-    amount,
-    leaves_debt,
-    penalty_of,
-    quote_of,
-    takeover_price,
-)
+from clearing.spec.perp_liquidation import amount, penalty_of, quote_of
 from clearing.spec.perp_margin import Health, in_force, is_liquidatable, requirement
 from clearing.spec.perp_types import FIRST_OWNED, INSURANCE, Kind, Purpose
 from clearing.spec.perp_units import notional
@@ -103,20 +97,18 @@ def _takeover(
     health = Health(view.equity, view.notional, view.im, view.mm, view.penalty)
     if account < FIRST_OWNED or size == 0 or not is_liquidatable(health):
         return None
+    if view.is_priced and view.equity < 0:  # absorption has a waterfall for what would be owed
+        return None
     risk = in_force(look.market.risk, now)
     price = value_of(look, Purpose.LIQUIDATE, is_long=size > 0)
     least = look.market.trade.min_notional * WAD
     whole = notional(size, price)
     _, mm = requirement(whole, risk)
-    index = look.quote.mid
-    if view.is_priced and leaves_debt(size, price, index, mm, health):
-        return None
     lots = amount(abs(size), price, view.target, health, risk, least)
     taken = lots if size > 0 else -lots
-    paid = takeover_price(size, price, index, mm, health)
     return _Takeover(
         size=taken,
-        quote=quote_of(taken, paid),
-        price=paid,
+        quote=quote_of(taken, price),
+        price=price,
         penalty=penalty_of(notional(lots, price), whole, mm, health, risk),
     )

@@ -157,7 +157,7 @@ def _close(
     quote = closing_quote(position.size, ending.price)
     pnl = pnl_of(position, quote, ledger.markets[market].funding)
     ends = ending.settled_at + GRACE_S
-    if pnl > 0 and now < ends and _leans_on(ledger, market, account, pnl, quotes, now):
+    if pnl > 0 and now < ends and _leans_on(ledger, market, account, quotes, now):
         return ledger, endings, (CloseWaits(market, account, ends),)
 
     legs = (Leg(account, -position.size, quote), Leg(BACKSTOP, position.size, -quote))
@@ -168,16 +168,17 @@ def _close(
     return ledger, endings, (*effects, *told)
 
 
-def _leans_on(
-    ledger: Ledger, market: int, account: int, pnl: int, quotes: Quotes, now: int
-) -> bool:
-    """Return whether other positions would be under initial margin without the gain."""
+def _leans_on(ledger: Ledger, market: int, account: int, quotes: Quotes, now: int) -> bool:
+    """Return whether other positions are under initial margin without the gain.
+
+    OPEN leaves it out.
+    """
     if account == VAULT or ledger.markets_of(account) == (market,):
         return False
     health, stored = health_of(ledger, account, Purpose.OPEN, quotes, now), ledger.markets[market]
     worth = notional(position_of(ledger, account, market).size, stored.price)
     im, _ = requirement(worth, in_force(stored.risk, now))
-    return health.equity - pnl < health.im - im
+    return health.equity < health.im - im
 
 
 def _reckon(

@@ -102,7 +102,6 @@ class Purpose(IntEnum):
     OPEN = 0
     LIQUIDATE = 1
     MID = 2
-    BEST = 3
 
 
 # WORDS

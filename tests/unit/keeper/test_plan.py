@@ -88,6 +88,17 @@ def test_plan__inventory_is_on_the_other_side__needs_no_margin():
     assert mine.cash == (500 + 125) * CENT
 
 
+@pytest.mark.parametrize(("settled", "taken"), [(False, 1), (True, 0)])
+def test_plan__his_gain_in_a_settled_market__is_no_margin(settled, taken):
+    """10 units bought at 50 USD: 500 gained, of which 110 are needed."""
+    terms = TERMS | {1: replace(TERMS[1], settled=settled)}
+    mine = Liquidator(0, {1: Position(10 * LOT, -500 * PICO, 0)}, terms)
+
+    decided = plan([victim(100, 350)], terms, mine, Costs(), FREE)
+
+    assert len(decided.batches) == taken
+
+
 def test_plan__eight_markets_are_held__no_ninth_is_taken():
     held = {market: Position(LOT, -100 * PICO, 0) for market in range(1, 9)}
 

@@ -35,8 +35,8 @@ def test_settle__oracle_says_another_price__positions_count_at_the_settled_one(t
     twin.rig.wait(DAY)
     twin.at(later)
 
-    # 10 ETH gained, or lost, 100 USD each
-    assert equities(twin, twin.bull) == [usd(11_000)] * 3
+    # 10 ETH gained, or lost, 100 USD each; a gain is no margin at OPEN
+    assert equities(twin, twin.bull) == [usd(10_000), usd(11_000), usd(11_000)]
     assert equities(twin, twin.bear) == [usd(9_000)] * 3
 
 
@@ -45,7 +45,7 @@ def test_settle__oracle_says_nothing__positions_count_at_the_settled_price(twin)
     deaf(twin.rig, ETH)
     twin.rig.wait(30 * DAY)
 
-    assert equities(twin, twin.bull) == [usd(11_000)] * 3
+    assert equities(twin, twin.bull) == [usd(10_000), usd(11_000), usd(11_000)]
 
 
 def test_settle__before_it__positions_count_at_what_the_oracle_says(twin):

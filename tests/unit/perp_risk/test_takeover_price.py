@@ -1,8 +1,8 @@
-"""liquidate, where a pushed mark makes an account bankrupt: it gets its bankruptcy price.
+"""liquidate, where trades have pushed the mark: no price lies on the worse side of the index.
 
-10 ETH at an index of 2,900, the premium at 1.25 % or so below it for a long, above it for a short:
-the LIQUIDATE value is about 36 USD away from the index.
-Where even the index leaves a debt, absorption is left to do it (PERP-48).
+10 ETH at an index of 2,900, the premium at 1.25 % or so below it or above it: pushed against the
+account it moves nothing, in its favour the LIQUIDATE value is about 36 USD away from the index.
+Below zero a takeover at that value would leave a debt, and absorption is left to do it (PERP-48).
 """
 
 import pytest
@@ -10,7 +10,6 @@ import pytest
 from tests.harness.errors import Refused
 from tests.harness.perp import BTC, ETH, INSURANCE, LOT, usd
 from tests.unit.perp_engine.scene import (
-    AT_MID,
     FOR_LIQUIDATE,
     MATCH_KIND,
     PICO,
@@ -40,34 +39,33 @@ def keeper(rig):
 
 @pytest.fixture
 def pushed(rig, trader):
-    """Return a function: ten ETH of a side, with an equity for a LIQUIDATE value p, by p; and p."""
+    """Return a function: ten ETH of a side, with an equity at the LIQUIDATE value p; and p."""
     account, owner = trader
     pair = rig.trader("maker", 1_000_000)[0], rig.trader("taker", 1_000_000)[0]
 
-    def push(side, equity, *, premium=CAP):
+    def push(side, equity, premium):
         rig.trade(account, owner, ETH, side * TEN)
         rig.wait(300)
         rig.set_price(ETH, INDEX // 10**10)
         quote = LOT * INDEX // TICK
         sides = [(pair[0], LOT, -quote, 0, 0, True), (pair[1], -LOT, quote, 0, 0, True)]
-        sample = (-side * premium, usd(10_000_000))
+        sample = (premium, usd(10_000_000))
         in_lock(rig, rig.settler, ("book", (ETH, sides, sample, MATCH_KIND)))
         # from the next second on
         rig.wait(1)
         rig.set_price(ETH, INDEX // 10**10)
-        p = value_of(rig, side)
         have = rig.engine.read("healthOf", account, FOR_LIQUIDATE)[0]
-        set_cash(rig, account, rig.cash(account) - have + equity(p))
-        assert rig.engine.read("healthOf", account, FOR_LIQUIDATE)[0] == equity(p)
-        return account, p
+        set_cash(rig, account, rig.cash(account) - have + equity)
+        assert rig.engine.read("healthOf", account, FOR_LIQUIDATE)[0] == equity
+        return account, value_of(rig, side)
 
     return push
 
 
 def value_of(rig, side):
-    """Return what one ETH counts at: liqHi · (1 + π) down, or liqLo · (1 + π) up."""
+    """Return what one ETH counts at: liqHi · max(1, 1 + π) up, or liqLo · min(1, 1 + π) down."""
     pi = rig.engine.read("peekContext", 0, ETH)[PI_AT]
-    return HI * (PICO + pi) // PICO if side > 0 else -(-LO * (PICO + pi) // PICO)
+    return -(-HI * (PICO + max(0, pi)) // PICO) if side > 0 else LO * (PICO + min(0, pi)) // PICO
 
 
 def liquidated(rig, account, keeper, side):
@@ -93,21 +91,6 @@ def up(lots, price):
     return -(-lots * price // TICK)
 
 
-@SIDES
-def test_liquidate__solvent_at_the_index__pays_the_bankruptcy_price(rig, pushed, keeper, side):
-    """150 USD below zero: 15 for each ETH, and p is more than 15 away from the index."""
-    account, p = pushed(side, lambda _: -usd(150))
-    assert side * (INDEX - p) > usd(15)
-    assert rig.engine.read("healthOf", account, AT_MID)[0] > 0
-    assert rig.risk.read("bankruptcyPrice", account, ETH) == p + side * usd(15)
-
-    price, quote = liquidated(rig, account, keeper, side)
-
-    assert price == p + side * usd(15)
-    assert quote == up(side * TEN, price)
-    assert 0 <= rig.cash(account) < 10**6, "no debt, and less than a pico is left"
-
-
 def must_be_absorbed(rig, account, keeper):
     """Say whether it is refused alone and left out of a batch, and the view speaks of nothing."""
     id_, owner = keeper
@@ -123,58 +106,40 @@ def must_be_absorbed(rig, account, keeper):
 
 
 @SIDES
-def test_liquidate__bankrupt_at_the_index__is_left_to_absorption(rig, pushed, keeper, side):
-    """500 USD below zero at p: the index makes up less than 400, and nobody would pay the rest.
-
-    With another 200 the index makes up enough, and the same call takes the account over.
-    """
-    account, p = pushed(side, lambda _: -usd(500))
-    assert 0 < side * (INDEX - p) < usd(40)
-    owed = rig.engine.read("healthOf", account, AT_MID)[0]
-    assert -usd(200) < owed < -usd(100)
-    assert must_be_absorbed(rig, account, keeper)
-
-    set_cash(rig, account, rig.cash(account) + usd(200))
-    price, _ = liquidated(rig, account, keeper, side)
-
-    assert price == p + side * usd(30)
-    assert 0 <= rig.cash(account) < 10**6
-
-
-@SIDES
-def test_liquidate__bankrupt_by_just_what_the_index_gives__pays_the_index(
+def test_liquidate__mark_pushed_against_it__is_taken_over_at_the_bands_edge(
     rig, pushed, keeper, side
 ):
-    """Both bounds are one: at the index nothing is left, and nothing is owed."""
-    account, p = pushed(side, lambda p: -10 * side * (INDEX - p))
-    assert rig.risk.read("bankruptcyPrice", account, ETH) == INDEX != p
-    with rig.chain.isolated():
-        set_cash(rig, account, rig.cash(account) - 1)
-        assert must_be_absorbed(rig, account, keeper), "a wei more would be owed"
-
-    assert liquidated(rig, account, keeper, side)[0] == INDEX
-
-    assert rig.cash(account) == 0
-
-
-@SIDES
-@pytest.mark.parametrize("equity", [0, -1])
-def test_liquidate__a_wei_below_zero__moves_the_price_by_as_much(rig, pushed, keeper, side, equity):
-    """At zero p is paid, up; a wei below, the price rounds by one for the account."""
-    account, p = pushed(side, lambda _: equity)
+    """With nothing left, at the index and what is in doubt about it: the premium does not count."""
+    account, p = pushed(side, 0, -side * CAP)
+    assert rig.engine.read("peekContext", 0, ETH)[PI_AT] * side < -12 * 10**9
+    assert p == (HI if side > 0 else LO)
 
     price, quote = liquidated(rig, account, keeper, side)
 
-    assert price == p - side * equity
+    assert price == p
     assert quote == up(side * TEN, price)
     assert 0 <= rig.cash(account) < 10**6
 
 
 @SIDES
-def test_liquidate__no_premium__below_zero_is_absorbed(rig, pushed, keeper, side):
-    """The band's edge is beyond the index already: no price is better, to the wei."""
-    account, p = pushed(side, lambda _: -1, premium=0)
-    assert p == (HI if side > 0 else LO)
+def test_liquidate__mark_pushed_in_its_favour__is_taken_over_at_the_mark(rig, pushed, keeper, side):
+    """Rounded for the account; nothing is owed."""
+    account, p = pushed(side, 0, side * CAP)
+    assert side * (p - INDEX) > usd(36)
+
+    price, quote = liquidated(rig, account, keeper, side)
+
+    assert price == p
+    assert quote == up(side * TEN, price)
+    assert 0 <= rig.cash(account) < 10**6
+
+
+@SIDES
+@pytest.mark.parametrize("premium", [-CAP, 0, CAP])
+def test_liquidate__a_wei_below_zero__is_left_to_absorption(rig, pushed, keeper, side, premium):
+    """The bankruptcy price lies beyond p, wherever the mark is; a wei more, and p is paid."""
+    account, p = pushed(side, -1, premium)
+    assert rig.risk.read("bankruptcyPrice", account, ETH) == p + side
     assert must_be_absorbed(rig, account, keeper)
 
     set_cash(rig, account, rig.cash(account) + 1)
