@@ -36,6 +36,8 @@ RESULTS = {
 PROPERTY = re.compile(r"((?:^ *///.*\n)+) *function (check_\w+)\(", re.MULTILINE)
 IDENTIFIER = re.compile(r"\b[A-Z]{3,4}-\d\d\b")
 SECONDS = 60  # of one query
+PATIENCE = 4
+"""So many times as long has what was undecided beside others, and is asked again alone."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -86,14 +88,21 @@ def _build(environment: dict[str, str]) -> None:
         _fail(f"forge built nothing for {missing or 'some file'}\n{done.stdout}{done.stderr}")
 
 
-def _run(halmos: Path, environment: dict[str, str], only: str) -> dict[tuple[str, str], Any]:
+def _run(
+    halmos: Path,
+    environment: dict[str, str],
+    only: str,
+    function: str = "check_",
+    seconds: int = SECONDS,
+) -> dict[tuple[str, str], Any]:
     """What Halmos says of each property, by file and name."""
     python = halmos.with_name("python")
     ANSWERED.unlink(missing_ok=True)
     done = subprocess.run(
         [
             *(str(halmos), "--forge-build-out", OUT, "--match-contract", only or "Proof$"),
-            *("--loop", "32", "--no-status", "--solver-timeout-assertion", f"{SECONDS}s"),
+            *("--function", function),
+            *("--loop", "32", "--no-status", "--solver-timeout-assertion", f"{seconds}s"),
             *("--solver-command", f"{python} {ROOT / 'tools/bv_as_int.py'}"),
             *("--json-output", str(ANSWERED)),
         ],
@@ -151,6 +160,10 @@ def main() -> None:
     said = _run(halmos, environment, only)
 
     unknown = _unknown()
+    for p in asked:
+        if _result(said.get((p.file, p.name))) == "undecided" and p.name not in unknown:
+            alone = (f"^{p.file}Proof$", p.name, PATIENCE * SECONDS)
+            said |= _run(halmos, environment, *alone)
     rows: list[list[Any]] = []
     faults: list[str] = []
     for p in asked:

@@ -138,3 +138,18 @@ def test_scale__lowered_between_a_purchase_and_a_sale__pays_the_buyer():
 
     assert 7_060 < dollars(rig, account) - start <= 7_070
     assert 7_370 < vault - dollars(rig, VAULT) <= 7_380
+
+
+@pytest.mark.parametrize("units", [100, 150, 196])
+def test_scale__lowered_by_a_fiftieth_between_a_purchase_and_a_sale__brings_nothing(units):
+    """KI-101: what the step brings, two fees of 0.05 % take."""
+    rig = deploy_perp()
+    set_market(rig, ETH, skewScale=2_000)
+    account, owner = rig.trader("trader", 200_000)
+    start = dollars(rig, account)
+
+    rig.trade(account, owner, ETH, units * LOT)
+    set_market(rig, ETH, skewScale=1_960)
+    rig.trade(account, owner, ETH, -units * LOT)
+
+    assert dollars(rig, account) < start
