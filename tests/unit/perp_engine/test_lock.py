@@ -68,7 +68,7 @@ VAULT: dict[str, tuple[Any, ...]] = {
     "requestClaim": (OTHER, 1),
     "claim": (OTHER,),
     "takeNav": (),
-    "terms": (ACCOUNT, ETH, (LOT, 0, 0, 0, 0, 0, 0, 0), 0),
+    "terms": (ACCOUNT, ETH, (LOT, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0),
 }
 ADMIN: dict[str, tuple[Any, ...]] = {
     "addMarket": (1, FEEDS[1], *with_changed()),
