@@ -101,15 +101,10 @@ library Margin {
         unchecked {
             int256 lots = p.size();
             int256 gain = p.quote() * int256(PerpUnits.PICO_TO_WAD) - p.owed(w.funding);
-            uint256 notional;
-            if (lots > 0) {
-                uint256 product = uint256(lots) * w.long;
-                gain += int256(product / PerpUnits.LOTS);
-                notional = Rounding.ceilDiv(product, PerpUnits.LOTS);
-            } else {
-                notional = Rounding.ceilDiv(uint256(-lots) * w.short, PerpUnits.LOTS);
-                gain -= int256(notional);
-            }
+            bool isLong = lots > 0;
+            uint256 product = isLong ? uint256(lots) * w.long : uint256(-lots) * w.short;
+            uint256 notional = Rounding.ceilDiv(product, PerpUnits.LOTS);
+            gain += isLong ? int256(product / PerpUnits.LOTS) : -int256(notional);
             if (gain < 0 || !w.isGainless) h.equity += gain;
 
             RiskNow memory r = w.risk;
