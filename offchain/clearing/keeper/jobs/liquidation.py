@@ -143,7 +143,7 @@ class LiquidationJob:
             each: health_at(book.cash[each], book.positions(each), terms)
             for each in (VAULT, BACKSTOP)
         }
-        below = {each for each, view in views.items() if is_below_zero(view)}
+        below: set[int] = {each for each, view in views.items() if is_below_zero(view)}
         self._desk.meters.gauges["protocol_below_zero"] = float(len(below))
         return below if self._policy.absorb and self._swaps.resolution is not None else set()
 
