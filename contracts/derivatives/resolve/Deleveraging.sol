@@ -78,8 +78,8 @@ abstract contract Deleveraging is Waterfall {
     }
 
     /// @dev Lots that the vault can close at `price`, giving up against mid no more than it has won:
-    /// floor((gain - 1 pico) / |price - mid|), for the quote rounds up by less than a pico. None without a gain; where the price is no
-    /// worse than mid, any number. What it gives back as its skew shrinks is no gain: who makes the skew for an absorption pays nothing
+    /// floor((gain - 1 pico) / |price - mid|), for the quote rounds up by less than a pico. None without a gain; the price of who is
+    /// bankrupt is always worse than mid. What it gives back as its skew shrinks is no gain: who makes the skew for an absorption pays nothing
     /// with it.
     function _lotsOfVault(
         Other memory vault,
@@ -90,8 +90,6 @@ abstract contract Deleveraging is Waterfall {
         int256 gain = _gain(vault, p, c) - VaultPrice.skewWorth(vault.size, p.mid, c.trade).toInt256();
         gain -= int256(PerpUnits.PICO_TO_WAD);
         if (gain <= 0) return 0;
-        bool isWorse = p.size > 0 ? price > p.mid : price < p.mid;
-        if (!isWorse) return type(uint256).max;
         return Math.mulDiv(uint256(gain), PerpUnits.LOTS, price > p.mid ? price - p.mid : p.mid - price);
     }
 

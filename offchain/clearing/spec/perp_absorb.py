@@ -206,14 +206,14 @@ def _lots_of_vault(ledger: Ledger, part: Part, price: int, at: Moment) -> int:
     """Return the lots that cost the vault, against mid, no more than it has won, down.
 
     What it gives back as its skew shrinks is no gain. A pico is left for the quote, which rounds up
-    by less than that.
+    by less than that. The price of who is bankrupt is always worse for it than mid.
     """
     size, trade = position_of(ledger, VAULT, part.market).size, ledger.markets[part.market].trade
     gain = _gain(ledger, part, VAULT, at) - skew_worth(size, part.mid, trade) - PICO_TO_WAD
     if gain <= 0:
         return 0
     worse = price - part.mid if part.size > 0 else part.mid - price
-    return mul_div_down(gain, LOTS, worse) if worse > 0 else abs(part.size)
+    return mul_div_down(gain, LOTS, worse)
 
 
 def _close_against(
