@@ -756,6 +756,7 @@ def context_of(look: Look, vault: int, held: int) -> tuple[object, ...]:
 
 @given(looks(), positions, fundings, signed(127))
 def test_vault_worth__any__is_the_specifications(scene, position, funding, cash):
+    """PERP-49: its cash, its position at mid, less what it owes."""
     look, *_ = scene
     look = replace(look, market=replace(look.market, funding=funding))
     context = list(context_of(look, 0, 0))
