@@ -244,6 +244,9 @@ class Keepers:
         status = self.town.books.word(("risk", market)) >> STATUS_AT & 15
         accounts = [0, 1, *(account for _, account in self.town.stage.traders)]
         if status == MarketStatus.WIND_DOWN:
+            frozen = self.town.stage[ENDING].call("settleFrozen", 1).method.encode(market)
+            if (self.town.address(ENDING), frozen) in self.town.wanted and self.town.chance(90):
+                return ACCEPTED  # the council ends it
             return self.desk.send(ENDING, "settle", market, by=self.by)
         match self.town.random.randrange(4):
             case 0:

@@ -153,7 +153,10 @@ class Powers:
         return ACCEPTED
 
     def propose(self) -> str:
-        """Propose one to three actions, of one kind mostly."""
+        """Propose one to three actions, of one kind mostly, or a winding market's end."""
+        winding = [market for market in MARKETS if self._winds_down(market)]
+        if winding and self.town.chance(40):  # before somebody else settles it
+            return self._propose([("SettlementModule", "settleFrozen", (self.town.pick(winding),))])
         kinds, weights = zip(*KINDS.items(), strict=True)
         kind = self.town.random.choices(kinds, weights)[0]
         makers = self._catalogue[kind]
@@ -386,9 +389,12 @@ class Powers:
     def _ending(self) -> Action:
         """Wind a market down, or settle one that winds down without a price."""
         market = self.town.market()
+        function = "settleFrozen" if self._winds_down(market) else "windDown"
+        return "SettlementModule", function, (market,)
+
+    def _winds_down(self, market: int) -> bool:
         status = self.town.books.word(("risk", market)) >> STATUS_AT & 15
-        is_ending = status == MarketStatus.WIND_DOWN
-        return "SettlementModule", "settleFrozen" if is_ending else "windDown", (market,)
+        return status == MarketStatus.WIND_DOWN
 
     def _oracle(self) -> Action:
         return "DerivativesEngine", "setOracle", (self.town.address("PriceOracle"),)
