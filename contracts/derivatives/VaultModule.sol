@@ -31,6 +31,8 @@ contract VaultModule is IVaultModule, IDealer {
     uint256 private constant NAV_SPACING = 1 hours;
     /// @dev How long the settler is silent before traders reduce without it.
     uint256 private constant SILENCE = 1 days;
+    /// @dev Wad that roundings may leave a vault below zero whose loss was just shared.
+    int256 private constant DUST = int256(PerpUnits.PICO_TO_WAD);
 
     struct Nav {
         uint128 wad;
@@ -150,11 +152,12 @@ contract VaultModule is IVaultModule, IDealer {
     }
 
     /// @dev A vault below zero pays nobody before its loss is shared. Its other markets are looked at only where its cash does not cover
-    /// what it lacks in this one. Where most of it has no price that is fair, nobody could share the loss, and trades do not wait.
+    /// what it lacks in this one. Where most of it has no price that is fair, nobody could share the loss, and trades do not wait; where
+    /// LIQUIDATE is paused in a market of it, they wait for the timelock.
     function _requireCarried(Offer calldata o) private view {
         if (VaultTrade.vaultWorth(o) >= 0) return;
         HealthView memory h = ENGINE.healthOf(VAULT, Purpose.LIQUIDATE);
-        if (h.equity < 0 && LiquidationMath.isPriced(h.mm, h.liquidMm)) revert VaultMustBeAbsorbed(h.equity);
+        if (h.equity < -DUST && LiquidationMath.isPriced(h.mm, h.liquidMm)) revert VaultMustBeAbsorbed(h.equity);
     }
 
     /// @dev What the vault carries of a market, at mid, stays within its share of the last value taken, unless it falls.

@@ -14,22 +14,24 @@ struct Deleverage {
 /// @notice An account whose equity no longer covers the penalties of its own liquidation is absorbed: the backstop (account 1) takes its
 /// positions, and it ends with no market and no cash. Anybody may call; a keeper's account gets a fee. What it lacks is covered in
 /// this order, in the same transaction: insurance, the backstop, accounts in profit (deleveraging), all positions of the market, the
-/// vault; what is left then is the market's debt, and the market settles. Accounts without positions never pay, but the protocol's own.
+/// vault; what is left then is the market's debt, and ends it. Accounts without positions never pay, but the protocol's own.
 ///
 /// @dev All at LIQUIDATE value. CONDITION E < Σ f · N, and markets whose feed allows LIQUIDATE carry at least half of MM.
-/// SHORTFALL L = -E > 0 is split by maintenance margin: L_m = min(what is left, ceil(L · MM_m / MM)). In a SETTLED
-/// market L_m is its debt, which the claims of its winners carry, as if the account had been closed there. In each other market:
+/// SHORTFALL L = -E > 0. What was lost in a SETTLED market, as far as L goes, is its debt, which the claims of its winners carry, as if the
+/// account had been closed there. The rest R is split over the other markets by their maintenance margin:
+/// L_m = min(what is left, ceil(R · MM_m / MM)); where there are none, the last SETTLED market carries it too. In each other market:
 ///   insurance  min(L_m, limit left, cash of account 2)
 ///   backstop   min(rest, limit left, its cash, its E at OPEN)
 ///   deleveraging, for a rest u, where the feed allows LIQUIDATE: n = ceil(|s| · u / L_m) lots close at the position's bankruptcy price b,
 ///     against the vault if it is opposite, then the listed accounts: opposite, in profit in this market at mid, E > 0. E >= MM afterwards.
 ///     Others are skipped. No size changes its sign, never more than n in all. The vault gives up against mid no more than its profit
-///     here, less what its skew gives back (VaultPrice.skewWorth): floor(profit / |b - mid|) lots, or any where b is no worse than mid.
+///     here, less what its skew gives back (VaultPrice.skewWorth): floor(profit / |b - mid|) lots.
 ///   backstop   takes the rest of the position at LIQUIDATE value; every quote is rounded in favour of the account, up to a pico.
 ///   shared     δ = min(ceil(loss / D), floor(mm rate · mid / 2) - what was shared) a unit of every position, D = Σ |size| less the
-///     backstop's; what was shared in a market is forgiven evenly over 30 days, as what the fund has spent
+///     backstop's; what was shared in a market is forgiven evenly over the 30 days after the last sharing, as what the fund
+///     has spent
 ///   vault      min(rest, its cash, its E at OPEN)
-///   debt       the rest; the market settles at mid, or winds down where its feed does not allow LIQUIDATE.
+///   debt       the rest; once a market owes more than 100 USD it settles at mid, or winds down where its feed does not allow LIQUIDATE.
 /// FEE Σ minFee of the account's markets, from its cash; what it lacks from insurance, at most 1,000 USD in each
 /// window of an hour, which a payment begins. Never reverts for lack of either. Cash left after it goes to the backstop.
 /// Warning: the lists are the caller's choice. A winner whom nobody lists gives only his share of what is shared, before the vault pays:

@@ -130,7 +130,8 @@ interface IVaultModule {
 
     /* VIEWS */
 
-    /// @notice What a trade would cost or bring now, pico, and its fee; it may still be refused by the account's margin.
+    /// @notice What a trade would cost or bring now, pico, and its fee; margin, the vault's caps or its absorption may still
+    /// refuse it.
     function quoteTrade(
         AccountId account,
         MarketId market,
@@ -138,7 +139,7 @@ interface IVaultModule {
     ) external view returns (int256 quotePico, uint256 feePico);
 
     /// @notice The vault's value, wad, floor: in the worst case (Purpose.OPEN) and the best (Purpose.LIQUIDATE) of its bands and the
-    /// premium.
+    /// premium. In the worst case what it won in a SETTLED market counts for nothing until it is closed there.
     function nav() external view returns (int256 worstWad, int256 bestWad);
 
     function sharesOf(AccountId account) external view returns (uint256 shares);

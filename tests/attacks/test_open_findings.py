@@ -71,8 +71,8 @@ def test_settled__loser_absorbed_before_he_is_closed__is_carried_by_the_claims_a
 
 
 @pytest.mark.parametrize("is_absorbed", [False, True])
-def test_settled__loser_who_is_in_a_live_market__may_be_absorbed_first(is_absorbed):
-    """KI-98: then BTC carries 3,000 of 22,800 of his loss, as margin splits it."""
+def test_settled__loser_who_is_in_a_live_market__may_be_absorbed_or_closed_first(is_absorbed):
+    """All of it was lost in ETH, so BTC, where his margin is, carries nothing."""
     with settling() as twin:
         rig, ending, by = twin.rig, twin.module, twin.rig.roles.outsider
         poor, winner = twin.trader("poor", 5_000), twin.trader("winner", 50_000)
@@ -94,11 +94,9 @@ def test_settled__loser_who_is_in_a_live_market__may_be_absorbed_first(is_absorb
         if not is_absorbed:
             resolution.send("absorb", poor, keeper, [], sender=by)
 
-        shared, paid = (1_500, 1_790) if is_absorbed else (0, 0)
-        assert before[0] - dollars(rig, other) == shared
-        assert before[1] - dollars(rig, VAULT) == paid
-        rest = rig.engine.read("debtOf", ETH) // 10**18 + shared + paid
-        assert 24_994 <= rest <= 24_995
+        assert before == (dollars(rig, other), dollars(rig, VAULT))
+        assert 24_994 <= rig.engine.read("debtOf", ETH) // 10**18 <= 24_995
+        assert rig.engine.read("debtOf", BTC) == 0
 
 
 @pytest.mark.parametrize("parts", [1, 5])

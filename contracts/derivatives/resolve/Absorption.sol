@@ -83,7 +83,7 @@ abstract contract Absorption is Deleveraging, KeeperFee, TakeBack {
 
     /// @dev The account's positions, market by market, ticked.
     function _open(AccountId account, HealthView memory h) private returns (Case memory k) {
-        (k.id, k.equity, k.mm) = (account, h.equity, h.mm);
+        (k.id, k.equity) = (account, h.equity);
         uint256 bits = ENGINE.accountOf(account).markets;
         k.parts = new Part[](_count(bits));
         uint256 at = 0;
@@ -94,7 +94,7 @@ abstract contract Absorption is Deleveraging, KeeperFee, TakeBack {
                 uint256 paused = c.risk.pause();
                 // 8 bits are stored
                 if (paused & PAUSE_LIQUIDATE != 0) revert IDerivativesEngine.Paused(market, uint8(paused));
-                k.parts[at++] = CaseLib.partOf(market, ENGINE.sizeOf(account, market), c, block.timestamp);
+                k.parts[at++] = CaseLib.partOf(market, ENGINE.positionOf(account, market), c, block.timestamp);
                 k.fee += c.limit.minFee();
             }
             bits >>= 1;

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Context} from "../../interfaces/EngineTypes.sol";
 import {Action} from "../../interfaces/OracleTypes.sol";
 import {AccountId, MarketId, MarketStatus} from "../../interfaces/PerpTypes.sol";
@@ -9,13 +10,15 @@ import {Rounding} from "../../libraries/Rounding.sol";
 import {LiquidationMath, Target} from "../perp/LiquidationMath.sol";
 import {Margin} from "../perp/Margin.sol";
 import {PerpUnits} from "../perp/PerpUnits.sol";
+import {Position} from "../perp/Position.sol";
 import {RiskNow} from "../perp/RiskWord.sol";
 
 /// An account whose loss is resolved.
 struct Case {
     AccountId id;
     int256 equity; // wad, at LIQUIDATE
-    uint256 mm; // wad
+    uint256 rest; // wad of the shortfall that was not lost in SETTLED markets
+    uint256 mm; // wad, of the positions in the others
     uint256 fee; // wad, what a keeper gets at most
     Part[] parts;
 }
@@ -27,7 +30,8 @@ struct Part {
     uint256 price; // wad, the LIQUIDATE value
     uint256 mid; // wad
     uint256 mm; // wad, of the whole position
-    bool isSettled; // it trades no more: the claims of its winners carry the loss
+    bool isSettled; // it trades no more: the claims of its winners carry what was lost in it
+    uint256 lost; // wad, of a SETTLED market: what closing the position there costs
     bool canDeleverage; // its price is fair and it trades
     RiskNow risk;
     uint256 loss; // wad, this market's part of the shortfall
@@ -41,12 +45,15 @@ using CaseLib for Part global;
 
 /// @title What an account's loss comes to in each of its markets
 library CaseLib {
+    using SafeCast for uint256;
+
     function partOf(
         MarketId market,
-        int256 size,
+        Position held,
         Context memory c,
         uint256 now_
     ) internal pure returns (Part memory p) {
+        int256 size = held.size();
         p.market = market;
         p.size = size;
         p.price = priceOf(c, size > 0);
@@ -55,6 +62,9 @@ library CaseLib {
         (, p.mm) = Margin.requirement(PerpUnits.notional(size, p.price), p.risk);
         p.isSettled = c.risk.status() == uint256(MarketStatus.SETTLED);
         p.canDeleverage = isLiquid(c) && !p.isSettled;
+        int256 gain = held.quote() * int256(PerpUnits.PICO_TO_WAD) - held.owed(c.funding);
+        gain += PerpUnits.value(size, p.price);
+        if (p.isSettled && gain < 0) p.lost = Rounding.abs(gain);
     }
 
     /// @dev Wad, the LIQUIDATE value.
@@ -73,17 +83,29 @@ library CaseLib {
         return Rounding.ceilDiv(size * int256(price), int256(PerpUnits.TICK));
     }
 
-    /// @dev Splits the shortfall by maintenance margin, wad, each part up, the last ones what is left. Rounded up as the bankruptcy price
-    /// is, so that closing a whole position at it brings its whole part.
+    /// @dev Splits the shortfall, wad. First each SETTLED market gets what was lost in it, as if the position had been closed there; the
+    /// rest goes to the others by maintenance margin, each part up, the last ones what is left: rounded up as the bankruptcy price is,
+    /// so that closing a whole position at it brings its whole part. Where there are no others, the last SETTLED market gets the rest.
     function share(Case memory k) internal pure {
         if (k.equity >= 0) return;
-        uint256 whole = Rounding.abs(k.equity);
-        uint256 rest = whole;
+        uint256 rest = Rounding.abs(k.equity);
         for (uint256 i = 0; i < k.parts.length; ++i) {
             Part memory p = k.parts[i];
-            p.loss = Math.min(rest, Math.mulDiv(whole, p.mm, k.mm, Math.Rounding.Ceil));
-            p.left = p.loss;
+            if (!p.isSettled) {
+                k.mm += p.mm;
+                continue;
+            }
+            p.loss = Math.min(rest, p.lost);
             rest -= p.loss;
+        }
+
+        k.rest = rest;
+        for (uint256 i = 0; i < k.parts.length; ++i) {
+            Part memory p = k.parts[i];
+            if (!p.isSettled) p.loss = Math.min(rest, Math.mulDiv(k.rest, p.mm, k.mm, Math.Rounding.Ceil));
+            else if (k.mm == 0 && i == k.parts.length - 1) p.loss += rest;
+            if (!p.isSettled) rest -= p.loss;
+            p.left = p.loss;
         }
     }
 
@@ -99,6 +121,6 @@ library CaseLib {
 
     /// @dev Wad; of the position before anything was closed of it.
     function bankruptcyPrice(Part memory p, Case memory k) internal pure returns (uint256) {
-        return LiquidationMath.bankruptcyPrice(Target(p.size, p.price, k.equity, k.mm, 0, 0, p.risk));
+        return LiquidationMath.bankruptcyPrice(Target(p.size, p.price, -k.rest.toInt256(), k.mm, 0, 0, p.risk));
     }
 }

@@ -79,8 +79,8 @@ abstract contract Deleveraging is Waterfall {
 
     /// @dev Lots that the vault can close at `price`, giving up against mid no more than it has won:
     /// floor((gain - 1 pico) / |price - mid|), for the quote rounds up by less than a pico. None without a gain; the price of who is
-    /// bankrupt is always worse than mid. What it gives back as its skew shrinks is no gain: who makes the skew for an absorption pays
-    /// nothing with it.
+    /// bankrupt is always worse than mid. What it gives back as its skew shrinks is no gain, so a skew that is made for an absorption adds
+    /// nothing to it; what the position has won since it was last exactly zero may be spent (KI-97).
     function _lotsOfVault(
         Other memory vault,
         Part memory p,

@@ -7,6 +7,7 @@ import {Context, Purpose} from "../../interfaces/EngineTypes.sol";
 import {IInsuranceFund} from "../../interfaces/IInsuranceFund.sol";
 import {AccountId, MarketId, MarketStatus} from "../../interfaces/PerpTypes.sol";
 import {Rounding} from "../../libraries/Rounding.sol";
+import {SMALL_DEBT} from "../perp/PerpDoors.sol";
 import {Case, CaseLib, Part} from "./Case.sol";
 import {ResolutionBase} from "./ResolutionBase.sol";
 import {SharedLoss} from "./SharedLoss.sol";
@@ -77,9 +78,11 @@ abstract contract Waterfall is SharedWindow, ResolutionBase {
         return s.amount;
     }
 
-    /// @dev What nobody covers ends the market: at a price that is fair now, or along the way of one whose price is not.
+    /// @dev What nobody covers ends the market, once it owes more than what keeps nobody from withdrawing: at a price that is fair now, or
+    /// along the way of one whose price is not.
     function _owe(AccountId id, MarketId market, uint256 restWad) private {
         ENGINE.moveDebt(market, id, restWad.toInt256());
+        if (ENGINE.debtOf(market) <= SMALL_DEBT) return;
         Context memory c = ENGINE.context(market);
         uint256 status = c.risk.status();
         if (status == uint256(MarketStatus.SETTLED)) return;

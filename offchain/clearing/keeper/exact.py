@@ -29,6 +29,7 @@ from clearing.spec.perp_types import (
     RiskNow,
 )
 from clearing.spec.perp_units import PICO_TO_WAD, notional, owed, value
+from clearing.spec.perp_vault import DUST
 from clearing.spec.units import PPM, WAD, div_ceil
 
 __all__ = [
@@ -169,7 +170,7 @@ def is_absorbable(account: int, view: HealthView) -> bool:
 
 def is_below_zero(view: HealthView) -> bool:
     """Return whether the resolution module shares the loss of the vault or the backstop."""
-    return view.is_priced and view.equity < 0
+    return view.is_priced and view.equity < -DUST
 
 
 def takeover_of(

@@ -20,9 +20,9 @@ from clearing.spec.perp_ledger import (
     value_of,
 )
 from clearing.spec.perp_liquidation import bankruptcy_price
-from clearing.spec.perp_margin import Health, in_force, requirement
+from clearing.spec.perp_margin import Health, in_force, owed_by, requirement
 from clearing.spec.perp_types import Pause, Purpose, RiskNow
-from clearing.spec.perp_units import TICK, notional
+from clearing.spec.perp_units import PICO_TO_WAD, TICK, notional, value
 from clearing.spec.units import WAD, div_ceil, div_floor, mul_div_up
 
 __all__ = [
@@ -47,7 +47,10 @@ CAP_UNIT: Final = 10**6 * 10**4 * 2 * 10**6
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One position: lots it still has, prices and margin in wad, and its part of the loss."""
+    """One position: lots it still has, prices and margin in wad, and its part of the loss.
+
+    `lost` is of a SETTLED market, what closing the position there costs.
+    """
 
     market: int
     size: int
@@ -55,6 +58,7 @@ class Part:
     mid: int
     mm: int
     is_settled: bool
+    lost: int
     can_deleverage: bool
     risk: RiskNow
     loss: int = 0
@@ -69,13 +73,17 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An account whose loss is resolved; `fee` is what a keeper gets at most; all wad."""
+    """An account whose loss is resolved; `fee` is what a keeper gets at most; all wad.
+
+    `rest` is what of the shortfall was not lost in SETTLED markets, `mm` of positions elsewhere.
+    """
 
     account: int
     equity: int
-    mm: int
     fee: int
     parts: tuple[Part, ...]
+    rest: int = 0
+    mm: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,29 +109,43 @@ def open_case(
         pause = look.market.risk.pause
         if pause & Pause.LIQUIDATE:
             raise SpecError("Paused", market, pause)
-        size = position_of(ledger, account, market).size
+        held = position_of(ledger, account, market)
+        size = held.size
         price = value_of(look, Purpose.LIQUIDATE, is_long=size > 0)
         risk = in_force(look.market.risk, now)
         _, mm = requirement(notional(size, price), risk)
         ended = look.market.is_settled
         fair = not ended and look.allows(Action.LIQUIDATE)
-        parts.append(Part(market, size, price, look.quote.mid, mm, ended, fair, risk))
+        gain = held.quote * PICO_TO_WAD - owed_by(held, look.market.funding) + value(size, price)
+        lost = max(0, -gain) if ended else 0
+        parts.append(Part(market, size, price, look.quote.mid, mm, ended, lost, fair, risk))
         fee += look.market.limit.min_fee * CENT
-    return ledger, Case(account, view.equity, view.mm, fee, tuple(parts)), effects
+    return ledger, Case(account, view.equity, fee, tuple(parts)), effects
 
 
 def shared(case: Case) -> Case:
-    """Split a shortfall by maintenance margin, each part up, the last ones what is left.
+    """Split a shortfall: what was lost in SETTLED markets there, the rest by maintenance margin.
 
-    Rounded as the bankruptcy price is, so that a whole position closed at it brings its whole part.
+    Each part up, the last ones what is left: rounded as the bankruptcy price is, so that a whole
+    position closed at it brings its whole part. Without others the last SETTLED market gets all.
     """
-    whole = rest = max(0, -case.equity)
-    parts: list[Part] = []
+    left = max(0, -case.equity)
+    losses: dict[int, int] = {}
     for part in case.parts:
-        loss = min(rest, mul_div_up(whole, part.mm, case.mm))
-        rest -= loss
-        parts.append(replace(part, loss=loss, left=loss))
-    return replace(case, parts=tuple(parts))
+        if part.is_settled:
+            losses[part.market] = min(left, part.lost)
+            left -= losses[part.market]
+    rest, mm = left, sum(part.mm for part in case.parts if not part.is_settled)
+    for part in case.parts:
+        if not part.is_settled:
+            losses[part.market] = min(left, mul_div_up(rest, part.mm, mm))
+            left -= losses[part.market]
+    if mm == 0:
+        losses[case.parts[-1].market] += left
+    parts = (
+        replace(part, loss=losses[part.market], left=losses[part.market]) for part in case.parts
+    )
+    return replace(case, parts=tuple(parts), rest=rest, mm=mm)
 
 
 def quote_for(size: int, price: int) -> int:
@@ -138,7 +160,7 @@ def lots_to_close(part: Part) -> int:
 
 def bankruptcy_price_of(case: Case, part: Part) -> int:
     """Return the bankruptcy price of a position of which nothing was closed yet, wad."""
-    health = Health(case.equity, mm=case.mm)
+    health = Health(-case.rest, mm=case.mm)
     return bankruptcy_price(part.size, part.price, part.mm, health)
 
 

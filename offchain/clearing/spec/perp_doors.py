@@ -28,6 +28,7 @@ from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import WAD, Address, div_floor
 
 __all__ = [
+    "SMALL_DEBT",
     "AccountCreated",
     "CashMoved",
     "Deposited",

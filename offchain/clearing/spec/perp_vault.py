@@ -29,10 +29,12 @@ from clearing.spec.perp_types import VAULT, Kind, Position, Purpose
 from clearing.spec.perp_units import PICO, PICO_TO_WAD, TICK, notional, value
 from clearing.spec.units import PPM, Address, div_trunc, mul_div_down, mul_div_up
 
-__all__ = ["Ask", "Deal", "Traded", "force_reduce", "price_deal", "trade", "vault_worth"]
+__all__ = ["DUST", "Ask", "Deal", "Traded", "force_reduce", "price_deal", "trade", "vault_worth"]
 
 SILENCE_S: Final = 86_400
 """How long the settler is silent before traders reduce without it."""
+DUST: Final = PICO_TO_WAD
+"""Wad that roundings may leave a vault below zero whose loss was just shared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,7 @@ def _require_carried(ledger: Ledger, market: int, look: Look, quotes: Quotes, no
     if vault_worth(cash, held, look) >= 0:
         return
     view = health_of(ledger, VAULT, Purpose.LIQUIDATE, quotes, now)
-    if view.equity < 0 and view.is_priced:
+    if view.equity < -DUST and view.is_priced:
         raise SpecError("VaultMustBeAbsorbed", view.equity)
 
 

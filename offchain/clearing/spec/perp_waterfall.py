@@ -12,6 +12,7 @@ from typing import Final
 from clearing.spec.events import Effects, Event
 from clearing.spec.oracle_types import Action
 from clearing.spec.perp_case import Case, Part, delta_cap, shared, split
+from clearing.spec.perp_doors import SMALL_DEBT
 from clearing.spec.perp_insurance import (
     FORGIVEN_AFTER_S,
     Fund,
@@ -203,8 +204,10 @@ def shared_of(store: Resolution, market: int, now: int) -> int:
 
 
 def _owe(step: Step, account: int, market: int, rest: int, at: Moment) -> Step:
-    """Let the market owe, and end it: at a fair price now, or along its way."""
+    """Let the market owe, and end it if that is no small debt: at a fair price, or on its way."""
     step = step.then(move_debt(step.ledger, market, account, rest))
+    if step.ledger.markets[market].debt <= SMALL_DEBT:
+        return step
     _, look, _ = tick(step.ledger, market, at.quotes, at.now)
     status, price = MarketStatus.SETTLED, look.quote.mid
     if not look.allows(Action.LIQUIDATE):

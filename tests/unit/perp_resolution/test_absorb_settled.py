@@ -61,13 +61,14 @@ def test_absorb__settled_market__insurance_the_backstop_and_the_vault_keep_their
     assert twin.fund.read("spent", ETH) == (0, 0)
 
 
-def test_absorb__settled_market_and_a_live_one__only_the_live_part_is_paid_for(ended):
-    """The loss is split by margin; insurance pays the part of BTC in full, nothing of ETH's."""
+def test_absorb__settled_market_and_a_live_one__each_carries_what_was_lost_there(ended):
+    """3,000 USD and its part of the first loss in ETH; insurance pays the 999.5 of BTC in full."""
     twin = ended.twin
     twin.meet(ended.loser, ended.winner, 0.1, market=BTC, at=50_000)
     for market in (ETH, BTC):
         twin.limit(5_000, 0, market)
     twin.give(INSURANCE, 10_000)
+    twin.set_cash(ended.loser, -usd(1_000))
     owed = twin.debt()
     lacks = -twin.health(ended.loser).equity
 
@@ -79,9 +80,25 @@ def test_absorb__settled_market_and_a_live_one__only_the_live_part_is_paid_for(e
         twin.debt() - owed,
     )
     assert (live.market, live.vault, live.debt) == (BTC, 0, 0)
-    assert settled.debt > live.insurance > 0
+    assert settled.debt >= usd(3_000)
+    assert live.insurance == pytest.approx(usd(999) + usd(1) // 2, abs=10**8)
     assert settled.debt + live.insurance == pytest.approx(lacks, abs=10**8)
     assert (twin.debt(BTC), twin.status(BTC)) == (0, MarketStatus.LIVE)
+
+
+def test_absorb_protocol__most_margin_in_a_settled_market__a_loss_elsewhere_is_no_debt_of_it(ended):
+    """Anybody may close others there, and so load the backstop: it lost 81.27 there."""
+    twin = ended.twin
+    twin.meet(BACKSTOP, ended.winner, 0.01, market=BTC, at=50_000)
+    twin.set_cash(BACKSTOP, -usd(1_000))
+    owed, lacks = twin.debt(), -twin.health(BACKSTOP).equity
+
+    assert twin.absorb_protocol(BACKSTOP) == ACCEPTED
+
+    settled, live = twin.events(Covered)
+    assert (settled.market, live.market) == (ETH, BTC)
+    assert twin.debt() - owed == settled.debt == 8_127 * 10**16
+    assert settled.debt + live.shared + live.vault + live.debt == lacks
 
 
 @pytest.mark.parametrize("account", [VAULT, BACKSTOP])

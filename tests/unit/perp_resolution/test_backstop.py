@@ -231,14 +231,16 @@ def test_absorb_protocol__vault__insurance_backstop_then_the_others_share(poor_v
     assert twin.status() == MarketStatus.LIVE
 
 
-def test_absorb_protocol__vault_alone_with_too_much__owes_the_rest(poor_vault):
+@pytest.mark.parametrize(("wei", "status"), [(0, MarketStatus.LIVE), (1, MarketStatus.SETTLED)])
+def test_absorb_protocol__vault_alone_with_too_much__owes_the_rest(poor_vault, wei, status):
+    """A debt of 100 USD keeps nobody from withdrawing, and ends no market."""
     twin = poor_vault
-    bankrupt(twin, VAULT, usd(1_000))
+    bankrupt(twin, VAULT, usd(1_000) + wei)
 
     assert twin.absorb_protocol(VAULT) == ACCEPTED
 
-    assert covered(twin) == (0, 0, usd(900), 0, usd(100))
-    assert twin.status() == MarketStatus.SETTLED
+    assert covered(twin) == (0, 0, usd(900), 0, usd(100) + wei)
+    assert twin.status() == status
 
 
 def test_absorb_protocol__solvent__is_refused(laden):

@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 
 from clearing.spec.perp_types import MarketStatus, Purpose
+from clearing.spec.perp_vault import DUST
 from tests.harness.actors import key_of
 from tests.harness.perp import BTC, ETH, LOT, VAULT, usd
 from tests.harness.results import ACCEPTED
@@ -41,11 +42,11 @@ def calls(twin):
 
 @pytest.mark.parametrize("which", range(4))
 def test_trade__vault_below_zero__waits_for_its_absorption(twin, which):
-    bankrupt(twin, VAULT, 0)
+    bankrupt(twin, VAULT, DUST)
     with twin.isolated():
-        assert calls(twin)[which]() == ACCEPTED, "at zero it still trades"
+        assert calls(twin)[which]() == ACCEPTED, "roundings may leave as much"
 
-    bankrupt(twin, VAULT, 1)
+    bankrupt(twin, VAULT, DUST + 1)
     assert calls(twin)[which]() == WAITS
 
     assert twin.absorb_protocol(VAULT) == ACCEPTED
@@ -60,7 +61,7 @@ def test_trade__another_market_carries_it__does_not_wait(twin):
     assert twin.cash(VAULT) < -usd(1_000), "alone in ETH it would be below zero"
     assert twin.trade(OWNER, twin.long, ETH, -10 * LOT, 0) == ACCEPTED
 
-    bankrupt(twin, VAULT, 1)
+    bankrupt(twin, VAULT, DUST + 1)
     assert twin.trade(key_of("other").address, twin.other, BTC, LOT // 10, ANY) == WAITS
 
 
