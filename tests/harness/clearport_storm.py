@@ -15,7 +15,7 @@ from tests.harness.clearport import Broker
 from tests.harness.clearport_desk import Desk
 from tests.harness.clearport_ports import history_of
 
-__all__ = ["KILLS", "SEED", "Storm", "require_one_digest_each"]
+__all__ = ["KILLS", "SEED", "Storm", "require_one_digest_each", "until_signed"]
 
 IS_NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 SEED = random.randrange(2**32) if IS_NIGHTLY else 7
@@ -116,6 +116,15 @@ class Storm:
             else:
                 self.life.high = Desk(broker, client)
         self.is_over = True
+
+
+async def until_signed(broker: Broker) -> None:
+    """Wait until a broker that was killed between a digest and its signature has signed it."""
+    for _ in range(round(PATIENCE_S / RETRY_S)):
+        history = history_of(broker.folder / "clearport.db")
+        if all(signature is not None for _, signature in history.values()):
+            return
+        await asyncio.sleep(RETRY_S)
 
 
 def require_one_digest_each(low: Broker, high: Broker) -> int:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from clearing.spec.perp_doors import SMALL_DEBT
 from clearing.spec.perp_ledger import Ledger, account_of, put_account, put_market, put_position
 from clearing.spec.perp_types import BACKSTOP, INSURANCE, MarketStatus, Position
 from clearing.spec.perp_wind_down import Ending
@@ -54,9 +55,11 @@ def test_insurance__owing_a_wei__is_a_fault(twin: ResolutionTwin) -> None:
 
 
 def test_debt__of_a_live_market__is_a_fault(twin: ResolutionTwin) -> None:
-    market = replace(twin.model.markets[ETH], debt=1)
+    market = replace(twin.model.markets[ETH], debt=SMALL_DEBT + 1)
     ended = replace(market, risk=replace(market.risk, status=MarketStatus.WIND_DOWN))
     twin.model = put_market(twin.model, ETH, ended)
+    twin._check_protocol()
+    twin.model = put_market(twin.model, ETH, replace(market, debt=SMALL_DEBT))
     twin._check_protocol()
 
     twin.model = put_market(twin.model, ETH, market)

@@ -13,7 +13,13 @@ from clearing.demo.stage import STAKE_RAW, Stage, set_up
 from clearing.operator.v1 import operator_pb2 as pb
 from tests.harness.clearport import Broker, eventually, make_broker
 from tests.harness.clearport_desk import Desk, join, meet, open_channel
-from tests.harness.clearport_storm import KILLS, SEED, Storm, require_one_digest_each
+from tests.harness.clearport_storm import (
+    KILLS,
+    SEED,
+    Storm,
+    require_one_digest_each,
+    until_signed,
+)
 
 PRICES = {"BTC": 50_000, "ETH": 3_000, "USDC": 1, "USDT": 1}
 OWN_RAW = 30_000 * 10**6
@@ -126,6 +132,7 @@ class Life:
         await Storm(self, stack, PRICES).blow()
 
         await self.agree_on(owed)
+        await until_signed(self.high.broker)
         assert require_one_digest_each(self.low.broker, self.high.broker) > KILLS
 
     async def crash(self, stack: AsyncExitStack) -> None:

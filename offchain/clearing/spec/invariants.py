@@ -359,7 +359,7 @@ INVARIANTS = (
         "PERP-31", "Every account that acts is judged at the edge; a bankrupt one does not move."
     ),
     Invariant("PERP-32", "Insurance never owes."),
-    Invariant("PERP-33", "A market that trades owes nothing."),
+    Invariant("PERP-33", "A market that trades owes at most 100 USD."),
     Invariant("PERP-34", "An account without positions pays nothing for what others do."),
     Invariant("PERP-35", "An absorbed account is left with nothing, and owes nothing."),
     Invariant("PERP-36", "Deleveraging turns nobody around and loads nobody."),
