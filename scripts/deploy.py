@@ -20,6 +20,7 @@ import click
 from ape.cli import ConnectedProviderCommand
 from eth_account import Account
 
+from clearing.chain.artifacts import require_current
 from clearing.chain.contract import as_address, as_text
 from clearing.chain.deploy import deploy
 from clearing.chain.deployment import Deployment, chain_key_of, registry_path
@@ -64,6 +65,7 @@ def cli(provider: Any, account: str | None, role: tuple[str, ...], *, plan: bool
     """Deploy everything that the network's parameters say, and prove what stands there."""
     name = network_name(provider)
     try:
+        require_current()
         parameters = read_parameters(name)
         node = HttpNode(provider.http_uri)
         if name == "local":

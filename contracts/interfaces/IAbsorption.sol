@@ -25,7 +25,7 @@ struct Deleverage {
 ///   deleveraging, for a rest u, where the feed allows LIQUIDATE: n = ceil(|s| · u / L_m) lots close at the position's bankruptcy price b,
 ///     against the vault if it is opposite, then the listed accounts: opposite, in profit in this market at mid, E > 0. E >= MM afterwards.
 ///     Others are skipped. No size changes its sign, never more than n in all. The vault gives up against mid no more than its profit
-///     here, less what its skew gives back (VaultPrice.skewWorth): floor(profit / |b - mid|) lots.
+///     here, less a pico and what its skew gives back (VaultPrice.skewWorth): floor(profit / |b - mid|) lots.
 ///   backstop   takes the rest of the position at LIQUIDATE value; every quote is rounded in favour of the account, up to a pico.
 ///   shared     δ = min(ceil(loss / D), floor(mm rate · mid / 2) - what was shared) a unit of every position, D = Σ |size| less the
 ///     backstop's; what was shared in a market is forgiven evenly over the 30 days after the last sharing, as what the fund

@@ -22,6 +22,7 @@ from typing import Final, NoReturn
 
 from rich.console import Console
 
+from clearing.chain.artifacts import require_current
 from clearing.chain.errors import ChainError
 from tests.invariants.campaign import Tally, run, share_out
 from tests.invariants.fuzz_view import facts, show, watched
@@ -63,11 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     replay = None if args.replay is None else args.replay.resolve()
     os.chdir(ROOT)
-    if replay is not None:
-        return _replay(replay)
     machines = list(MACHINES.values()) if args.machine == ALL else [MACHINES[args.machine]]
     try:
-        return _play(machines, args)
+        require_current()
+        return _play(machines, args) if replay is None else _replay(replay)
     except (MachineMissing, ChainError) as error:
         _refuse(str(error))
     except BrokenProcessPool:

@@ -5,6 +5,7 @@
     ChainError                  one line: what is wrong, then the fix
      ├─ ProjectNotFoundError    no checkout of the project around here
      ├─ ArtifactMissingError    the contracts are not compiled
+     ├─ ArtifactStaleError      a source changed after it was compiled
      ├─ ParameterInvalidError   a deployment parameter; names file, field and fix
      ├─ RegistryInvalidError    a recorded deployment does not fit the chain
      ├─ MockRefusedError        a mock off a test chain
@@ -22,6 +23,7 @@ from __future__ import annotations
 __all__ = [
     "AnvilUnavailableError",
     "ArtifactMissingError",
+    "ArtifactStaleError",
     "CallRefusedError",
     "ChainError",
     "MockRefusedError",
@@ -51,6 +53,10 @@ class ProjectNotFoundError(ChainError):
 
 class ArtifactMissingError(ChainError):
     """Say that a contract has no compiled artifact."""
+
+
+class ArtifactStaleError(ChainError):
+    """Name the source that is not the one which was compiled."""
 
 
 class ParameterInvalidError(ChainError):

@@ -61,6 +61,11 @@ def _vault_cap(o: Options, _market: int, notional: int, cap: int) -> Parts:
     return o.amount, problem, "make it smaller"
 
 
+def _vault_below(_o: Options, equity: int) -> Parts:
+    problem = f"does not trade: the vault is worth {money(equity)} USD"
+    return "--market", problem, "wait until a keeper has absorbed its loss"
+
+
 def _interest(o: Options, _market: int, lots: int, most: int) -> Parts:
     problem = f"open interest would be {size_text(lots)} {o.unit}, at most {size_text(most)}"
     return o.amount, problem, "make it smaller"
@@ -139,6 +144,7 @@ _WORDS: Final[Mapping[str, Callable[..., Parts]]] = {
     "PriceLimit": _price_limit,
     "SkewTooHigh": _skew,
     "VaultCapReached": _vault_cap,
+    "VaultMustBeAbsorbed": _vault_below,
     "OpenInterestTooHigh": _interest,
     "OpenCapReached": _open_cap,
     "BelowMinNotional": _too_small,

@@ -1,11 +1,12 @@
 """Artifacts load by name; what is missing names its fix."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from clearing.chain.artifacts import abi_of, all_errors, load
-from clearing.chain.errors import ArtifactMissingError, ProjectNotFoundError
+from clearing.chain.artifacts import abi_of, all_errors, load, require_current
+from clearing.chain.errors import ArtifactMissingError, ArtifactStaleError, ProjectNotFoundError
 from clearing.chain.project import ROOT_VARIABLE, project_root
 
 
@@ -54,6 +55,39 @@ def test_load__broken_manifest__names_the_fix(
     monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path))
     with pytest.raises(ArtifactMissingError, match=r"not a manifest of Ape .*: run `make compile`"):
         load("YellowToken")
+
+
+def test_require_current__sources_other_than_compiled__names_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_current()
+    (tmp_path / "ape-config.yaml").touch()
+    texts = {"contracts/a/One.sol": "one", "contracts/Two.vy": "zwei ×"}
+    sources = {name: {"content": text} for name, text in texts.items()}
+    (tmp_path / ".build").mkdir()
+    (tmp_path / ".build" / "__local__.json").write_text(
+        json.dumps({"contractTypes": {}, "sources": sources})
+    )
+    for name, text in {**texts, "contracts/.cache/p/Of.sol": "", "contracts/README.md": ""}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, "utf-8")
+    monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path))
+
+    def refused(name: str) -> None:
+        with pytest.raises(ArtifactStaleError, match=f"{name} is not what was compiled: run `make"):
+            require_current()
+
+    require_current()
+    new = tmp_path / "contracts" / "Three.sol"
+    new.touch()
+    refused("contracts/Three.sol")
+    new.unlink()
+    require_current()
+    one = tmp_path / "contracts" / "a" / "One.sol"
+    one.write_text("One", "utf-8")
+    refused("contracts/a/One.sol")
+    one.unlink()
+    refused("contracts/a/One.sol")
 
 
 def test_all_errors__every_contract__each_error_once() -> None:

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from clearing import cli
+from clearing.chain.errors import ArtifactStaleError
 from tests.invariants import campaign, fuzz
 from tests.unit.fuzz import toy
 from tests.unit.fuzz.toy import RARE, TOY
@@ -105,6 +106,18 @@ def test_fuzz__machine_without_its_module__is_told_in_one_line(monkeypatch, caps
 
     assert left.value.code == 2
     assert "clearing: fuzz: machine toy: " in capsys.readouterr().err
+
+
+def test_fuzz__a_source_changed_since_it_was_compiled__is_told_in_one_line(monkeypatch, capsys):
+    def stale():
+        raise ArtifactStaleError("contracts/One.sol is not what was compiled", "run `make compile`")
+
+    monkeypatch.setattr(fuzz, "require_current", stale)
+    with pytest.raises(SystemExit) as left:
+        fuzz.main(["--machine", "toy", "--jobs", "1", "--steps", "40"])
+
+    assert left.value.code == 2
+    assert "fuzz: contracts/One.sol is not what was compiled: run `make" in capsys.readouterr().err
 
 
 def test_clearing_fuzz__from_another_folder__hands_on_arguments_and_exit_code(

@@ -21,6 +21,7 @@ from clearing.chain.deploy import Deployer
 from clearing.chain.deployment import Deployment, chain_key_of
 from clearing.chain.sender import Receipt, Sender
 from clearing.spec.oracle_types import FeedParams
+from clearing.spec.perp_types import Role
 from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import Address
 from tests.harness.perp import FEEDS, LIMIT, NAMES, PRICES_E8, PYTH_IDS, RAW, RISK, TRADE, VAULT
@@ -104,6 +105,16 @@ class Stage:
         """Trade against the vault at any price."""
         limit = 10**30 if size > 0 else 0
         return self.send_as_trader("VaultModule", "trade", account, market, size, limit, 2**40)
+
+    def move_cash(self, giver: int, taker: int, wad: int) -> None:
+        """Move cash from one account to another past every gate, as the resolution module can."""
+        node, engine = self.anvil.node, self["DerivativesEngine"]
+        made = Deployer(node, self.sender, 31_337).create("module", "HostileAccount")
+        self.send("DerivativesEngine", "setModule", Role.RESOLUTION, made)
+        calls = (("enter",), ("moveCash", giver, taker, wad), ("exit",))
+        inner = [engine.transact(*each) for each in calls]
+        whole = [(each.to, 0, each.data) for each in inner]
+        self.sender.send(Contract(node, "HostileAccount", made).transact("execute", whole))
 
     def again(self) -> Stage:
         """Return the stage with senders that know no nonces, after a snapshot was taken back."""

@@ -3,7 +3,8 @@
 import pytest
 from eth_account import Account
 
-from tests.harness.perp import BTC, ETH, LOT
+from clearing.spec.perp_types import Purpose
+from tests.harness.perp import BTC, ETH, FEES, LOT, VAULT, usd
 from tests.unit.perp_cli.stage import HOUR, START
 
 PRICE = "3000.622534500225333334"
@@ -251,6 +252,18 @@ def test_open__a_feed_without_a_price__is_told(stage, wrong):
 
     assert "--market: its feed is FROZEN; see clearing oracle status" in line
     stage.refresh(stage.anvil.now + 1)
+
+
+def test_open__a_vault_below_zero__is_told(stage, wrong):
+    stage.trade(stage.account(20_000), BTC, LOT)
+    (worth, *_) = stage["DerivativesEngine"].call("healthOf", VAULT, Purpose.LIQUIDATE)
+    stage.move_cash(VAULT, FEES, worth + usd(1_050))
+
+    line = wrong()
+
+    assert "--market: does not trade: the vault is worth -1,0" in line
+    assert "wait until a keeper has absorbed its loss" in line
+    stage.move_cash(FEES, VAULT, usd(100_000))
 
 
 def test_open__a_position_there__names_the_other_commands(stage, account, order, run, refused):

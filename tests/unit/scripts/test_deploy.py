@@ -1,5 +1,7 @@
 """`ape run deploy` runs the deployment code that everything else runs."""
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +39,32 @@ def test_deploy__on_the_local_network__names_every_contract() -> None:
         *("Yellow", "BrokerRegistry", "Adjudicator", "HashTimeLock"),
         *("USDT", "USDC", "WETH", "WBTC"),
     ]
+
+
+def test_deploy__a_source_changed_since_it_was_compiled__puts_nothing_on_a_chain(
+    tmp_path: Path,
+) -> None:
+    """The same project as above but for a line at the end of one contract."""
+    for each in ROOT.iterdir():
+        if each.name != "contracts":
+            (tmp_path / each.name).symlink_to(each)
+    shutil.copytree(ROOT / "contracts", tmp_path / "contracts")
+    with (tmp_path / "contracts/libraries/Rounding.sol").open("a") as source:
+        source.write("\n")
+
+    run = subprocess.run(
+        [ROOT / "tools" / "run", APE, "run", "deploy", "--network", "ethereum:local:foundry"],
+        cwd=ROOT,
+        env={**os.environ, "CLEARING_PROJECT": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert run.returncode == 1
+    assert "Rounding.sol is not what was compiled: run `make compile`" in run.stderr
+    assert "block" not in run.stdout
 
 
 def test_ape_key__account_of_ape__signs_for_a_sender(deployer: AccountAPI) -> None:
