@@ -10,7 +10,7 @@ import {FeedId, FeedParams} from "../interfaces/OracleTypes.sol";
 import {
     AccountId,
     LimitParams,
-    MAX_MARKETS,
+    MOST_LISTED,
     MarketId,
     MarketRates,
     MarketStatus,
@@ -58,7 +58,7 @@ contract MarketAdmin is IMarketAdmin {
         (, , , , , uint256 count) = ENGINE.parameters();
         uint256 id = MarketId.unwrap(market);
         if (id < count) revert MarketExists(market);
-        if (id != count || id >= MAX_MARKETS) revert BadParameter("market");
+        if (id != count || id >= MOST_LISTED) revert BadParameter("market");
         _requireBounds(feed, risk, trade, limit);
 
         ENGINE.setTerms(

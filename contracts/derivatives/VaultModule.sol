@@ -153,11 +153,13 @@ contract VaultModule is IVaultModule, IDealer {
 
     /// @dev A vault below zero pays nobody before its loss is shared. Its other markets are looked at only where its cash does not cover
     /// what it lacks in this one. Where most of it has no price that is fair, nobody could share the loss, and trades do not wait; where
-    /// LIQUIDATE is paused in a market of it, they wait for the timelock.
+    /// LIQUIDATE is paused in a market of it, they wait for the timelock. Without positions, nobody's market has lost it: trades wait until
+    /// somebody gives the vault what it lacks.
     function _requireCarried(Offer calldata o) private view {
         if (VaultTrade.vaultWorth(o) >= 0) return;
         HealthView memory h = ENGINE.healthOf(VAULT, Purpose.LIQUIDATE);
-        if (h.equity < -DUST && LiquidationMath.isPriced(h.mm, h.liquidMm)) revert VaultMustBeAbsorbed(h.equity);
+        bool waits = h.mm == 0 || LiquidationMath.isPriced(h.mm, h.liquidMm);
+        if (h.equity < -DUST && waits) revert VaultMustBeAbsorbed(h.equity);
     }
 
     /// @dev What the vault carries of a market, at mid, stays within its share of the last value taken, unless it falls.

@@ -14,12 +14,14 @@ struct Deleverage {
 /// @notice An account whose equity no longer covers the penalties of its own liquidation is absorbed: the backstop (account 1) takes its
 /// positions, and it ends with no market and no cash. Anybody may call; a keeper's account gets a fee. What it lacks is covered in
 /// this order, in the same transaction: insurance, the backstop, accounts in profit (deleveraging), all positions of the market, the
-/// vault; what is left then is the market's debt, and ends it. Accounts without positions never pay, but the protocol's own.
+/// vault; what is left then is the market's debt, and ends it above 100 USD. Accounts without positions never pay, but the protocol's own.
 ///
 /// @dev All at LIQUIDATE value. CONDITION E < Σ f · N, and markets whose feed allows LIQUIDATE carry at least half of MM.
 /// SHORTFALL L = -E > 0. What was lost in a SETTLED market, as far as L goes, is its debt, which the claims of its winners carry, as if the
 /// account had been closed there. The rest R is split over the other markets by their maintenance margin:
-/// L_m = min(what is left, ceil(R · MM_m / MM)); where there are none, the last SETTLED market carries it too. In each other market:
+/// L_m = min(what is left, ceil(R · MM_m / MM)); where there are none, the last SETTLED market carries it too. The vault's and the
+/// backstop's R goes to the markets in which their open positions lost it, by what was lost there, and only what exceeds that by margin:
+/// anybody may trade against the vault, and would choose who pays. In each other market:
 ///   insurance  min(L_m, limit left, cash of account 2)
 ///   backstop   min(rest, limit left, its cash, its E at OPEN)
 ///   deleveraging, for a rest u, where the feed allows LIQUIDATE: n = ceil(|s| · u / L_m) lots close at the position's bankruptcy price b,
@@ -88,7 +90,8 @@ interface IAbsorption {
     function absorb(AccountId account, AccountId keeper, Deleverage[] calldata lists) external;
 
     /// @notice Cover what the vault (0) or the backstop (1) lacks; their positions stay. For the vault: insurance, backstop, shared, debt;
-    /// for the backstop: insurance, shared, vault, debt; in a SETTLED market debt alone. Sharing leaves the account itself out.
+    /// for the backstop: insurance, shared, vault, debt; in a SETTLED market debt alone. Sharing leaves the account itself out. Positions
+    /// that lost start anew at the value they had: what was lost becomes cash, and is laid to no market a second time.
     /// @dev Reverts: Locked, NotAbsorbable, Paused.
     function absorbProtocol(AccountId account) external;
 

@@ -22,7 +22,7 @@ interface IMarketAdmin {
     error MarketExists(MarketId market);
     error BadParameter(string field);
 
-    /// @notice Add market `market` (the next free id). Reverts: NotTimelock, MarketExists, BadParameter, and as
+    /// @notice Add market `market` (the next free id, below MOST_LISTED). Reverts: NotTimelock, MarketExists, BadParameter, and as
     /// IMarketBounds.requireAll.
     function addMarket(
         MarketId market,

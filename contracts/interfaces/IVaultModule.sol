@@ -44,7 +44,8 @@ interface IVaultModule {
     error SkewTooHigh(int256 netLots, uint256 maxLots);
     /// The vault would carry more of this market than its share of the vault's value.
     error VaultCapReached(MarketId market, uint256 notionalWad, uint256 capWad);
-    /// The vault lacks more than a pico at LIQUIDATE: its loss is shared first, by IAbsorption.absorbProtocol.
+    /// The vault lacks more than a pico at LIQUIDATE: its loss is shared first, by IAbsorption.absorbProtocol, or where it has no position
+    /// somebody gives it what it lacks (IDerivativesEngine.deposit to account 0).
     error VaultMustBeAbsorbed(int256 equityWad);
     error NotOwner(AccountId account, address caller);
     error ZeroAmount();

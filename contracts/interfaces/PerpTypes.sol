@@ -9,8 +9,10 @@ type AccountId is uint32;
 /// A market, counted from 0.
 type MarketId is uint16;
 
-// Markets that there can be, and that one account can be in.
+// Markets that the engine has room for; that are listed at most, so that absorbing anybody fits into a transaction (docs/adr/0015);
+// and that one account can be in.
 uint256 constant MAX_MARKETS = 128;
+uint256 constant MOST_LISTED = 24;
 uint256 constant MAX_MARKETS_OF_ACCOUNT = 8;
 
 // What a pause mask stops.

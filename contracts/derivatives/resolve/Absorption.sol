@@ -72,7 +72,21 @@ abstract contract Absorption is Deleveraging, KeeperFee, TakeBack {
         Case memory k = _open(account, h);
         _coverFirst(k);
         _coverLast(k, type(uint256).max);
+        _startAnew(k);
         ENGINE.exit();
+    }
+
+    /// @dev What was lost is covered now, and must not be laid to these markets again when something is lost in others: the loss of each
+    /// position becomes cash. It is given away and taken back at one price, which changes no value. A gain stays where it is, for in a
+    /// SETTLED market it is paid as others are.
+    function _startAnew(Case memory k) private {
+        for (uint256 i = 0; i < k.parts.length; ++i) {
+            Part memory p = k.parts[i];
+            if (p.lost == 0) continue;
+            int256 quote = CaseLib.quoteFor(p.size, p.price);
+            _move(p.market, k.id, INSURANCE, p.size, quote);
+            _move(p.market, INSURANCE, k.id, p.size, quote);
+        }
     }
 
     /* CASE */

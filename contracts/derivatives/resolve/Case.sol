@@ -9,6 +9,7 @@ import {AccountId, MarketId, MarketStatus} from "../../interfaces/PerpTypes.sol"
 import {Rounding} from "../../libraries/Rounding.sol";
 import {LiquidationMath, Target} from "../perp/LiquidationMath.sol";
 import {Margin} from "../perp/Margin.sol";
+import {BACKSTOP_ACCOUNT} from "../perp/PerpBook.sol";
 import {PerpUnits} from "../perp/PerpUnits.sol";
 import {Position} from "../perp/Position.sol";
 import {RiskNow} from "../perp/RiskWord.sol";
@@ -31,7 +32,7 @@ struct Part {
     uint256 mid; // wad
     uint256 mm; // wad, of the whole position
     bool isSettled; // it trades no more: the claims of its winners carry what was lost in it
-    uint256 lost; // wad, of a SETTLED market: what closing the position there costs
+    uint256 lost; // wad: what closing the position there costs
     bool canDeleverage; // its price is fair and it trades
     RiskNow risk;
     uint256 loss; // wad, this market's part of the shortfall
@@ -64,7 +65,7 @@ library CaseLib {
         p.canDeleverage = isLiquid(c) && !p.isSettled;
         int256 gain = held.quote() * int256(PerpUnits.PICO_TO_WAD) - held.owed(c.funding);
         gain += PerpUnits.value(size, p.price);
-        if (p.isSettled && gain < 0) p.lost = Rounding.abs(gain);
+        if (gain < 0) p.lost = Rounding.abs(gain);
     }
 
     /// @dev Wad, the LIQUIDATE value.
@@ -83,16 +84,20 @@ library CaseLib {
         return Rounding.ceilDiv(size * int256(price), int256(PerpUnits.TICK));
     }
 
-    /// @dev Splits the shortfall, wad. First each SETTLED market gets what was lost in it, as if the position had been closed there; the
-    /// rest goes to the others by maintenance margin, each part up, the last ones what is left: rounded up as the bankruptcy price is,
-    /// so that closing a whole position at it brings its whole part. Where there are no others, the last SETTLED market gets the rest.
+    /// @dev Splits the shortfall, wad. First each SETTLED market gets what was lost in it, as if the position had been closed there. Of the
+    /// rest, the vault's and the backstop's go to where they were lost, for anybody may trade against the vault and would choose who pays;
+    /// what is lost in no position that is open, and all of an owner's, is split by maintenance margin. Each part up, the last ones what is
+    /// left: rounded up as the bankruptcy price is, so that closing a whole position at it brings its whole part. Where there are no other
+    /// markets, the last SETTLED one gets the rest.
     function share(Case memory k) internal pure {
         if (k.equity >= 0) return;
         uint256 rest = Rounding.abs(k.equity);
+        uint256 lost = 0;
         for (uint256 i = 0; i < k.parts.length; ++i) {
             Part memory p = k.parts[i];
             if (!p.isSettled) {
                 k.mm += p.mm;
+                if (AccountId.unwrap(k.id) <= BACKSTOP_ACCOUNT) lost += p.lost;
                 continue;
             }
             p.loss = Math.min(rest, p.lost);
@@ -100,11 +105,17 @@ library CaseLib {
         }
 
         k.rest = rest;
+        uint256 known = Math.min(rest, lost);
         for (uint256 i = 0; i < k.parts.length; ++i) {
             Part memory p = k.parts[i];
-            if (!p.isSettled) p.loss = Math.min(rest, Math.mulDiv(k.rest, p.mm, k.mm, Math.Rounding.Ceil));
-            else if (k.mm == 0 && i == k.parts.length - 1) p.loss += rest;
-            if (!p.isSettled) rest -= p.loss;
+            if (!p.isSettled) {
+                p.loss = Math.mulDiv(k.rest - known, p.mm, k.mm, Math.Rounding.Ceil);
+                if (known != 0) p.loss += Math.mulDiv(known, p.lost, lost, Math.Rounding.Ceil);
+                p.loss = Math.min(rest, p.loss);
+                rest -= p.loss;
+            } else if (k.mm == 0 && i == k.parts.length - 1) {
+                p.loss += rest;
+            }
             p.left = p.loss;
         }
     }

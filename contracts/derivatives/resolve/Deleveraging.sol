@@ -33,12 +33,28 @@ abstract contract Deleveraging is Waterfall {
         uint256 lots = p.lotsToClose();
         uint256 price = p.bankruptcyPrice(k);
         Context memory c = ENGINE.context(p.market);
-        Other memory vault = _other(VAULT, p.market);
-        lots -= _closeAgainst(k, p, vault, Math.min(lots, _lotsOfVault(vault, p, c, price)), price);
+        lots -= _throughVault(k, p, c, lots, price);
         for (uint256 i = 0; i < lists.length && lots != 0; ++i) {
             if (MarketId.unwrap(lists[i].market) != MarketId.unwrap(p.market)) continue;
             lots -= _throughList(k, p, c, lists[i].counterparties, lots, price);
         }
+    }
+
+    /// @dev Its health, for which all of its markets are looked at, is asked for only where there is something to close.
+    function _throughVault(
+        Case memory k,
+        Part memory p,
+        Context memory c,
+        uint256 lots,
+        uint256 price
+    ) private returns (uint256) {
+        Other memory vault;
+        (vault.id, vault.size) = (VAULT, ENGINE.sizeOf(VAULT, p.market));
+        if (!_isOpposite(vault.size, p.size)) return 0;
+        lots = Math.min(lots, _lotsOfVault(vault, p, c, price));
+        if (lots == 0) return 0;
+        vault.health = ENGINE.healthOf(VAULT, Purpose.MID);
+        return _closeAgainst(k, p, vault, lots, price);
     }
 
     function _throughList(

@@ -26,18 +26,22 @@ abstract contract Waterfall is SharedWindow, ResolutionBase {
 
     /* FIRST */
 
-    /// @dev Insurance, then the backstop, within their limits of each market that is not SETTLED.
+    /// @dev Insurance, then the backstop, within their limits of each market that is not SETTLED. What each has to spare is looked up once:
+    /// here it falls by what it pays alone, and the backstop may be in every market.
     function _coverFirst(Case memory k) internal {
+        if (k.equity >= 0) return;
         k.share();
+        uint256 insured = _spare(INSURANCE);
+        uint256 backed = _isSame(k.id, BACKSTOP) ? 0 : _spare(BACKSTOP);
         for (uint256 i = 0; i < k.parts.length; ++i) {
             Part memory p = k.parts[i];
             if (p.left == 0 || p.isSettled) continue;
-            p.insurance = _take(INSURANCE, k.id, Math.min(p.left, FUND.limitLeft(p.market)));
+            p.insurance = _pay(INSURANCE, k.id, _least(p.left, insured, FUND.limitLeft(p.market)));
+            insured -= p.insurance;
             p.cover(p.insurance);
-            if (!_isSame(k.id, BACKSTOP)) {
-                p.backstop = _take(BACKSTOP, k.id, Math.min(p.left, FUND.backstopLeft(p.market)));
-                p.cover(p.backstop);
-            }
+            p.backstop = _pay(BACKSTOP, k.id, _least(p.left, backed, FUND.backstopLeft(p.market)));
+            backed -= p.backstop;
+            p.cover(p.backstop);
             if (p.insurance + p.backstop != 0) FUND.spend(p.market, p.insurance, p.backstop);
         }
     }
@@ -92,15 +96,26 @@ abstract contract Waterfall is SharedWindow, ResolutionBase {
 
     /* CASH */
 
-    /// @dev Up to `mostWad` of what one of the protocol's accounts has to spare: min(cash, E at OPEN).
-    function _take(AccountId from, AccountId to, uint256 mostWad) internal returns (uint256 amountWad) {
-        if (mostWad == 0) return 0;
-        int256 cash = ENGINE.accountOf(from).cash;
-        int256 equity = ENGINE.healthOf(from, Purpose.OPEN).equity;
+    /// @dev Up to `mostWad` of what one of the protocol's accounts has to spare.
+    function _take(AccountId from, AccountId to, uint256 mostWad) internal returns (uint256) {
+        return mostWad == 0 ? 0 : _pay(from, to, Math.min(mostWad, _spare(from)));
+    }
+
+    /// @dev Wad: min(cash, E at OPEN), or nothing.
+    function _spare(AccountId id) private view returns (uint256) {
+        int256 cash = ENGINE.accountOf(id).cash;
+        int256 equity = ENGINE.healthOf(id, Purpose.OPEN).equity;
         int256 spare = cash < equity ? cash : equity;
-        if (spare <= 0) return 0;
-        amountWad = Math.min(mostWad, uint256(spare));
-        ENGINE.moveCash(from, to, amountWad);
+        return spare > 0 ? uint256(spare) : 0;
+    }
+
+    function _pay(AccountId from, AccountId to, uint256 amountWad) private returns (uint256) {
+        if (amountWad != 0) ENGINE.moveCash(from, to, amountWad);
+        return amountWad;
+    }
+
+    function _least(uint256 a, uint256 b, uint256 c) private pure returns (uint256) {
+        return Math.min(a, Math.min(b, c));
     }
 
     function _isSame(AccountId a, AccountId b) internal pure returns (bool) {

@@ -287,7 +287,10 @@ INVARIANTS = (
     ),
     Invariant("PERP-01", "Sizes in a market sum to zero."),
     Invariant("PERP-02", "Open interest is the sum of the longs."),
-    Invariant("PERP-03", "Tokens cover what the ledger owes, whatever is played."),
+    Invariant(
+        "PERP-03",
+        "Tokens cover what the ledger owes, net of accounts below zero, whatever is played.",
+    ),
     Invariant("PERP-04", "What rounding leaves over stays below a bound, and belongs to nobody."),
     Invariant(
         "PERP-05", "Contracts and specification agree on every verdict, event and stored word."
@@ -386,6 +389,9 @@ INVARIANTS = (
     Invariant(
         "PERP-49",
         "A vault that could be absorbed trades in no market that its cash does not carry.",
+    ),
+    Invariant(
+        "PERP-50", "What the vault's open positions have lost is paid for by their markets, once."
     ),
     # Clearport
     Invariant(

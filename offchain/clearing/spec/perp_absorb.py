@@ -31,7 +31,16 @@ from clearing.spec.perp_ledger import (
 )
 from clearing.spec.perp_margin import owed_by
 from clearing.spec.perp_trade import skew_worth
-from clearing.spec.perp_types import BACKSTOP, FIRST_OWNED, VAULT, Kind, Pause, Purpose
+from clearing.spec.perp_types import (
+    BACKSTOP,
+    CARRIERS,
+    FIRST_OWNED,
+    INSURANCE,
+    VAULT,
+    Kind,
+    Pause,
+    Purpose,
+)
 from clearing.spec.perp_units import LOTS, PICO_TO_WAD, notional, value
 from clearing.spec.perp_waterfall import Moment, Resolution, Step, cover_first, cover_last, top_up
 from clearing.spec.units import PPM, Address, mul_div_down, mul_div_up
@@ -251,13 +260,27 @@ def _stays_safe(
 
 
 def absorb_protocol(ledger: Ledger, store: Resolution, account: int, at: Moment) -> Step:
-    """Cover what the vault or the backstop lacks; positions stay. Raises NotAbsorbable, Paused."""
+    """Cover what the vault or the backstop lacks; positions stay, and those that lost start anew.
+
+    Raises NotAbsorbable, Paused.
+    """
     view = health_of(ledger, account, Purpose.LIQUIDATE, at.quotes, at.now)
-    if account not in {VAULT, BACKSTOP} or view.equity >= 0 or not view.is_priced:
+    if account not in CARRIERS or view.equity >= 0 or not view.is_priced:
         raise _refusal(account, view)
     ledger, case, ticked = open_case(ledger, account, view, at.quotes, at.now)
     step, case = cover_first(Step(ledger, store, ticked), case, at)
-    return cover_last(step, case, None, at)
+    step = cover_last(step, case, None, at)
+    for part in case.parts:
+        if part.lost:
+            step = _start_anew(step, account, part, at)
+    return step
+
+
+def _start_anew(step: Step, account: int, part: Part, at: Moment) -> Step:
+    """Make a position's loss cash, so that it is covered once: give it away and take it back."""
+    quote = quote_for(part.size, part.price)
+    step = _move(step, part.market, account, INSURANCE, part.size, quote, at)
+    return _move(step, part.market, INSURANCE, account, part.size, quote, at)
 
 
 def take_backstop(

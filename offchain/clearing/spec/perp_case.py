@@ -21,7 +21,7 @@ from clearing.spec.perp_ledger import (
 )
 from clearing.spec.perp_liquidation import bankruptcy_price
 from clearing.spec.perp_margin import Health, in_force, owed_by, requirement
-from clearing.spec.perp_types import Pause, Purpose, RiskNow
+from clearing.spec.perp_types import CARRIERS, Pause, Purpose, RiskNow
 from clearing.spec.perp_units import PICO_TO_WAD, TICK, notional, value
 from clearing.spec.units import WAD, div_ceil, div_floor, mul_div_up
 
@@ -49,7 +49,7 @@ CAP_UNIT: Final = 10**6 * 10**4 * 2 * 10**6
 class Part:
     """One position: lots it still has, prices and margin in wad, and its part of the loss.
 
-    `lost` is of a SETTLED market, what closing the position there costs.
+    `lost` is what closing the position there costs.
     """
 
     market: int
@@ -117,17 +117,19 @@ def open_case(
         ended = look.market.is_settled
         fair = not ended and look.allows(Action.LIQUIDATE)
         gain = held.quote * PICO_TO_WAD - owed_by(held, look.market.funding) + value(size, price)
-        lost = max(0, -gain) if ended else 0
+        lost = max(0, -gain)
         parts.append(Part(market, size, price, look.quote.mid, mm, ended, lost, fair, risk))
         fee += look.market.limit.min_fee * CENT
     return ledger, Case(account, view.equity, fee, tuple(parts)), effects
 
 
 def shared(case: Case) -> Case:
-    """Split a shortfall: what was lost in SETTLED markets there, the rest by maintenance margin.
+    """Split a shortfall: what was lost in SETTLED markets there, then the rest.
 
-    Each part up, the last ones what is left: rounded as the bankruptcy price is, so that a whole
-    position closed at it brings its whole part. Without others the last SETTLED market gets all.
+    Of the rest, the vault's and the backstop's go to where they were lost; what is lost in no open
+    position, and all of an owner's, is split by maintenance margin. Each part up, the last ones
+    what is left: rounded as the bankruptcy price is, so that a whole position closed at it brings
+    its whole part. Without others the last SETTLED market gets all.
     """
     left = max(0, -case.equity)
     losses: dict[int, int] = {}
@@ -135,11 +137,15 @@ def shared(case: Case) -> Case:
         if part.is_settled:
             losses[part.market] = min(left, part.lost)
             left -= losses[part.market]
-    rest, mm = left, sum(part.mm for part in case.parts if not part.is_settled)
-    for part in case.parts:
-        if not part.is_settled:
-            losses[part.market] = min(left, mul_div_up(rest, part.mm, mm))
-            left -= losses[part.market]
+    others = [part for part in case.parts if not part.is_settled]
+    rest, mm = left, sum(part.mm for part in others)
+    lost = sum(part.lost for part in others) if case.account in CARRIERS else 0
+    known = min(rest, lost)
+    for part in others:
+        asked = mul_div_up(rest - known, part.mm, mm)
+        asked += mul_div_up(known, part.lost, lost) if known else 0
+        losses[part.market] = min(left, asked)
+        left -= losses[part.market]
     if mm == 0:
         losses[case.parts[-1].market] += left
     parts = (

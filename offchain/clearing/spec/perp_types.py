@@ -13,11 +13,13 @@ from clearing.spec.perp_units import LOTS, fit_int, fit_uint
 
 __all__ = [
     "BACKSTOP",
+    "CARRIERS",
     "FEES",
     "FIRST_OWNED",
     "INSURANCE",
     "MAX_MARKETS",
     "MAX_MARKETS_PER_ACCOUNT",
+    "MOST_LISTED",
     "NO_INTEREST",
     "NO_POSITION",
     "VAULT",
@@ -48,8 +50,13 @@ BACKSTOP: Final = AccountId(1)
 INSURANCE: Final = AccountId(2)
 FEES: Final = AccountId(3)
 FIRST_OWNED: Final = AccountId(4)
+CARRIERS: Final = frozenset({VAULT, BACKSTOP})
+"""The protocol's accounts that have positions."""
 
 MAX_MARKETS: Final = 128
+"""That the engine has room for."""
+MOST_LISTED: Final = 24
+"""Markets that MarketAdmin lists: whoever must be absorbed then, it fits into one transaction."""
 MAX_MARKETS_PER_ACCOUNT: Final = 8
 
 

@@ -159,12 +159,13 @@ def _require_carried(ledger: Ledger, market: int, look: Look, quotes: Quotes, no
 
     Its other markets are looked at only where its cash does not cover what it lacks in this one.
     Where most of it has no price that is fair, nobody could share the loss: trades do not wait.
+    Without positions, nobody's market has lost it: they wait until somebody gives what it lacks.
     """
     cash, held = account_of(ledger, VAULT).cash, position_of(ledger, VAULT, market)
     if vault_worth(cash, held, look) >= 0:
         return
     view = health_of(ledger, VAULT, Purpose.LIQUIDATE, quotes, now)
-    if view.equity < -DUST and view.is_priced:
+    if view.equity < -DUST and (view.mm == 0 or view.is_priced):
         raise SpecError("VaultMustBeAbsorbed", view.equity)
 
 

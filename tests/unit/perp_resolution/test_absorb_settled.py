@@ -4,6 +4,7 @@ import pytest
 
 from clearing.spec.perp_absorb import Deleveraged
 from clearing.spec.perp_types import MarketStatus
+from clearing.spec.perp_vault import DUST
 from clearing.spec.perp_waterfall import Covered
 from tests.harness.perp import BACKSTOP, BTC, ETH, INSURANCE, LOT, VAULT, usd
 from tests.harness.results import ACCEPTED
@@ -103,20 +104,27 @@ def test_absorb_protocol__most_margin_in_a_settled_market__a_loss_elsewhere_is_n
 
 @pytest.mark.parametrize("account", [VAULT, BACKSTOP])
 def test_absorb_protocol__settled_market__is_its_debt(ended, account):
-    """The vault is short 1 ETH, the backstop long; 100 USD are missing: the others keep theirs."""
+    """The vault is short 1 ETH, the backstop long; 100 USD are missing: the others keep theirs.
+
+    What it has lost there is cash from then on.
+    """
     twin = ended.twin
     for payer in {INSURANCE, BACKSTOP, VAULT} - {account}:
         twin.give(payer, 1_000)
     twin.limit(300, 300)
-    assert twin.size(account) != 0
+    size = twin.size(account)
+    assert size != 0
     twin.set_cash(account, twin.cash(account) - twin.health(account).equity - usd(100))
-    owed, cash = twin.debt(), {a: twin.cash(a) for a in (INSURANCE, BACKSTOP, VAULT)}
+    others = {INSURANCE, BACKSTOP, VAULT} - {account}
+    owed, cash = twin.debt(), {a: twin.cash(a) for a in others}
 
     assert twin.absorb_protocol(account) == ACCEPTED
 
     assert twin.debt() == owed + usd(100)
-    cash[account] += usd(100)
-    assert {a: twin.cash(a) for a in cash} == cash
+    assert {a: twin.cash(a) for a in others} == cash
+    assert twin.health(account).equity == 0
+    assert 0 <= twin.cash(account) <= DUST
+    assert twin.size(account) == size
 
 
 def test_absorb__market_winding_down__is_deleveraged_and_settles_if_it_must(trio):
