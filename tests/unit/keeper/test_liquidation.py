@@ -413,7 +413,7 @@ def drain(rig, lacks):
     stage.send("DerivativesEngine", "setModule", Role.INSURANCE, fund)
 
 
-@pytest.mark.parametrize(("lacks", "told"), [(-WAD, 0), (WAD, 1)])
+@pytest.mark.parametrize(("lacks", "told"), [(-WAD, 0), (2 * WAD, 1)])
 def test_turn__vault_below_zero__is_absorbed_at_once(rig, crowd, lacks, told):
     keeper = rig.keeper()
     drain(rig, lacks)
