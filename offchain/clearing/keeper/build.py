@@ -18,7 +18,7 @@ from clearing.clearport.recorded import field_of, recorded_at
 from clearing.clearport.signer.account import AccountKey
 from clearing.clearport.signer.build import signer_of
 from clearing.clearport.signer.port import DigestSigner
-from clearing.keeper.config import Config, JobName
+from clearing.keeper.config import Config, GasTable, JobName
 from clearing.keeper.contracts import Swaps
 from clearing.keeper.costs import GasModel
 from clearing.keeper.endpoints import Agreement, Endpoints
@@ -175,6 +175,18 @@ def _job(config: Config, job: JobName, desk: Desk, swaps: Swaps, *, is_standby: 
     return _liquidation(config, desk, swaps, delay_s, jitter_s)
 
 
+def _gas_model(gas: GasTable) -> GasModel:
+    return GasModel(
+        batch=gas.batch,
+        account=gas.account,
+        absorb=gas.absorb,
+        operator_ppm=gas.operator_ppm,
+        operator_wei=gas.operator_wei,
+        absorb_limit=gas.absorb_limit,
+        absorb_market_limit=gas.absorb_market_limit,
+    )
+
+
 def _liquidation(
     config: Config, desk: Desk, swaps: Swaps, delay_s: float, jitter_s: float
 ) -> LiquidationJob:
@@ -193,13 +205,14 @@ def _liquidation(
             batch=table.batch,
             most_notional_wad=_times(table.most_notional_usd, WAD),
         ),
-        gas=GasModel(gas.batch, gas.account, gas.absorb, gas.operator_ppm, gas.operator_wei),
+        gas=_gas_model(gas),
         ether_market=gas.ether_market,
         ether_usd=gas.ether_usd,
         delay_s=delay_s,
         jitter_s=jitter_s,
         rescue_day_wad=_times(table.rescue_usd_per_day, WAD),
         absorb=table.absorb,
+        carrier_jitter_s=table.carrier_jitter_s,
         audit_every_s=table.audit_every_s,
     )
     reading = ReplicaPolicy(range_blocks=chain.range_blocks)

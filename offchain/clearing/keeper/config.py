@@ -26,8 +26,9 @@ from clearing.clearport.settings import (
     read_toml,
 )
 from clearing.clearport.signer.settings import SignerSettings, settings_of
+from clearing.keeper.costs import MOST_GAS
 
-__all__ = ["JOBS", "Config", "JobName", "read_config"]
+__all__ = ["JOBS", "Config", "GasTable", "JobName", "read_config"]
 
 JobName = Literal["liquidation", "funding", "settlement", "oracle"]
 JOBS: Final[tuple[JobName, ...]] = ("liquidation", "funding", "settlement", "oracle")
@@ -74,6 +75,8 @@ class GasTable(Strict):
     batch: int = Field(default=130_000, ge=21_000)
     account: int = Field(default=30_000, ge=0)
     absorb: int = Field(default=450_000, ge=21_000)
+    absorb_limit: int = Field(default=1_000_000, ge=21_000, le=MOST_GAS)
+    absorb_market_limit: int = Field(default=250_000, ge=0, le=MOST_GAS)
     operator_ppm: int = Field(default=0, ge=0)
     operator_wei: int = Field(default=0, ge=0)
     ether_market: int | None = Field(default=None, ge=0, le=127)
@@ -98,6 +101,7 @@ class LiquidationTable(Strict):
     most_notional_usd: Usd = Decimal(0)
     rescue_usd_per_day: Usd = Decimal(20)
     absorb: bool = True
+    carrier_jitter_s: Seconds = 4.0
     audit_every_s: float = Field(default=60.0, gt=0)
 
 

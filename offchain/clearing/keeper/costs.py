@@ -17,7 +17,15 @@ from clearing.keeper.endpoints import Head
 from clearing.keeper.plan import Costs
 from clearing.spec.units import PPM, mul_div_up, mul_up
 
-__all__ = ["GasModel", "Prices", "costs_of", "prices_at", "usd_of"]
+__all__ = [
+    "ENVELOPE_BYTES",
+    "MOST_GAS",
+    "GasModel",
+    "Prices",
+    "costs_of",
+    "prices_at",
+    "usd_of",
+]
 
 PREDEPLOY: Final = "0x420000000000000000000000000000000000000F"
 ASKED: Final = ("l1BaseFee()", "blobBaseFee()", "baseFeeScalar()", "blobBaseFeeScalar()")
@@ -34,7 +42,8 @@ class GasModel:
 
     `operator_ppm` is a share of the execution fee, `operator_wei` is added to each transaction:
     Isthmus' operatorFeeScalar and operatorFeeConstant. The limits are what transactions may use;
-    what they leave costs nothing.
+    what they leave costs nothing. An absorption's grows with the listed markets and with whom it
+    names to be deleveraged.
     """
 
     batch: int = 130_000
@@ -44,11 +53,17 @@ class GasModel:
     operator_wei: int = 0
     batch_limit: int = 600_000
     account_limit: int = 100_000
-    absorb_limit: int = 4_000_000
+    absorb_limit: int = 1_000_000
+    absorb_market_limit: int = 250_000
 
     def limit(self, accounts: int) -> int:
         """Return the gas that a batch may use: for accounts in as many markets as there can be."""
         return min(MOST_GAS, self.batch_limit + accounts * self.account_limit)
+
+    def absorption(self, markets: int, names: int = 0) -> int:
+        """Return the gas that an absorption may use where so many markets are listed."""
+        named = names * self.account_limit
+        return min(MOST_GAS, self.absorb_limit + markets * self.absorb_market_limit + named)
 
 
 @dataclass(frozen=True, slots=True)

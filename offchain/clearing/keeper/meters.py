@@ -14,7 +14,7 @@ class Meters:
 
     `counts`: turns, failures, stood_still, candidates, sent, won, lost, reverted, skipped, and what
     the job adds. `gauges`: lag_blocks, scan_s, under_water, bad_debt_usd, protocol_below_zero,
-    balance_wei, open_offers.
+    vault_equity_usd, backstop_equity_usd, balance_wei, open_offers.
     """
 
     job: str

@@ -229,6 +229,7 @@ class Rig:
             liquidator=self.liquidators[key.address],
             plan=PlanPolicy(inventory_ppm=0),
             ether_market=ETH,
+            carrier_jitter_s=0.0,
         )
         job = LiquidationJob(desk, swaps, replica, policy(wanted), chance=Random(2))
         assert isinstance(desk.log, KeptLog)

@@ -12,7 +12,6 @@ from clearing.keeper.errors import DamagedError, KeeperError, StandStillError
 from clearing.keeper.jobs.liquidation import LiquidationPolicy
 from clearing.keeper.lane import LanePolicy
 from clearing.keeper.plan import PlanPolicy
-from clearing.spec.perp_types import INSURANCE, VAULT, Role
 from clearing.spec.units import WAD
 from tests.harness.perp import LOT
 from tests.unit.keeper.faults import (
@@ -400,44 +399,6 @@ def test_turn__nothing_of_its_own_is_left__absorbs_for_the_fee(rig, crowd):
 
     assert keeper.meters.counts["absorbed"] + keeper.meters.counts["won"] == len(crowd)
     assert keeper.meters.counts["absorbed"] > 0
-
-
-def drain(rig, lacks):
-    """Let a module move the vault's cash to insurance until so many wad are missing."""
-    stage, engine = rig.stage, rig.stage["DerivativesEngine"]
-    (view,) = rig.swaps.healths([VAULT])
-    stage.send("DerivativesEngine", "setModule", Role.INSURANCE, rig.crowd.address)
-    steps = (("enter", ()), ("moveCash", (VAULT, INSURANCE, view.equity + lacks)), ("exit", ()))
-    rig.execute([(engine, *step) for step in steps])
-    fund = stage["InsuranceFund"].address
-    stage.send("DerivativesEngine", "setModule", Role.INSURANCE, fund)
-
-
-@pytest.mark.parametrize(("lacks", "told"), [(-WAD, 0), (WAD, 1)])
-def test_turn__vault_below_zero__is_absorbed_at_once(rig, crowd, lacks, told):
-    keeper = rig.keeper()
-    drain(rig, lacks)
-
-    keeper.job.turn()
-    seen = keeper.meters.gauges["protocol_below_zero"]
-    rig.mine()
-    keeper.job.turn()
-
-    assert seen == told
-    events = rig.events("ResolutionModule", "Covered")
-    assert [event["account"] for event in events] == [VAULT] * told
-    assert rig.swaps.healths([VAULT])[0].equity >= 0
-    assert keeper.meters.gauges["protocol_below_zero"] == 0
-
-
-def test_turn__vault_below_zero_and_absorbing_is_off__is_only_told(rig, crowd):
-    keeper = rig.keeper(policy=lambda policy: replace(policy, absorb=False))
-    drain(rig, WAD)
-
-    keeper.job.turn()
-
-    assert keeper.meters.gauges["protocol_below_zero"] == 1
-    assert keeper.meters.counts["sent"] == 0
 
 
 def test_turn__a_gap_leaves_debt__those_who_gained_most_on_leverage_pay_it(rig, crowd):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from clearing.chain.contract import explain
@@ -14,9 +14,10 @@ from clearing.keeper.endpoints import Endpoints, Head
 from clearing.keeper.errors import EmptyWalletError
 from clearing.keeper.lane import Lane, Outcome, Wish
 from clearing.keeper.meters import Meters
+from clearing.keeper.refusals import Refusals
 from clearing.keeper.store import Store
 
-__all__ = ["Desk", "Job"]
+__all__ = ["Desk", "Job", "subject_of"]
 
 
 class Job(Protocol):
@@ -44,6 +45,7 @@ class Desk:
     log: Log
     poll_s: float = 0.5
     clock_s: Callable[[], float] = time.time
+    refusals: Refusals = field(default_factory=Refusals)
 
     def begin(self) -> tuple[Head, tuple[Outcome, ...]]:
         """Look at the chain; return the head, and what became of earlier offers.
@@ -66,6 +68,7 @@ class Desk:
     def send(self, wishes: Sequence[Wish], head: Head) -> list[Wish]:
         """Send what no contract refuses now and nobody is in flight for; return what was refused.
 
+        Each is counted, and said when it is news.
         Raises ChainError, SignerError.
         """
         busy = self.lane.in_flight()
@@ -73,13 +76,18 @@ class Desk:
         good, refused = [], []
         for wish, refusal in zip(free, self._tried(free, head), strict=True):
             if refusal is None:
+                self.refusals.forget((wish.call.what, wish.subjects))
                 good.append(wish)
                 continue
             refused.append(wish)
-            self.meters.counts["refused"] += 1
-            self.log.warning("call_refused", work=wish.work, reason=refusal)
+            self._note_refusal(wish, refusal)
         self._send(good, head)
         return refused
+
+    def _note_refusal(self, wish: Wish, reason: str) -> None:
+        self.meters.counts["refused"] += 1
+        if self.refusals.is_news((wish.call.what, wish.subjects), reason, self.clock_s()):
+            self.log.warning("call_refused", work=wish.work, reason=reason)
 
     def _tried(self, wishes: Sequence[Wish], head: Head) -> list[str | None]:
         """Run each on the head with the gas it will have; return why a contract refuses it.
@@ -112,6 +120,11 @@ class Desk:
         self.meters.spent_wei += outcome.cost_wei
         say = self.log.info if outcome.is_good else self.log.warning
         say(kind, work=outcome.offer.work, nonce=outcome.offer.nonce, gas=outcome.gas_used)
+
+
+def subject_of(account: int) -> str:
+    """Return the name under which an account is in flight."""
+    return f"account:{account}"
 
 
 def _request(lane: Lane, wish: Wish) -> dict[str, str]:

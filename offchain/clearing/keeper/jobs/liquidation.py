@@ -11,26 +11,37 @@ from typing import Final
 from clearing.chain.contract import Happened
 from clearing.chain.cursor import Log
 from clearing.keeper.adl import lists_for
+from clearing.keeper.backoff import Backoff
 from clearing.keeper.contracts import Swaps, terms_by_market
-from clearing.keeper.costs import GasModel, costs_of, prices_at
+from clearing.keeper.costs import GasModel, Prices, costs_of, prices_at
 from clearing.keeper.endpoints import Head
 from clearing.keeper.errors import DamagedError, KeeperError
-from clearing.keeper.exact import Takeover, Terms, health_at, is_below_zero, is_due
-from clearing.keeper.jobs.job import Desk
+from clearing.keeper.exact import Takeover, Terms, is_due
+from clearing.keeper.jobs.carriers import REFUSED_S, Carriers
+from clearing.keeper.jobs.job import Desk, subject_of
 from clearing.keeper.lane import Outcome, Wish
-from clearing.keeper.plan import Batch, Costs, Liquidator, Plan, PlanPolicy, Victim, plan
+from clearing.keeper.plan import Absorb, Batch, Liquidator, Plan, PlanPolicy, Victim, plan
+from clearing.keeper.purse import DayPurse
 from clearing.keeper.replica import Replica
 from clearing.keeper.scan import Found, scan
 from clearing.perp.answers import MarketNow
 from clearing.spec.perp_ledger import HealthView
-from clearing.spec.perp_types import BACKSTOP, FIRST_OWNED, INSURANCE, VAULT, Position
-from clearing.spec.units import DAY_S, WAD
+from clearing.spec.perp_types import FIRST_OWNED, INSURANCE, Position
+from clearing.spec.units import WAD
 
 __all__ = ["LiquidationJob", "LiquidationPolicy"]
 
 CENT_WAD: Final = 10**16
 CONFIRMED_AT_ONCE: Final = 250
 USD: Final = 1e18
+COVERS: Final = {
+    "insuranceWad": "covered_by_insurance",
+    "backstopWad": "covered_by_backstop",
+    "sharedWad": "covered_by_winners",
+    "vaultWad": "covered_by_vault",
+    "debtWad": "covered_by_debt",
+}
+"""What is counted where an absorption's loss fell on somebody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +50,8 @@ class LiquidationPolicy:
 
     `liquidator` is the account that takes over; the job's signer owns it. `ether_market` prices
     gas, else `ether_usd`. A standby acts on accounts that have been due for `delay_s`, and up to
-    `jitter_s` more. `rescue_day_wad` is what a day's unprofitable rescues may cost.
+    `jitter_s` more. `rescue_day_wad` is what a day's unprofitable rescues may cost. Everybody
+    leaves vault and backstop up to `carrier_jitter_s` to others: the second absorption reverts.
     """
 
     liquidator: int
@@ -51,6 +63,7 @@ class LiquidationPolicy:
     jitter_s: float = 0.0
     rescue_day_wad: int = 0
     absorb: bool = True
+    carrier_jitter_s: float = 4.0
     audit_every_s: float = 60.0
 
 
@@ -73,6 +86,11 @@ class LiquidationJob:
         self._replica = replica
         self._policy = policy
         self._chance = chance or Random()  # noqa: S311 - a delay, guards nothing
+        self._purse = DayPurse(
+            desk.store, "liquidation.rescued", policy.rescue_day_wad, desk.clock_s
+        )
+        self._carriers = Carriers(desk, swaps, policy.gas, self._purse)
+        self._refused = Backoff(*REFUSED_S)
         self._due_at: dict[int, float] = {}
         """When somebody who is due may be acted upon."""
         self._taking: dict[str, tuple[Takeover, ...]] = {}
@@ -100,12 +118,18 @@ class LiquidationJob:
         terms = terms_by_market(markets, replica.book.guardian_mask(head.time))
         found = self._scan(terms)
         due = {each.account for each in found if each.account != self._policy.liquidator}
-        ready = self._ready(due | self._carriers(terms))
-        self._absorb_carriers([who for who in ready if who < FIRST_OWNED], head)
-        accounts = [who for who in ready if who >= FIRST_OWNED]
-        if accounts:
-            self._act(accounts, markets, terms, head)
+        below = self._carriers.look(replica.book, terms)
+        ready = self._ready(due | below if self._absorbs else due)
+        try:
+            self._act([who for who in ready if who >= FIRST_OWNED], markets, terms, head)
+        finally:  # they do not wait for an account that fails
+            carriers = [who for who in ready if who < FIRST_OWNED]
+            self._carriers.absorb(carriers, len(terms), lambda: self._prices(terms, head), head)
         return desk.poll_s
+
+    @property
+    def _absorbs(self) -> bool:
+        return self._policy.absorb and self._swaps.resolution is not None
 
     def _audit(self) -> None:
         now_s = self._desk.clock_s()
@@ -136,27 +160,25 @@ class LiquidationJob:
             self._desk.log.error("liquidator_under_water", account=self._policy.liquidator)
         gauges["liquidator_due"] = float(is_due)
 
-    def _carriers(self, terms: Mapping[int, Terms]) -> set[int]:
-        """Return which of vault and backstop are below zero: others wait until it is shared."""
-        book = self._replica.book
-        views = {
-            each: health_at(book.cash[each], book.positions(each), terms)
-            for each in (VAULT, BACKSTOP)
-        }
-        below: set[int] = {each for each, view in views.items() if is_below_zero(view)}
-        self._desk.meters.gauges["protocol_below_zero"] = float(len(below))
-        return below if self._policy.absorb and self._swaps.resolution is not None else set()
-
     def _ready(self, due: set[int]) -> list[int]:
-        """Return whom to act upon now: not those in flight, nor those left to a primary."""
+        """Return whom to act upon now: not those in flight, refused, or left to a primary."""
         now_s, busy = self._desk.clock_s(), self._desk.lane.in_flight()
         self._due_at = {who: at for who, at in self._due_at.items() if who in due}
-        for account in due - self._due_at.keys():
-            wait_s = self._policy.delay_s + self._chance.random() * self._policy.jitter_s
-            self._due_at[account] = now_s + wait_s
+        self._refused.keep(due)
+        for account in sorted(due - self._due_at.keys()):
+            self._due_at[account] = now_s + self._wait_s(account)
         return sorted(
-            who for who in due if self._due_at[who] <= now_s and _subject(who) not in busy
+            who
+            for who in due
+            if self._due_at[who] <= now_s
+            and subject_of(who) not in busy
+            and not self._refused.holds(who, now_s)
         )
+
+    def _wait_s(self, account: int) -> float:
+        policy = self._policy
+        jitter_s = policy.jitter_s + (policy.carrier_jitter_s if account < FIRST_OWNED else 0.0)
+        return policy.delay_s + self._chance.random() * jitter_s
 
     # ACT
 
@@ -167,16 +189,18 @@ class LiquidationJob:
         terms: Mapping[int, Terms],
         head: Head,
     ) -> None:
-        liquidator = self._liquidator(terms)
+        liquidator = self._liquidator(terms) if accounts else None
         if liquidator is None:
             return  # what an earlier process has sent is not known to the last lot: wait for it
         victims = self._confirmed(accounts, markets)
         self._desk.meters.counts["candidates"] += len(victims)
-        decided = plan(victims, terms, liquidator, self._costs(terms, head), self._plan_policy())
+        costs = costs_of(self._prices(terms, head), self._policy.gas)
+        policy = replace(self._policy.plan, rescue_wad=self._purse.left_wad)
+        decided = plan(victims, terms, liquidator, costs, policy)
         for reason, count in decided.reasons.items():
             self._desk.meters.counts[f"left_for_{reason}"] += count
-        self._send(decided, terms, head)
-        self._spend(decided.rescue_wad)
+        refused = self._send(decided, terms, head)
+        self._purse.spend(decided.rescue_wad - sum(max(0, -each.profit) for each in refused))
 
     def _liquidator(self, terms: Mapping[int, Terms]) -> Liquidator | None:
         """Return the liquidator's account with all that is on its way to it."""
@@ -210,22 +234,24 @@ class LiquidationJob:
     def _allowance(self) -> int | None:
         """Return what insurance may add to a keeper's fee, wad; None if nothing is absorbed."""
         resolution = self._swaps.resolution
-        if not self._policy.absorb or resolution is None:
+        if not self._absorbs or resolution is None:
             return None
         hourly: int = resolution.call("feeAllowance")
         return max(0, min(hourly, self._replica.book.cash[INSURANCE]))
 
-    def _costs(self, terms: Mapping[int, Terms], head: Head) -> Costs:
+    def _prices(self, terms: Mapping[int, Terms], head: Head) -> Prices:
         policy, lane = self._policy, self._desk.lane
         known = None if policy.ether_market is None else terms.get(policy.ether_market)
         ether_wad = policy.ether_usd * WAD if known is None else known.mid
-        prices = prices_at(self._desk.endpoints, head, lane.policy.tip_wei, ether_wad)
-        return costs_of(prices, policy.gas)
+        return prices_at(self._desk.endpoints, head, lane.policy.tip_wei, ether_wad)
 
     # SEND
 
-    def _send(self, decided: Plan, terms: Mapping[int, Terms], head: Head) -> None:
-        """Send; what the contract refuses is halved: one bad account spoils no other."""
+    def _send(self, decided: Plan, terms: Mapping[int, Terms], head: Head) -> list[Absorb]:
+        """Send; what the contract refuses is halved: one bad account spoils no other.
+
+        Return the absorptions that were refused.
+        """
         wishes = dict(self._batch_wishes(decided.batches, head))
         while wishes:
             refused = self._desk.send(list(wishes), head)
@@ -235,46 +261,37 @@ class LiquidationJob:
                     self._taking[wish.work] = tuple(batch.takeovers)
             halves = [half for wish in refused for half in _halves(wishes[wish])]
             wishes = dict(self._batch_wishes(halves, head))
-        self._absorb(decided, terms, head)
+        return self._absorb(decided, terms, head)
 
-    def _absorb(self, decided: Plan, terms: Mapping[int, Terms], head: Head) -> None:
-        """Absorb, with lists of who is deleveraged; where a list is refused, without."""
+    def _absorb(self, decided: Plan, terms: Mapping[int, Terms], head: Head) -> list[Absorb]:
+        """Absorb, with lists of who is deleveraged; where a list is refused, without.
+
+        Return what is refused either way; it is tried again after a pause.
+        """
         book, columns = self._replica.book, self._replica.columns
-        accounts = [absorb.account for absorb in decided.absorbs]
-        lists = {each: lists_for(each, book, columns, terms) for each in accounts}
-        wishes = {self._absorb_wish(each, lists[each], head): each for each in accounts}
-        refused = self._desk.send(list(wishes), head)
-        again = [wishes[wish] for wish in refused if lists[wishes[wish]]]
-        self._desk.send([self._absorb_wish(each, [], head) for each in again], head)
+        lists = {it: lists_for(it.account, book, columns, terms) for it in decided.absorbs}
+        wishes = {self._absorb_wish(it, lists[it], terms, head): it for it in decided.absorbs}
+        refused = [wishes[wish] for wish in self._desk.send(list(wishes), head)]
+        bare = {self._absorb_wish(it, [], terms, head): it for it in refused if lists[it]}
+        refused = [it for it in refused if not lists[it]]
+        refused += [bare[wish] for wish in self._desk.send(list(bare), head)]
+        for each in refused:
+            self._refused.again(each.account, self._desk.clock_s())
+        return refused
 
-    def _absorb_carriers(self, carriers: Sequence[int], head: Head) -> None:
-        """Let the loss of vault and backstop be shared, the backstop's first, for no fee."""
-        resolution = self._swaps.resolution
-        if resolution is None or not carriers:
-            return
-        views = self._swaps.healths(carriers)
-        due = [who for who, view in zip(carriers, views, strict=True) if is_below_zero(view)]
-        limit = self._policy.gas.absorb_limit
-        self._desk.send(
-            [
-                Wish(
-                    f"absorb_protocol:{who}:{head.number}",
-                    resolution.transact("absorbProtocol", who),
-                    limit,
-                    (_subject(who),),
-                )
-                for who in reversed(due)
-            ],
-            head,
-        )
-
-    def _absorb_wish(self, account: int, lists: list[tuple[int, list[int]]], head: Head) -> Wish:
-        resolution = self._swaps.resolution
+    def _absorb_wish(
+        self,
+        absorb: Absorb,
+        lists: list[tuple[int, list[int]]],
+        terms: Mapping[int, Terms],
+        head: Head,
+    ) -> Wish:
+        resolution, account = self._swaps.resolution, absorb.account
         if resolution is None:
             raise KeeperError("the engine names no resolution module", "set absorb = false")
         call = resolution.transact("absorb", account, self._policy.liquidator, lists)
-        work = f"absorb:{account}:{head.number}"
-        return Wish(work, call, self._policy.gas.absorb_limit, (_subject(account),))
+        limit = self._policy.gas.absorption(len(terms), sum(len(named) for _, named in lists))
+        return Wish(f"absorb:{account}:{head.number}", call, limit, (subject_of(account),))
 
     def _batch_wishes(self, batches: Iterable[Batch], head: Head) -> Iterator[tuple[Wish, Batch]]:
         risk, gas = self._swaps.risk, self._policy.gas
@@ -285,25 +302,7 @@ class LiquidationJob:
             call = risk.transact("liquidateBatch", accounts, batch.market, self._policy.liquidator)
             work = f"liquidate:{batch.market}:{accounts[0]}-{accounts[-1]}:{head.number}"
             limit = gas.limit(len(accounts))
-            yield Wish(work, call, limit, tuple(map(_subject, accounts))), batch
-
-    # RESCUE
-
-    def _plan_policy(self) -> PlanPolicy:
-        _, used = self._rescued()
-        left = max(0, self._policy.rescue_day_wad - used)
-        return replace(self._policy.plan, rescue_wad=left)
-
-    def _rescued(self) -> tuple[int, int]:
-        """Return today, and what rescues have cost today, wad."""
-        today = int(self._desk.clock_s()) // DAY_S  # floor: a day's number
-        known = self._desk.store.fact("liquidation.rescued") or [today, "0"]
-        return today, int(known[1]) if known[0] == today else 0
-
-    def _spend(self, wad: int) -> None:
-        if wad:
-            today, used = self._rescued()
-            self._desk.store.put_fact("liquidation.rescued", [today, str(used + wad)])
+            yield Wish(work, call, limit, tuple(map(subject_of, accounts))), batch
 
     # AFTERWARDS
 
@@ -331,6 +330,8 @@ class LiquidationJob:
                 meters.profit_usd += event.fields["feeWad"] / USD
             case "Deleveraged":
                 counts["deleveraged"] += 1
+            case "Covered":
+                counts.update(kind for wad, kind in COVERS.items() if event.fields[wad])
 
 
 def _absorb_fee(
@@ -352,7 +353,3 @@ def _halves(batch: Batch) -> Iterator[Batch]:
     if middle:
         yield Batch(batch.market, batch.takeovers[:middle], batch.profit)
         yield Batch(batch.market, batch.takeovers[middle:], batch.profit)
-
-
-def _subject(account: int) -> str:
-    return f"account:{account}"
