@@ -401,10 +401,10 @@ def test_turn__the_node_fails_at_accounts__the_vault_is_absorbed_all_the_same(ri
 @pytest.mark.parametrize(
     ("markets", "names", "gas"),
     [
-        (1, 0, 1_250_000),
-        (30, 0, 8_500_000),
-        (30, 8, 9_300_000),
-        (128, 64, MOST_GAS),
+        (1, 0, 1_600_000),
+        (MOST_LISTED, 0, 15_400_000),
+        (MOST_LISTED, 8, 16_200_000),
+        (MOST_LISTED, 64, MOST_GAS),
     ],
 )
 def test_absorption__more_markets_or_names__may_use_more_up_to_the_most(markets, names, gas):
