@@ -12,6 +12,7 @@ import {FeedId, PriceState} from "../interfaces/OracleTypes.sol";
 import {AccountId, MarketId, MarketStatus} from "../interfaces/PerpTypes.sol";
 import {LiquidationMath} from "./perp/LiquidationMath.sol";
 import {VAULT_ACCOUNT} from "./perp/PerpBook.sol";
+import {SMALL_DEBT} from "./perp/PerpDoors.sol";
 import {PerpUnits} from "./perp/PerpUnits.sol";
 import {ShareMath} from "./vault/ShareMath.sol";
 import {VaultDeal, VaultTrade} from "./vault/VaultTrade.sol";
@@ -33,6 +34,10 @@ contract VaultModule is IVaultModule, IDealer {
     uint256 private constant SILENCE = 1 days;
     /// @dev Wad that roundings may leave a vault below zero whose loss was just shared.
     int256 private constant DUST = int256(PerpUnits.PICO_TO_WAD);
+    /// @dev Wad, what a market may owe and go on.
+    int256 private constant SMALL = int256(SMALL_DEBT);
+    /// @dev What all shares come to at most, so that whatever somebody has, he can ask for at once.
+    uint256 private constant MAX_SHARES = type(uint128).max;
 
     struct Nav {
         uint128 wad;
@@ -140,6 +145,7 @@ contract VaultModule is IVaultModule, IDealer {
         _requireCarried(offer);
         VaultDeal memory d = VaultTrade.price(offer);
         d.requireLimit(limitPrice);
+        if (d.netAfter == 0) _requireWhole(offer, d);
         if (_isForced) {
             if (!VaultTrade.reduces(offer)) revert NotReduced(account, market, offer.held);
         } else {
@@ -153,13 +159,21 @@ contract VaultModule is IVaultModule, IDealer {
 
     /// @dev A vault below zero pays nobody before its loss is shared. Its other markets are looked at only where its cash does not cover
     /// what it lacks in this one. Where most of it has no price that is fair, nobody could share the loss, and trades do not wait; where
-    /// LIQUIDATE is paused in a market of it, they wait for the timelock. Without positions, nobody's market has lost it: trades wait until
-    /// somebody gives the vault what it lacks.
+    /// LIQUIDATE is paused in a market of it, they wait for the timelock. Without positions, nobody's market has lost it: where it lacks
+    /// more than what ends no market, trades wait until somebody gives the vault what it lacks.
     function _requireCarried(Offer calldata o) private view {
         if (VaultTrade.vaultWorth(o) >= 0) return;
         HealthView memory h = ENGINE.healthOf(VAULT, Purpose.LIQUIDATE);
-        bool waits = h.mm == 0 || LiquidationMath.isPriced(h.mm, h.liquidMm);
-        if (h.equity < -DUST && waits) revert VaultMustBeAbsorbed(h.equity);
+        bool waits = LiquidationMath.isPriced(h.mm, h.liquidMm) ? h.equity < -DUST : h.mm == 0 && h.equity < -SMALL;
+        if (waits) revert VaultMustBeAbsorbed(h.equity);
+    }
+
+    /// @dev No trade leaves the vault without a position here and further below zero than what ends no market: what it lost must stay where
+    /// it was lost until it is shared. All of it at mid, with what the deal brings for what its position was worth.
+    function _requireWhole(Offer calldata o, VaultDeal memory d) private view {
+        int256 equity = ENGINE.healthOf(VAULT, Purpose.MID).equity;
+        equity -= PerpUnits.value(o.vault.size(), o.mid) + d.quote * int256(PerpUnits.PICO_TO_WAD);
+        if (equity < -SMALL) revert VaultWouldOwe(equity);
     }
 
     /// @dev What the vault carries of a market, at mid, stays within its share of the last value taken, unless it falls.
@@ -187,6 +201,7 @@ contract VaultModule is IVaultModule, IDealer {
 
         shares = ShareMath.minted(amountWad, _positive(best), totalShares);
         if (shares == 0 || shares < minShares) revert TooFewShares(shares, minShares);
+        if (shares > MAX_SHARES - totalShares) revert VaultDiluted(shares, MAX_SHARES - totalShares);
         totalShares += shares;
         sharesOf[account] += shares;
         emit LiquidityAdded(account, amountWad, shares);

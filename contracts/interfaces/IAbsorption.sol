@@ -79,6 +79,8 @@ interface IAbsorption {
     error OwnKeeper(AccountId account);
     /// The counterparty at `index` is more leveraged than the one before it.
     error NotOrdered(MarketId market, uint256 index);
+    /// The backstop lacks more than a pico at LIQUIDATE: its loss is shared first, by absorbProtocol.
+    error BackstopMustBeAbsorbed(int256 equityWad);
     /// The backstop has no such size.
     error BackstopHasLess(MarketId market, int256 wantLots, int256 haveLots);
 
@@ -91,13 +93,14 @@ interface IAbsorption {
 
     /// @notice Cover what the vault (0) or the backstop (1) lacks; their positions stay. For the vault: insurance, backstop, shared, debt;
     /// for the backstop: insurance, shared, vault, debt; in a SETTLED market debt alone. Sharing leaves the account itself out. Positions
-    /// that lost start anew at the value they had: what was lost becomes cash, and is laid to no market a second time.
+    /// start anew at the value they had: what was lost becomes cash, and is laid to no market a second time.
     /// @dev Reverts: Locked, NotAbsorbable, Paused.
     function absorbProtocol(AccountId account) external;
 
     /// @notice Take `size` lots (signed as the backstop's position) over from the backstop at LIQUIDATE value, for a reward of half the
     /// penalty's rate: min(ceil(f · x / 2), the backstop's cash, its E at LIQUIDATE). The owner of `to`, which passes the gate.
-    /// @dev Reverts: Locked, NotOwner, BackstopHasLess, Paused, FeedForbids, MarketNotLive, and as IDerivativesEngine.book.
+    /// @dev Reverts: Locked, NotOwner, BackstopHasLess, Paused, FeedForbids, MarketNotLive, BackstopMustBeAbsorbed, and as
+    /// IDerivativesEngine.book.
     function takeBackstop(MarketId market, int256 size, AccountId to) external;
 
     /* VIEWS */

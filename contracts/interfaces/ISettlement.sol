@@ -10,7 +10,7 @@ struct Ending {
     uint40 settledAt; // 0: not settled
     bool isFinal; // everybody is out, and what a claim pays is known
     uint256 price; // wad: what its positions count at
-    int256 backstopPnl; // wad: what the backstop's position was worth when the market was settled
+    int256 backstopPnl; // wad: what the backstop's position had won when the market was settled; a loss was paid then
     uint256 claims; // wad: gains of those who are out
     uint256 pot; // wad: what there is for them, once final
 }
@@ -25,7 +25,7 @@ struct Ending {
 ///   P > 0: claim = min(P, max(0, E)) goes to the pot, an account of this module. What fills a hole in E stays: it is already spent.
 ///   P < 0: the account pays from cash; debt = min(-P, max(0, -E)) it cannot pay and the market owes.
 ///   Whatever P is: if the account is in no other market, debt = max(0, -E): there is no other that could absorb it.
-/// The backstop's own P is taken when the market is settled, and treated alike at the end. The vault is closed last, by itself, and paid in
+/// The backstop's own P counts when the market is settled: a loss at once, a gain at the end. The vault is closed last, by itself, paid in
 /// the same call: its shares never miss a claim. Then d = min(debt, claims) is repaid out of the pot, and a claim pays
 /// floor(claim · (claims - d) / claims): min(1, pot / claims) of it. Who is closed first does not matter. What the market still owes
 /// is repaid from fees.
@@ -44,7 +44,7 @@ interface ISettlement {
     event WindDownBegun(MarketId indexed market, uint256 notBefore);
     event Settled(MarketId indexed market, uint256 priceWad);
     /// The account is out. `sizeLots` as its position was; `pnlWad` moved its cash, then `claimWad` went to the pot or `debtWad` came from
-    /// the market. Size 0: the backstop, at the end.
+    /// the market. Size 0: the backstop, a loss when the market is settled, a gain at the end.
     event ClosedAt(
         MarketId indexed market,
         AccountId indexed account,

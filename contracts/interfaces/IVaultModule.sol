@@ -45,14 +45,19 @@ interface IVaultModule {
     /// The vault would carry more of this market than its share of the vault's value.
     error VaultCapReached(MarketId market, uint256 notionalWad, uint256 capWad);
     /// The vault lacks more than a pico at LIQUIDATE: its loss is shared first, by IAbsorption.absorbProtocol, or where it has no position
-    /// somebody gives it what it lacks (IDerivativesEngine.deposit to account 0).
+    /// and lacks more than 100 USD somebody gives it what it lacks (IDerivativesEngine.deposit to account 0).
     error VaultMustBeAbsorbed(int256 equityWad);
+    /// The trade would close the vault's whole position in the market and leave the vault more than 100 USD below zero at mid: close all
+    /// but the least position, let the loss be shared (absorbProtocol), close the rest.
+    error VaultWouldOwe(int256 equityWad);
     error NotOwner(AccountId account, address caller);
     error ZeroAmount();
     /// An account with positions provides no liquidity: its cash is margin.
     error HasPositions(AccountId account);
     error CashTooLow(AccountId account, int256 cashWad, uint256 wantWad);
     error TooFewShares(uint256 have, uint256 want);
+    /// The vault is worth so little for its shares that there would be more than 2^128 - 1 of them: a deposit to account 0 raises a share.
+    error VaultDiluted(uint256 shares, uint256 mostShares);
     /// A market's prices do not allow to value the vault.
     error VaultNotPriced(MarketId market, PriceState state);
     /// A market that the vault is in owes something, or is settled and not closed yet: its value is not known.
@@ -74,7 +79,8 @@ interface IVaultModule {
     /// @param limitPrice wad: the highest average price of a purchase, the lowest of a sale, fee not counted.
     /// @param deadline last second in which it may run.
     /// @return quotePico what was paid (-) or received.
-    /// @dev Reverts: Expired, ZeroSize, VaultMustBeAbsorbed, PriceLimit, SkewTooHigh, VaultCapReached, and as IDerivativesEngine.deal.
+    /// @dev Reverts: Expired, ZeroSize, VaultMustBeAbsorbed, PriceLimit, VaultWouldOwe, SkewTooHigh, VaultCapReached, and as
+    /// IDerivativesEngine.deal.
     function trade(
         AccountId account,
         MarketId market,
@@ -93,7 +99,8 @@ interface IVaultModule {
 
     /// @notice Reduce a position (size 0: close it) although the vault's caps would not have it, where no batch of signed orders was
     /// settled for a day: nobody is locked in by a silent settler.
-    /// @dev Reverts: SettlerActive, Expired, NoPosition, VaultMustBeAbsorbed, PriceLimit, NotReduced, and as IDerivativesEngine.deal.
+    /// @dev Reverts: SettlerActive, Expired, NoPosition, VaultMustBeAbsorbed, PriceLimit, VaultWouldOwe, NotReduced, and as
+    /// IDerivativesEngine.deal.
     function forceReduce(
         AccountId account,
         MarketId market,

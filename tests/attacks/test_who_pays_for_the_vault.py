@@ -1,17 +1,31 @@
 """Nobody chooses which market pays for what the vault has lost, nor lets one pay twice."""
 
+from functools import partial
+
 import pytest
 
-from clearing.spec.perp_types import MarketStatus, Purpose
+from clearing.spec.perp_types import MarketStatus
 from clearing.spec.perp_waterfall import Covered
-from tests.attacks.perp_stage import dollars
+from tests.attacks.perp_stage import dollars, resolution_of
 from tests.harness.actors import key_of
-from tests.harness.perp import BTC, ETH, FAR, INSURANCE, LOT, VAULT, usd
+from tests.harness.perp import BACKSTOP, BTC, ETH, FAR, INSURANCE, LOT, VAULT, usd
 from tests.harness.results import ACCEPTED
-from tests.unit.perp_engine.scene import refusal_of, set_cash
+from tests.unit.perp_engine.scene import MATCH_KIND, NO_SAMPLE, in_lock, refusal_of, set_cash
 from tests.unit.perp_resolution.scene import absorbing
+from tests.unit.perp_resolution.settle_scene import settling
 
 ANY = 2**127
+Q = 10 * LOT * 50_000 * 10**4
+"""Pico: what 10 BTC cost."""
+
+
+def walk(twin, market, prices):
+    """Let a price go there by steps that trip nothing."""
+    for price in prices:
+        for _ in range(2):
+            twin.rig.wait(95)
+            twin.at(price, market)
+            twin.rig.calm(market)
 
 
 def fund_vault(twin, amount):
@@ -48,10 +62,7 @@ def test_absorbed_in_a_settled_market__loss_elsewhere__is_paid_by_the_market_it_
         assert usd(5_000) < owed < usd(5_200)
 
         for price in range(54_000, 90_001, 4_000):
-            for _ in range(2):
-                twin.rig.wait(95)
-                twin.at(price, BTC)
-                twin.rig.calm(BTC)
+            walk(twin, BTC, [price])
             assert twin.absorb_protocol(VAULT) == ACCEPTED
             (told,) = twin.events(Covered)
             assert (told.market, told.debt, told.shared) == (BTC, 0, 0), "PERP-50"
@@ -99,11 +110,13 @@ def test_vault_loaded_before_its_absorption__loss__is_still_paid_by_who_was_in_t
         assert rig.engine.read("debtOf", BTC) == rig.engine.read("debtOf", ETH) == 0
 
 
-def test_vault_without_positions_below_zero__opening__does_not_end_another_market():
-    """Who closed took more than the vault had, by what its skew gave back: nothing else was lost.
+@pytest.mark.parametrize("is_loaded", [False, True])
+def test_vault_that_cannot_pay_the_skew_back__last_close__leaves_the_loss_where_it_is(is_loaded):
+    """[PERP-50] 200 ETH cost the vault 61,665 USD more than it has, by what its skew gives back.
 
-    Before, 0.001 BTC opened against it, and an absorption, laid 57,388 USD to BTC: 7,500 to each
-    of two who had never dealt with it, and a debt that ended their market.
+    Before, the last of them was closed, and 0.001 BTC opened against the vault, before or after,
+    let an absorption lay 57,388 USD to BTC: 7,500 to each of two who had never dealt with it, and a
+    debt that ended their market.
     """
     with absorbing() as twin:
         x, y, other = (twin.trader(n, 100_000) for n in ("x", "y", "other"))
@@ -113,26 +126,118 @@ def test_vault_without_positions_below_zero__opening__does_not_end_another_marke
         fund_vault(twin, 610_000)
         deal(twin, "closer", closer, ETH, 200 * LOT)
         rig, by = twin.rig, twin.rig.roles.outsider
-        for price in [*range(3_100, 6_101, 100), 6_180]:
-            for _ in range(2):
-                rig.wait(70)
-                rig.set_price(ETH, price * 10**8)
-                rig.calm(ETH)
-        rig.wait(70)
-        rig.set_price(ETH, 6_180 * 10**8)
+        walk(twin, ETH, range(3_100, 6_101, 100))
+        walk(twin, ETH, [6_180])
         rig.set_price(BTC, 50_000 * 10**8)
-        with rig.chain.isolated():
+        if is_loaded:
             deal(twin, "other", other, BTC, LOT // 1_000)
-        assert dollars(rig, VAULT) > 0
-        deal(twin, "closer", closer, ETH, -200 * LOT)
-        lacks = rig.engine.read("healthOf", VAULT, Purpose.LIQUIDATE)[0]
+        assert dollars(rig, VAULT) > 4_000
+        before = dollars(rig, x), dollars(rig, y)
+
+        name, (lacks,) = refusal_of(lambda: deal(twin, "closer", closer, ETH, -200 * LOT))
+        assert name == "VaultWouldOwe"
         assert -usd(57_400) < lacks < -usd(57_300)
+        deal(twin, "closer", closer, ETH, LOT // 100 - 200 * LOT)
+        twin.module.send("absorbProtocol", VAULT, sender=by)
 
-        refused = refusal_of(lambda: deal(twin, "other", other, BTC, LOT // 1_000))
-        assert refused == ("VaultMustBeAbsorbed", (lacks,))
-        absorbed = refusal_of(lambda: twin.module.send("absorbProtocol", VAULT, sender=by))
-        assert absorbed[0] == "NotAbsorbable"
-        assert twin.status(BTC) == MarketStatus.LIVE
+        assert twin.status(ETH) == MarketStatus.SETTLED
+        assert usd(57_300) < rig.engine.read("debtOf", ETH) < usd(57_400)
+        assert (twin.status(BTC), rig.engine.read("debtOf", BTC)) == (MarketStatus.LIVE, 0)
+        assert all(had - dollars(rig, each) <= 1 for had, each in zip(before, (x, y), strict=True))
 
-        rig.fund(VAULT, 57_400)
-        deal(twin, "other", other, BTC, LOT // 1_000)
+
+def test_vault_that_won_elsewhere__gives_it_back__is_paid_for_by_that_market():
+    """[PERP-50] 60,000 USD lost in ETH and 50,000 won in BTC, absorbed; then BTC goes back.
+
+    Before, what went back there was split by margin: ETH's insurance paid 11,680 of 20,000.
+    """
+    with absorbing() as twin:
+        eth, btc = twin.trader("eth", 1_000_000), twin.trader("btc", 1_000_000)
+        twin.give(VAULT, 5_000)
+        twin.give(INSURANCE, 1_000_000)
+        twin.limit(1_000_000, 0, ETH)
+        twin.meet(eth, VAULT, 200)
+        twin.meet(btc, VAULT, 10, market=BTC, at=50_000)
+        walk(twin, BTC, (47_500, 45_000))
+        twin.at(3_300)
+        assert twin.absorb_protocol(VAULT) == ACCEPTED
+        (told,) = twin.events(Covered)
+        assert told.market == ETH
+        assert usd(4_000) < told.insurance < usd(6_000)
+
+        walk(twin, BTC, (47_000,))
+        twin.at(3_300)
+        assert twin.absorb_protocol(VAULT) == ACCEPTED
+
+        (told,) = twin.events(Covered)
+        assert (told.market, told.insurance) == (BTC, 0), "PERP-50"
+        assert usd(19_900) < told.shared + told.debt < usd(20_000)
+
+
+def test_backstop_below_zero__position_taken_back__waits_for_its_absorption():
+    """[PERP-50] It lost 20,000 USD in BTC; its winner took the position to close his own with.
+
+    Before, he kept 19,948 of 20,000, and two in ETH paid 9,000 each of what the backstop lacked.
+    """
+    with absorbing() as twin:
+        winner, second = twin.trader("winner", 200_000), twin.trader("second", 200_000)
+        e, f = twin.trader("e", 100_000), twin.trader("f", 100_000)
+        twin.meet(e, f, 100)
+        twin.meet(e, BACKSTOP, 0.1)
+        twin.meet(winner, BACKSTOP, 10, market=BTC, at=50_000)
+        twin.give(BACKSTOP, 1_000)
+        walk(twin, BTC, (51_000, 52_000))
+        twin.at(3_000)
+        take = partial(twin.take_backstop, key_of("second").address, -LOT, second, BTC)
+        with twin.isolated():
+            twin.give(BACKSTOP, 20_000)
+            assert take() == ACCEPTED
+
+        assert take() == "BackstopMustBeAbsorbed"
+        assert twin.absorb_protocol(BACKSTOP) == ACCEPTED
+
+        (told,) = twin.events(Covered)
+        assert (told.market, told.shared) == (BTC, usd(15_600)), "PERP-50"
+        assert (twin.debt(ETH), twin.status(ETH)) == (0, MarketStatus.LIVE)
+
+
+@pytest.mark.parametrize("is_absorbed", [False, True])
+def test_backstop_of_a_settled_market__loses_elsewhere__its_winners_pay_once(is_absorbed):
+    """[PERP-50] 30,000 USD lost in ETH, 29,000 of them unpaid, then 20,000 in BTC, insured there.
+
+    Before, who closed the last in ETH before an absorption laid what was lost in BTC to ETH too,
+    and its winner's claim of 30,000 paid nothing.
+    """
+    with settling() as twin:
+        rig, ending, by = twin.rig, twin.module, twin.rig.roles.outsider
+        winner, later = twin.trader("winner", 100_000), twin.trader("later", 1_000_000)
+        twin.meet(winner, BACKSTOP, 100)
+        rig.fund(BACKSTOP, 1_000)
+        rig.fund(INSURANCE, 1_000_000)
+        resolution = resolution_of(rig)
+        ending.send("windDown", ETH, sender=rig.roles.timelock)
+        rig.wait(86_400)
+        for _ in range(80):
+            rig.wait(60)
+            rig.set_price(ETH, 3_300 * 10**8)
+            rig.calm(ETH)
+        ending.send("settle", ETH, sender=by)
+        assert 28_900 < rig.engine.read("debtOf", ETH) // usd(1) < 29_100
+        legs = [(later, 10 * LOT, -Q, 0, 0, False), (BACKSTOP, -10 * LOT, Q, 0, 0, False)]
+        rig.set_price(BTC, 50_000 * 10**8)
+        rig.calm(BTC)
+        in_lock(rig, rig.settler, ("book", (BTC, legs, NO_SAMPLE, MATCH_KIND)))
+        for price in (51_000, 52_000):
+            for _ in range(2):
+                rig.wait(95)
+                rig.set_price(BTC, price * 10**8)
+                rig.calm(BTC)
+
+        if is_absorbed:
+            resolution.send("absorbProtocol", BACKSTOP, sender=by)
+        ending.send("closeAt", ETH, [winner], sender=by)
+        ending.send("payClaims", ETH, [winner], sender=by)
+
+        paid = rig.cash(winner) - usd(100_000)
+        assert usd(900) < paid < usd(1_100), "PERP-50: his claim, cut by what ETH lost alone"
+        assert rig.engine.read("debtOf", ETH) == 0

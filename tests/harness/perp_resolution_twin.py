@@ -20,12 +20,13 @@ from clearing.spec.perp_absorb import (
     take_backstop,
 )
 from clearing.spec.perp_doors import SMALL_DEBT
+from clearing.spec.perp_ending import ClosedAt, Endings
 from clearing.spec.perp_insurance import Fund, donate, spent_of, sweep, with_limits
 from clearing.spec.perp_ledger import Ledger, health_of, position_of
-from clearing.spec.perp_settle import ClosedAt, close_at, finalise, pay_claims, repay_debt
+from clearing.spec.perp_settle import close_at, finalise, pay_claims, repay_debt
 from clearing.spec.perp_types import BACKSTOP, FIRST_OWNED, INSURANCE, VAULT, MarketStatus, Purpose
 from clearing.spec.perp_waterfall import Covered, Moment, Resolution, Step, fee_allowance, shared_of
-from clearing.spec.perp_wind_down import Endings, settle, settle_frozen, wind_down
+from clearing.spec.perp_wind_down import settle, settle_frozen, wind_down
 from clearing.spec.units import Address
 from tests.harness.contract import Contract
 from tests.harness.errors import Refused

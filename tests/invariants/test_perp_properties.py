@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from clearing.spec.perp_doors import SMALL_DEBT
+from clearing.spec.perp_ending import Ending
 from clearing.spec.perp_ledger import Ledger, account_of, put_account, put_market, put_position
 from clearing.spec.perp_types import BACKSTOP, INSURANCE, MarketStatus, Position
-from clearing.spec.perp_wind_down import Ending
 from tests.harness.actors import key_of
 from tests.harness.perp import ETH, LOT, RAW, deploy_perp
 from tests.harness.perp_resolution_twin import ResolutionTwin, deploy_resolvers

@@ -76,13 +76,13 @@ abstract contract Absorption is Deleveraging, KeeperFee, TakeBack {
         ENGINE.exit();
     }
 
-    /// @dev What was lost is covered now, and must not be laid to these markets again when something is lost in others: the loss of each
-    /// position becomes cash. It is given away and taken back at one price, which changes no value. A gain stays where it is, for in a
-    /// SETTLED market it is paid as others are.
+    /// @dev What was lost is covered now, and must not be laid to these markets again when something is lost in others: what each position
+    /// has lost or won becomes cash. It is given away and taken back at one price, which changes no value. A gain in a SETTLED market
+    /// stays where it is, to be paid as others are; so does one in a market that was charged, for that may have ended it.
     function _startAnew(Case memory k) private {
         for (uint256 i = 0; i < k.parts.length; ++i) {
             Part memory p = k.parts[i];
-            if (p.lost == 0) continue;
+            if (p.lost == 0 && (p.isSettled || p.loss != 0)) continue;
             int256 quote = CaseLib.quoteFor(p.size, p.price);
             _move(p.market, k.id, INSURANCE, p.size, quote);
             _move(p.market, INSURANCE, k.id, p.size, quote);

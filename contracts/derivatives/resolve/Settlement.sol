@@ -73,6 +73,19 @@ abstract contract Settlement is WindDown {
         _reckon(market, account, size, pnl);
     }
 
+    /// @inheritdoc WindDown
+    /// @dev Its position is given away and taken back at the price, so that the loss is cash from now on: whoever absorbs it later lays
+    /// nothing of it to this market again.
+    function _takeLoss(MarketId market, int256 size, int256 quote, int256 pnl) internal override {
+        Leg[] memory legs = new Leg[](4);
+        legs[0] = Leg(BACKSTOP, -size, quote, 0, 0, false);
+        legs[1] = Leg(INSURANCE, size, -quote, 0, 0, false);
+        legs[2] = Leg(INSURANCE, -size, quote, 0, 0, false);
+        legs[3] = Leg(BACKSTOP, size, -quote, 0, 0, false);
+        ENGINE.book(market, legs, Sample(0, 0), Kind.RESOLUTION);
+        _reckon(market, BACKSTOP, 0, pnl);
+    }
+
     /// @dev Whether the account's other positions are under initial margin without the gain, which OPEN leaves out. Not asked of the
     /// vault, which has no margin.
     function _leansOn(MarketId market, AccountId account, int256 size, Context memory c) private view returns (bool) {
@@ -127,7 +140,8 @@ abstract contract Settlement is WindDown {
     function _finalise(MarketId market) private {
         Ending storage e = _endings[market];
         e.isFinal = true;
-        if (e.backstopPnl != 0) _reckon(market, BACKSTOP, 0, e.backstopPnl);
+        bool isLacking = ENGINE.healthOf(BACKSTOP, Purpose.LIQUIDATE).equity < 0;
+        if (e.backstopPnl != 0 || isLacking) _reckon(market, BACKSTOP, 0, e.backstopPnl);
 
         (uint256 claims, uint256 debt) = (e.claims, ENGINE.debtOf(market));
         uint256 repaid = Math.min(debt, claims);

@@ -3,10 +3,11 @@ pragma solidity ^0.8.30;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {Context, Kind, Leg, Purpose, Sample} from "../../interfaces/EngineTypes.sol";
+import {Context, HealthView, Kind, Leg, Purpose, Sample} from "../../interfaces/EngineTypes.sol";
 import {IAbsorption} from "../../interfaces/IAbsorption.sol";
 import {IDerivativesEngine} from "../../interfaces/IDerivativesEngine.sol";
 import {AccountId, MarketId, MarketStatus, PAUSE_LIQUIDATE} from "../../interfaces/PerpTypes.sol";
+import {LiquidationMath} from "../perp/LiquidationMath.sol";
 import {PerpUnits} from "../perp/PerpUnits.sol";
 import {CaseLib} from "./Case.sol";
 import {Waterfall} from "./Waterfall.sol";
@@ -22,10 +23,14 @@ abstract contract TakeBack is Waterfall {
         Context memory c = ENGINE.context(market);
         _requireHas(market, size);
         _requireTradable(market, c);
+        HealthView memory h = ENGINE.healthOf(BACKSTOP, Purpose.LIQUIDATE);
+        // what it lost must stay where it was lost until it is shared
+        bool isLacking = h.equity < -int256(PerpUnits.PICO_TO_WAD);
+        if (isLacking && LiquidationMath.isPriced(h.mm, h.liquidMm)) revert BackstopMustBeAbsorbed(h.equity);
 
         uint256 price = CaseLib.priceOf(c, size > 0);
         int256 quote = CaseLib.quoteFor(size, price);
-        uint256 reward = _reward(c, size, price);
+        uint256 reward = _reward(c, size, price, h.equity);
         Leg[] memory legs = new Leg[](2);
         legs[0] = Leg(BACKSTOP, -size, quote, 0, -reward.toInt256(), false);
         legs[1] = Leg(to, size, -quote, 0, reward.toInt256(), true);
@@ -51,9 +56,8 @@ abstract contract TakeBack is Waterfall {
     }
 
     /// @dev Wad: min(ceil(f · x / 2), the backstop's cash, its E at LIQUIDATE).
-    function _reward(Context memory c, int256 size, uint256 price) private view returns (uint256) {
+    function _reward(Context memory c, int256 size, uint256 price, int256 equity) private view returns (uint256) {
         int256 cash = ENGINE.accountOf(BACKSTOP).cash;
-        int256 equity = ENGINE.healthOf(BACKSTOP, Purpose.LIQUIDATE).equity;
         int256 most = cash < equity ? cash : equity;
         if (most <= 0) return 0;
         uint256 notional = PerpUnits.notional(size, price);

@@ -94,13 +94,19 @@ abstract contract WindDown is ISettlement, ResolutionBase {
     function _begin(MarketId market, uint256 priceWad) private {
         Context memory c = ENGINE.context(market);
         Position backstop = ENGINE.positionOf(AccountId.wrap(BACKSTOP_ACCOUNT), market);
+        int256 quote = _closingQuote(backstop.size(), priceWad);
 
         Ending storage e = _endings[market];
         e.settledAt = uint40(block.timestamp); // for 34,000 years
         e.price = priceWad;
-        e.backstopPnl = _pnl(backstop, _closingQuote(backstop.size(), priceWad), c);
         emit Settled(market, priceWad);
+        int256 pnl = _pnl(backstop, quote, c);
+        if (pnl < 0) _takeLoss(market, backstop.size(), quote, pnl);
+        else e.backstopPnl = pnl;
     }
+
+    /// @dev The backstop pays what it has lost here, `pnl` < 0, wad: for `size` it would receive `quote`, pico.
+    function _takeLoss(MarketId market, int256 size, int256 quote, int256 pnl) internal virtual;
 
     /// @dev Pico that closing `size` brings: floor(size · price / 1e14). Equity counts the same product down to a wad, so none is gained.
     function _closingQuote(int256 size, uint256 priceWad) internal pure returns (int256) {

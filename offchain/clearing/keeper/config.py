@@ -76,7 +76,7 @@ class GasTable(Strict):
     account: int = Field(default=30_000, ge=0)
     absorb: int = Field(default=450_000, ge=21_000)
     absorb_limit: int = Field(default=1_000_000, ge=21_000, le=MOST_GAS)
-    absorb_market_limit: int = Field(default=600_000, ge=0, le=MOST_GAS)
+    absorb_market_limit: int = Field(default=650_000, ge=0, le=MOST_GAS)
     operator_ppm: int = Field(default=0, ge=0)
     operator_wei: int = Field(default=0, ge=0)
     ether_market: int | None = Field(default=None, ge=0, le=127)

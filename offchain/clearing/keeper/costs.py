@@ -42,7 +42,7 @@ class GasModel:
 
     `operator_ppm` is a share of the execution fee, `operator_wei` is added to each transaction:
     Isthmus' operatorFeeScalar and operatorFeeConstant. The limits are what transactions may use;
-    what they leave costs nothing. An absorption's grows with the listed markets, up to 13,000,000
+    what they leave costs nothing. An absorption's grows with the listed markets, up to 16,000,000
     in all of 24 (docs/adr/0015), and with whom it names to be deleveraged.
     """
 
@@ -54,7 +54,7 @@ class GasModel:
     batch_limit: int = 600_000
     account_limit: int = 100_000
     absorb_limit: int = 1_000_000
-    absorb_market_limit: int = 600_000
+    absorb_market_limit: int = 650_000
 
     def limit(self, accounts: int) -> int:
         """Return the gas that a batch may use: for accounts in as many markets as there can be."""

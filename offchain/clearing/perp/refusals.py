@@ -63,7 +63,12 @@ def _vault_cap(o: Options, _market: int, notional: int, cap: int) -> Parts:
 
 def _vault_below(_o: Options, equity: int) -> Parts:
     problem = f"does not trade: the vault is worth {money(equity)} USD"
-    return "--market", problem, "wait until a keeper has absorbed its loss"
+    return "--market", problem, "wait until a keeper has absorbed its loss, or somebody given it"
+
+
+def _vault_would_owe(o: Options, equity: int) -> Parts:
+    problem = f"is the last that the vault holds there, which would leave it {money(equity)} USD"
+    return o.amount, problem, "leave a little open until a keeper has absorbed the vault's loss"
 
 
 def _interest(o: Options, _market: int, lots: int, most: int) -> Parts:
@@ -145,6 +150,7 @@ _WORDS: Final[Mapping[str, Callable[..., Parts]]] = {
     "SkewTooHigh": _skew,
     "VaultCapReached": _vault_cap,
     "VaultMustBeAbsorbed": _vault_below,
+    "VaultWouldOwe": _vault_would_owe,
     "OpenInterestTooHigh": _interest,
     "OpenCapReached": _open_cap,
     "BelowMinNotional": _too_small,

@@ -391,7 +391,9 @@ INVARIANTS = (
         "A vault that could be absorbed trades in no market that its cash does not carry.",
     ),
     Invariant(
-        "PERP-50", "What the vault's open positions have lost is paid for by their markets, once."
+        "PERP-50",
+        "What open positions of the vault and the backstop have lost is paid for by their markets, "
+        "once.",
     ),
     # Clearport
     Invariant(

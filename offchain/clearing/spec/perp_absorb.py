@@ -42,6 +42,7 @@ from clearing.spec.perp_types import (
     Purpose,
 )
 from clearing.spec.perp_units import LOTS, PICO_TO_WAD, notional, value
+from clearing.spec.perp_vault import DUST
 from clearing.spec.perp_waterfall import Moment, Resolution, Step, cover_first, cover_last, top_up
 from clearing.spec.units import PPM, Address, mul_div_down, mul_div_up
 
@@ -260,7 +261,7 @@ def _stays_safe(
 
 
 def absorb_protocol(ledger: Ledger, store: Resolution, account: int, at: Moment) -> Step:
-    """Cover what the vault or the backstop lacks; positions stay, and those that lost start anew.
+    """Cover what the vault or the backstop lacks; positions stay, and start anew.
 
     Raises NotAbsorbable, Paused.
     """
@@ -271,13 +272,14 @@ def absorb_protocol(ledger: Ledger, store: Resolution, account: int, at: Moment)
     step, case = cover_first(Step(ledger, store, ticked), case, at)
     step = cover_last(step, case, None, at)
     for part in case.parts:
-        if part.lost:
+        # a gain in a market that has ended, perhaps just now, is paid as others are
+        if part.lost or not (part.is_settled or part.loss):
             step = _start_anew(step, account, part, at)
     return step
 
 
 def _start_anew(step: Step, account: int, part: Part, at: Moment) -> Step:
-    """Make a position's loss cash, so that it is covered once: give it away and take it back."""
+    """Make cash of what a position has lost or won: give it away and take it back."""
     quote = quote_for(part.size, part.price)
     step = _move(step, part.market, account, INSURANCE, part.size, quote, at)
     return _move(step, part.market, INSURANCE, account, part.size, quote, at)
@@ -295,7 +297,7 @@ def take_backstop(
     """Take a size over from the backstop, for a reward.
 
     Raises UnknownAccount, NotOwner, UnknownMarket, BackstopHasLess, MarketNotLive, Paused,
-    FeedForbids, and as `book`.
+    FeedForbids, BackstopMustBeAbsorbed, and as `book`.
     """
     if account_of(ledger, to).owner != sender:
         raise SpecError("NotOwner", to, sender)
@@ -311,10 +313,12 @@ def take_backstop(
     if not look.allows(Action.LIQUIDATE):
         raise SpecError("FeedForbids", market, look.quote.state, look.quote.gates)
 
+    view = health_of(ledger, BACKSTOP, Purpose.LIQUIDATE, at.quotes, at.now)
+    if view.equity < -DUST and view.is_priced:
+        raise SpecError("BackstopMustBeAbsorbed", view.equity)
     price = value_of(look, Purpose.LIQUIDATE, is_long=size > 0)
     quote = quote_for(size, price)
-    equity = health_of(ledger, BACKSTOP, Purpose.LIQUIDATE, at.quotes, at.now).equity
-    most = max(0, min(equity, account_of(ledger, BACKSTOP).cash))
+    most = max(0, min(view.equity, account_of(ledger, BACKSTOP).cash))
     reward = min(most, mul_div_up(notional(size, price), risk.penalty, 2 * PPM))
     legs = (
         Leg(BACKSTOP, -size, quote, cash=-reward),

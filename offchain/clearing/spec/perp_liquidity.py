@@ -21,6 +21,7 @@ from clearing.spec.units import DAY_S, Address, mul_div_down
 __all__ = [
     "CLAIM_DELAY_S",
     "CLAIM_WINDOW_S",
+    "MAX_SHARES",
     "NAV_SPACING_S",
     "ClaimRequested",
     "Liquidity",
@@ -39,6 +40,8 @@ CLAIM_WINDOW_S: Final = DAY_S
 NAV_SPACING_S: Final = 3_600
 VIRTUAL_SHARES: Final = 10**6
 VIRTUAL_WAD: Final = 1
+MAX_SHARES: Final = 2**128 - 1
+"""Of all together, so that whatever somebody has, he can ask for at once."""
 PRICED: Final = (PriceState.NORMAL, PriceState.PRIMARY_ONLY)
 
 
@@ -130,7 +133,7 @@ def add_liquidity(
     """Give cash for shares at the vault's best value.
 
     Raises UnknownAccount, NotOwner, ZeroAmount, HasPositions, CashTooLow, VaultNotPriced,
-    VaultWaits, VaultEmpty, TooFewShares.
+    VaultWaits, VaultEmpty, TooFewShares, VaultDiluted.
     """
     _require_owner(ledger, account, sender)
     if amount == 0:
@@ -146,6 +149,8 @@ def add_liquidity(
     shares = mul_div_down(amount, liquidity.total + VIRTUAL_SHARES, value + VIRTUAL_WAD)
     if shares == 0 or shares < min_shares:
         raise SpecError("TooFewShares", shares, min_shares)
+    if shares > MAX_SHARES - liquidity.total:
+        raise SpecError("VaultDiluted", shares, MAX_SHARES - liquidity.total)
     ledger, moved = _move(ledger, account, VAULT, amount)
     ledger, liquidity, taken = _take(ledger, liquidity.plus(account, shares), quotes, now)
     return ledger, liquidity, (LiquidityAdded(account, amount, shares), *moved, *taken)

@@ -12,7 +12,16 @@ from typing import Final
 from clearing.spec.errors import SpecError
 from clearing.spec.events import Effects, Event
 from clearing.spec.perp_book import Leg, Sample, book
-from clearing.spec.perp_doors import CashMoved
+from clearing.spec.perp_ending import (
+    Ending,
+    Endings,
+    Step,
+    begin,
+    closing_quote,
+    move_claim,
+    pnl_of,
+    reckon,
+)
 from clearing.spec.perp_ledger import (
     Ledger,
     Quotes,
@@ -20,21 +29,18 @@ from clearing.spec.perp_ledger import (
     health_of,
     market_of,
     position_of,
-    put_account,
     tick,
 )
 from clearing.spec.perp_margin import in_force, requirement
 from clearing.spec.perp_resolve import move_debt
-from clearing.spec.perp_types import BACKSTOP, FEES, VAULT, Kind, Purpose, Role
+from clearing.spec.perp_types import BACKSTOP, FEES, VAULT, Kind, Purpose
 from clearing.spec.perp_units import notional
-from clearing.spec.perp_wind_down import Ending, Endings, begin, closing_quote, pnl_of
 from clearing.spec.units import DAY_S, mul_div_down
 
 __all__ = [
     "GRACE_S",
     "ClaimPaid",
     "CloseWaits",
-    "ClosedAt",
     "DebtRepaid",
     "Finalised",
     "close_at",
@@ -45,20 +51,6 @@ __all__ = [
 
 GRACE_S: Final = DAY_S
 """How long a winner keeps a gain that his other positions need."""
-
-Step = tuple[Ledger, Endings, Effects]
-
-
-@dataclass(frozen=True, slots=True)
-class ClosedAt(Event):
-    """An account is out: lots as its position was, the rest in wad."""
-
-    market: int
-    account: int
-    size: int
-    pnl: int
-    claim: int
-    debt: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +135,7 @@ def _settled(ledger: Ledger, endings: Endings, market: int, quotes: Quotes, now:
         return ledger, endings, effects
     if not look.market.is_settled:
         raise SpecError("WrongStatus", market, look.market.risk.status)
-    endings, begun = begin(ledger, endings, market, look.quote.mid, now)
+    ledger, endings, begun = begin(ledger, endings, market, look.quote.mid, quotes, now)
     return ledger, endings, (*effects, *begun)
 
 
@@ -162,7 +154,7 @@ def _close(
 
     legs = (Leg(account, -position.size, quote), Leg(BACKSTOP, position.size, -quote))
     ledger, effects = book(ledger, market, legs, Sample(), Kind.RESOLUTION, quotes, now)
-    ledger, endings, told = _reckon(
+    ledger, endings, told = reckon(
         ledger, endings, market, account, position.size, pnl, quotes, now
     )
     return ledger, endings, (*effects, *told)
@@ -179,34 +171,6 @@ def _leans_on(ledger: Ledger, market: int, account: int, quotes: Quotes, now: in
     worth = notional(position_of(ledger, account, market).size, stored.price)
     im, _ = requirement(worth, in_force(stored.risk, now))
     return health.equity < health.im - im
-
-
-def _reckon(
-    ledger: Ledger,
-    endings: Endings,
-    market: int,
-    account: int,
-    size: int,
-    pnl: int,
-    quotes: Quotes,
-    now: int,
-) -> Step:
-    """Put a gain into the pot, but for what fills a hole; let the market owe an unpaid loss."""
-    equity = health_of(ledger, account, Purpose.LIQUIDATE, quotes, now).equity
-    claim = max(0, min(pnl, equity))
-    # a hole from elsewhere is left to a market that the account is still in; the last takes all
-    most = max(0, -pnl) if ledger.markets_of(account) else -equity
-    debt = max(0, min(most, -equity))
-    effects: Effects = ()
-    if claim:
-        ledger, effects = _move_cash(ledger, account, endings.pot, claim)
-        ending, key = endings.of(market), (market, account)
-        endings = endings.put(market, replace(ending, claims=ending.claims + claim))
-        claims = {**endings.claims, key: endings.claims.get(key, 0) + claim}
-        endings = replace(endings, claims=claims)
-    elif debt:
-        ledger, effects = move_debt(ledger, market, account, debt)
-    return ledger, endings, (*effects, ClosedAt(market, account, size, pnl, claim, debt))
 
 
 # FINAL
@@ -231,8 +195,8 @@ def _finalise(ledger: Ledger, endings: Endings, market: int, quotes: Quotes, now
     """Reckon the backstop, repay the debt out of the claims, pay the protocol's own accounts."""
     effects: Effects = ()
     pnl = endings.of(market).backstop_pnl
-    if pnl:
-        ledger, endings, effects = _reckon(ledger, endings, market, BACKSTOP, 0, pnl, quotes, now)
+    if pnl or health_of(ledger, BACKSTOP, Purpose.LIQUIDATE, quotes, now).equity < 0:
+        ledger, endings, effects = reckon(ledger, endings, market, BACKSTOP, 0, pnl, quotes, now)
     ending, debt = endings.of(market), ledger.markets[market].debt
     repaid = min(debt, ending.claims)
     if repaid:
@@ -258,7 +222,7 @@ def pay_claims(ledger: Ledger, endings: Endings, market: int, accounts: Sequence
         if not claim:
             continue
         paid = _share(claim, ending)
-        ledger, told = _move_cash(ledger, endings.pot, account, paid)
+        ledger, told = move_claim(ledger, endings.pot, account, paid)
         effects = (*effects, *told, ClaimPaid(market, account, claim, paid))
         left = {key: wad for key, wad in endings.claims.items() if key != (market, account)}
         endings = replace(endings, claims=left)
@@ -274,11 +238,3 @@ def repay_debt(ledger: Ledger, market: int) -> tuple[Ledger, Effects]:
     amount = min(market_of(ledger, market).debt, max(0, account_of(ledger, FEES).cash))
     ledger, effects = move_debt(ledger, market, FEES, -amount)
     return ledger, (*effects, DebtRepaid(market, amount))
-
-
-def _move_cash(ledger: Ledger, source: int, to: int, amount: int) -> tuple[Ledger, Effects]:
-    giver = account_of(ledger, source)
-    ledger = put_account(ledger, source, replace(giver, cash=giver.cash - amount))
-    taker = account_of(ledger, to)
-    ledger = put_account(ledger, to, replace(taker, cash=taker.cash + amount))
-    return ledger, (CashMoved(source, to, amount, Role.SETTLEMENT),)

@@ -13,7 +13,7 @@ from typing import Final
 from clearing.spec.errors import SpecError
 from clearing.spec.events import Effects, Event
 from clearing.spec.perp_book import Leg, Sample, book
-from clearing.spec.perp_doors import require_trader
+from clearing.spec.perp_doors import SMALL_DEBT, require_trader
 from clearing.spec.perp_ledger import (
     Ledger,
     Look,
@@ -135,6 +135,8 @@ def _deal(
     _require_carried(ledger, market, look, quotes, now)
     deal = price_deal(ledger, account, market, look, size)
     _require_limit(deal, ask.limit_price)
+    if deal.net_after == 0:
+        _require_whole(ledger, market, look, deal, quotes, now)
     require(look, deal)
 
     scale = look.market.trade.skew_lots
@@ -159,14 +161,30 @@ def _require_carried(ledger: Ledger, market: int, look: Look, quotes: Quotes, no
 
     Its other markets are looked at only where its cash does not cover what it lacks in this one.
     Where most of it has no price that is fair, nobody could share the loss: trades do not wait.
-    Without positions, nobody's market has lost it: they wait until somebody gives what it lacks.
+    Without positions, nobody's market has lost it: where it lacks more than what ends no market,
+    they wait until somebody gives what it lacks.
     """
     cash, held = account_of(ledger, VAULT).cash, position_of(ledger, VAULT, market)
     if vault_worth(cash, held, look) >= 0:
         return
     view = health_of(ledger, VAULT, Purpose.LIQUIDATE, quotes, now)
-    if view.equity < -DUST and (view.mm == 0 or view.is_priced):
+    most = DUST if view.is_priced else SMALL_DEBT
+    if view.equity < -most and (view.mm == 0 or view.is_priced):
         raise SpecError("VaultMustBeAbsorbed", view.equity)
+
+
+def _require_whole(
+    ledger: Ledger, market: int, look: Look, deal: Deal, quotes: Quotes, now: int
+) -> None:
+    """Refuse to leave the vault without a position here and below zero at mid.
+
+    By more than what ends no market: what it lost must stay where it was lost until it is shared.
+    """
+    worth = health_of(ledger, VAULT, Purpose.MID, quotes, now).equity
+    worth -= value(position_of(ledger, VAULT, market).size, look.quote.mid)
+    worth -= deal.quote * PICO_TO_WAD
+    if worth < -SMALL_DEBT:
+        raise SpecError("VaultWouldOwe", worth)
 
 
 def _require_limit(deal: Deal, limit_price: int) -> None:

@@ -5,28 +5,21 @@ Models `contracts/derivatives/resolve/WindDown.sol`; the oracle's average and me
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from clearing.spec.errors import SpecError
 from clearing.spec.events import Effects, Event
 from clearing.spec.oracle_types import Action, PriceState
-from clearing.spec.perp_ledger import Ledger, Look, Quotes, position_of, tick
-from clearing.spec.perp_margin import owed_by
+from clearing.spec.perp_ending import Ending, Endings, begin
+from clearing.spec.perp_ledger import Ledger, Look, Quotes, tick
 from clearing.spec.perp_resolve import set_status
-from clearing.spec.perp_types import BACKSTOP, Funding, MarketStatus, Position
-from clearing.spec.perp_units import PICO_TO_WAD, TICK
-from clearing.spec.units import DAY_S, Address, div_floor
+from clearing.spec.perp_types import MarketStatus
+from clearing.spec.units import DAY_S, Address
 
 __all__ = [
     "NOTICE_S",
-    "Ending",
-    "Endings",
-    "Settled",
     "WindDownBegun",
-    "closing_quote",
-    "pnl_of",
     "settle",
     "settle_at",
     "settle_frozen",
@@ -43,50 +36,11 @@ BPS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """What is remembered of a market's end: times, prices and sums in wad. 0: not yet."""
-
-    wind_down_at: int = 0
-    settled_at: int = 0
-    is_final: bool = False
-    price: int = 0
-    backstop_pnl: int = 0
-    claims: int = 0
-    pot: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Endings:
-    """The module's storage: its pot's account, and by market and account who is owed a gain."""
-
-    timelock: Address
-    pot: int
-    markets: Mapping[int, Ending] = field(default_factory=dict)
-    claims: Mapping[tuple[int, int], int] = field(default_factory=dict)
-
-    def of(self, market: int) -> Ending:
-        """Return what is remembered of a market."""
-        return self.markets.get(market, Ending())
-
-    def put(self, market: int, ending: Ending) -> Endings:
-        """Return the storage with another ending."""
-        return replace(self, markets={**self.markets, market: ending})
-
-
-@dataclass(frozen=True, slots=True)
 class WindDownBegun(Event):
     """Closing only from now on."""
 
     market: int
     not_before: int
-
-
-@dataclass(frozen=True, slots=True)
-class Settled(Event):
-    """Positions count at `price`, wad, for ever."""
-
-    market: int
-    price: int
 
 
 def wind_down(
@@ -153,29 +107,8 @@ def settle_at(
 ) -> tuple[Ledger, Endings, Effects]:
     """End a market at a price."""
     ledger, effects = set_status(ledger, market, MarketStatus.SETTLED, price, quotes, now)
-    endings, begun = begin(ledger, endings, market, price, now)
+    ledger, endings, begun = begin(ledger, endings, market, price, quotes, now)
     return ledger, endings, (*effects, *begun)
-
-
-def begin(
-    ledger: Ledger, endings: Endings, market: int, price: int, now: int
-) -> tuple[Endings, Effects]:
-    """Take down at what price a market has ended; its funding stands still from now on."""
-    backstop = position_of(ledger, BACKSTOP, market)
-    quote = closing_quote(backstop.size, price)
-    pnl = pnl_of(backstop, quote, ledger.markets[market].funding)
-    ending = replace(endings.of(market), settled_at=now, price=price, backstop_pnl=pnl)
-    return endings.put(market, ending), (Settled(market, price),)
-
-
-def closing_quote(size: int, price: int) -> int:
-    """Return what closing a position brings, pico, down, as equity counts it."""
-    return div_floor(size * price, TICK)
-
-
-def pnl_of(position: Position, quote: int, funding: Funding) -> int:
-    """Return what closing a position for a quote does to cash, wad."""
-    return (position.quote + quote) * PICO_TO_WAD - owed_by(position, funding)
 
 
 def _require_timelock(endings: Endings, sender: Address) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from clearing.chain.errors import ChainError
 from clearing.keeper.costs import MOST_GAS, GasModel
-from clearing.spec.perp_types import BACKSTOP, INSURANCE, VAULT, Pause, Role
+from clearing.spec.perp_types import BACKSTOP, INSURANCE, MOST_LISTED, VAULT, Pause, Role
 from clearing.spec.units import WAD
 from tests.harness.perp import ETH, LOT
 from tests.unit.keeper.faults import FaultyNode, timeout
@@ -401,9 +401,9 @@ def test_turn__the_node_fails_at_accounts__the_vault_is_absorbed_all_the_same(ri
 @pytest.mark.parametrize(
     ("markets", "names", "gas"),
     [
-        (1, 0, 1_600_000),
-        (MOST_LISTED, 0, 15_400_000),
-        (MOST_LISTED, 8, 16_200_000),
+        (1, 0, 1_650_000),
+        (MOST_LISTED, 0, 16_600_000),
+        (MOST_LISTED, 1, 16_700_000),
         (MOST_LISTED, 64, MOST_GAS),
     ],
 )

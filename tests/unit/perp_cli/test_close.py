@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.harness.perp import BTC, ETH, LOT
+from clearing.chain.errors import CallRefusedError
+from clearing.perp.refusals import Options, translated
+from tests.harness.perp import BTC, ETH, LOT, usd
 from tests.unit.perp_cli.stage import START
 
 
@@ -58,6 +60,15 @@ def test_close__grown_meanwhile__is_closed_whole(stage, account, close, run, mon
     assert result.exit_code == 0
     assert "Sold 3 ETH" in result.stdout
     assert stage["DerivativesEngine"].call("sizeOf", account, ETH) == 0
+
+
+def test_close__the_last_of_a_vault_that_would_owe__says_what_to_leave_open():
+    said = translated(CallRefusedError("VaultWouldOwe", (-usd(323),)), Options("--market"))
+
+    assert str(said) == (
+        "--market: is the last that the vault holds there, which would leave it -323.00 USD; "
+        "leave a little open until a keeper has absorbed the vault's loss"
+    )
 
 
 def test_close__bad_input__is_one_line_with_the_fix(stage, account, close, run, refused):

@@ -14,11 +14,12 @@ from typing import Any, Final
 
 from clearing.spec.events import Effects
 from clearing.spec.perp_book import Leg, Sample, book
+from clearing.spec.perp_ending import Endings
 from clearing.spec.perp_ledger import Ledger
 from clearing.spec.perp_resolve import move_debt, set_status
 from clearing.spec.perp_settle import close_at, finalise, pay_claims, repay_debt
 from clearing.spec.perp_types import Kind, MarketStatus
-from clearing.spec.perp_wind_down import Endings, settle, settle_frozen, wind_down
+from clearing.spec.perp_wind_down import settle, settle_frozen, wind_down
 from clearing.spec.units import Address
 from tests.harness.actors import key_of
 from tests.harness.contract import Contract

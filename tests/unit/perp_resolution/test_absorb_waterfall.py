@@ -12,9 +12,9 @@ from clearing.spec.perp_types import MarketStatus, Purpose
 from clearing.spec.perp_units import PICO_TO_WAD
 from clearing.spec.perp_waterfall import Covered
 from clearing.spec.units import DAY_S
-from tests.harness.perp import BACKSTOP, ETH, INSURANCE, LOT, VAULT, usd
+from tests.harness.perp import BACKSTOP, BTC, ETH, INSURANCE, LOT, VAULT, usd
 from tests.harness.results import ACCEPTED
-from tests.unit.perp_resolution.scene import Trio
+from tests.unit.perp_resolution.scene import Trio, bankrupt
 
 SHORT, FEE = Trio.SHORT, Trio.FEE
 CAP = usd(81)
@@ -262,3 +262,22 @@ def test_absorb__without_a_loss__tells_of_no_cover(trio):
     assert twin.cash(BACKSTOP) == usd(100) - FEE
     assert twin.health(BACKSTOP).equity == usd(100) - FEE
     assert_empty(trio)
+
+
+@pytest.mark.parametrize("carrier", [VAULT, BACKSTOP])
+@pytest.mark.parametrize(("lost", "other"), [(BTC, ETH), (ETH, BTC)])
+def test_absorb_protocol__lost_in_one_of_its_markets__that_one_pays(absorbed, carrier, lost, other):
+    """[PERP-50] 1,000 USD of each; a carrier is in both, and one price moves against it."""
+    twin, prices = absorbed, {ETH: 3_000, BTC: 50_000}
+    trader = twin.trader("trader", 100_000)
+    for market, price in prices.items():
+        twin.meet(trader, carrier, 100_000 / price, market=market, at=price)
+    twin.at(prices[lost] * 102 // 100, lost)
+    bankrupt(twin, carrier, usd(1_000))
+
+    assert twin.absorb_protocol(carrier) == ACCEPTED
+
+    (told,) = twin.events(Covered)
+    assert told.market == lost, "PERP-50"
+    assert told.shared + told.vault + told.debt == usd(1_000)
+    assert twin.size(carrier, other) != 0

@@ -94,13 +94,13 @@ class Crowd:
 
 @pytest.fixture(scope="module")
 def listed():
-    """The vault and the backstop are in every market, on both sides of somebody else's."""
+    """The vault and the backstop are in every market, have lost there, and start anew in each."""
     crowd = Crowd()
     others = [crowd.rig.trader(f"other {i}", 10**6)[0] for i in range(len(ALL) // 8)]
     for i, other in enumerate(others):
         mine = ALL[8 * i : 8 * i + 8]
-        crowd.meet(other, VAULT, mine, 10, MID)
-        crowd.meet(BACKSTOP, other, mine, 1, MID)
+        crowd.meet(other, VAULT, mine, 10, MID - 50)
+        crowd.meet(BACKSTOP, other, mine, 1, MID + 50)
     crowd.set_worth(INSURANCE, 10**6)
     return crowd
 
@@ -138,7 +138,7 @@ def test_absorb_protocol__in_every_market__fits_into_a_transaction(
 def test_absorb__account_against_the_vault__fits_into_a_transaction(crowd, lacks):
     """In eight markets, where the vault has won and closes a part, pays a part, and all pay."""
     loser, keeper = (crowd.rig.trader(name, 0)[0] for name in ("loser", "keeper"))
-    crowd.meet(loser, VAULT, ALL[:MAX_MARKETS_PER_ACCOUNT], 50, MID + 10)
+    crowd.meet(loser, VAULT, ALL[:MAX_MARKETS_PER_ACCOUNT], 50, MID + 100)
     for each in (VAULT, BACKSTOP):
         crowd.set_worth(each, 50_000)
     crowd.set_worth(loser, -lacks)

@@ -7,14 +7,15 @@ import pytest
 from clearing.spec.perp_types import MarketStatus, Purpose
 from clearing.spec.perp_vault import DUST
 from tests.harness.actors import key_of
-from tests.harness.perp import BTC, ETH, LOT, VAULT, usd
+from tests.harness.perp import BTC, ETH, FAR, LOT, VAULT, usd
 from tests.harness.results import ACCEPTED
-from tests.unit.perp_engine.scene import LIQUIDATE, deaf
+from tests.unit.perp_engine.scene import LIQUIDATE, deaf, refusal_of
 from tests.unit.perp_resolution.scene import bankrupt
 
 ANY = 2**127
 OWNER = key_of("long").address
 WAITS = "VaultMustBeAbsorbed"
+OWES = "VaultWouldOwe"
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_trade__most_of_the_vault_without_a_price__does_not_wait(twin):
     assert 2 * view.liquid_mm < view.mm
     assert twin.absorb_protocol(VAULT) == "NotAbsorbable"
 
-    assert twin.trade(OWNER, twin.long, ETH, -10 * LOT, 0) == ACCEPTED
+    assert twin.trade(OWNER, twin.long, ETH, -9 * LOT, 0) == ACCEPTED
 
 
 def test_trade__vault_below_zero_with_liquidations_paused__waits_for_the_timelock(twin):
@@ -95,7 +96,43 @@ def test_trade__cash_carries_this_market_but_not_another__does_not_wait(twin):
     twin.set_cash(VAULT, 0)
     assert twin.health(VAULT).equity < -usd(900)
     with twin.isolated():
-        assert twin.trade(OWNER, twin.long, ETH, -10 * LOT, 0) == ACCEPTED
+        assert twin.trade(OWNER, twin.long, ETH, -9 * LOT, 0) == ACCEPTED
 
     twin.set_cash(VAULT, -1)
-    assert twin.trade(OWNER, twin.long, ETH, -10 * LOT, 0) == WAITS
+    assert twin.trade(OWNER, twin.long, ETH, -9 * LOT, 0) == WAITS
+
+
+@pytest.mark.parametrize("which", [1, 3])
+def test_trade__last_of_a_market__leaves_the_vault_at_most_100_usd_below_zero(twin, which):
+    """What it lost in BTC must not be found in no market; all but the least of ETH may close."""
+    twin.at(49_000, BTC)
+    twin.set_cash(VAULT, 0)
+    ask = (twin.long, ETH, -10 * LOT, 0, FAR)
+    name, (worth,) = refusal_of(lambda: twin.rig.vault.send("trade", *ask, sender=OWNER))
+    assert (name, worth // usd(1)) == (OWES, -996)
+    twin.set_cash(VAULT, -worth - usd(100))
+    with twin.isolated():
+        assert calls(twin)[which]() == ACCEPTED
+
+    twin.set_cash(VAULT, -worth - usd(100) - 1)
+    assert calls(twin)[which]() == OWES
+
+    assert twin.trade(OWNER, twin.long, ETH, LOT // 100 - 10 * LOT, 0) == ACCEPTED
+
+
+def test_trade__vault_without_positions__waits_beyond_100_usd_below_zero(absorbed):
+    """No market is there to pay; two who met each other may not reduce against it until a gift."""
+    twin = absorbed
+    twin.long, other = twin.trader("long", 100_000), twin.trader("other", 100_000)
+    twin.meet(twin.long, other, 10)
+    reduce = partial(twin.force_reduce, OWNER, twin.long, ETH, -LOT, 0)
+    twin.set_cash(VAULT, -usd(100))
+    with twin.isolated():
+        assert reduce() == ACCEPTED
+
+    twin.set_cash(VAULT, -usd(100) - 1)
+    assert reduce() == WAITS
+    assert twin.absorb_protocol(VAULT) == "NotAbsorbable"
+
+    twin.give(VAULT, 1)
+    assert reduce() == ACCEPTED
