@@ -36,8 +36,6 @@ contract VaultModule is IVaultModule, IDealer {
     int256 private constant DUST = int256(PerpUnits.PICO_TO_WAD);
     /// @dev Wad, what a market may owe and go on.
     int256 private constant SMALL = int256(SMALL_DEBT);
-    /// @dev What all shares come to at most, so that whatever somebody has, he can ask for at once.
-    uint256 private constant MAX_SHARES = type(uint128).max;
 
     struct Nav {
         uint128 wad;
@@ -169,11 +167,12 @@ contract VaultModule is IVaultModule, IDealer {
     }
 
     /// @dev No trade leaves the vault without a position here and further below zero than what ends no market: what it lost must stay where
-    /// it was lost until it is shared. All of it at mid, with what the deal brings for what its position was worth.
+    /// it was lost until it is shared, which what is left of the position allows. All of it at LIQUIDATE, as for an absorption, with what
+    /// the deal brings for what its position here was worth at mid.
     function _requireWhole(Offer calldata o, VaultDeal memory d) private view {
-        int256 equity = ENGINE.healthOf(VAULT, Purpose.MID).equity;
-        equity -= PerpUnits.value(o.vault.size(), o.mid) + d.quote * int256(PerpUnits.PICO_TO_WAD);
-        if (equity < -SMALL) revert VaultWouldOwe(equity);
+        HealthView memory h = ENGINE.healthOf(VAULT, Purpose.LIQUIDATE);
+        int256 equity = h.equity - PerpUnits.value(o.vault.size(), o.mid) - d.quote * int256(PerpUnits.PICO_TO_WAD);
+        if (equity < -SMALL && LiquidationMath.isPriced(h.mm, h.liquidMm)) revert VaultWouldOwe(equity);
     }
 
     /// @dev What the vault carries of a market, at mid, stays within its share of the last value taken, unless it falls.
@@ -199,9 +198,10 @@ contract VaultModule is IVaultModule, IDealer {
         if (state.cash < amountWad.toInt256()) revert CashTooLow(account, state.cash, amountWad);
         (, int256 best) = _requirePriced();
 
-        shares = ShareMath.minted(amountWad, _positive(best), totalShares);
+        uint256 value = _positive(best);
+        if (ShareMath.isDiluted(value, totalShares)) revert VaultDiluted(value, totalShares);
+        shares = ShareMath.minted(amountWad, value, totalShares);
         if (shares == 0 || shares < minShares) revert TooFewShares(shares, minShares);
-        if (shares > MAX_SHARES - totalShares) revert VaultDiluted(shares, MAX_SHARES - totalShares);
         totalShares += shares;
         sharesOf[account] += shares;
         emit LiquidityAdded(account, amountWad, shares);

@@ -88,7 +88,8 @@ interface IAbsorption {
 
     /// @notice Absorb an account. `lists` name whom to deleverage against where that is needed; where there is none, the vault alone.
     /// @param keeper gets the fee; exists, and is another account.
-    /// @dev Reverts: Locked, UnknownAccount, OwnKeeper, NotAbsorbable, NotOrdered, Paused (LIQUIDATE, in any of its markets).
+    /// @dev Reverts: Locked, UnknownAccount, OwnKeeper, NotAbsorbable, NotOrdered, Paused (LIQUIDATE, in any of its markets),
+    /// BackstopMustBeAbsorbed (where the backstop's position there would be gone).
     function absorb(AccountId account, AccountId keeper, Deleverage[] calldata lists) external;
 
     /// @notice Cover what the vault (0) or the backstop (1) lacks; their positions stay. For the vault: insurance, backstop, shared, debt;

@@ -47,7 +47,7 @@ interface IVaultModule {
     /// The vault lacks more than a pico at LIQUIDATE: its loss is shared first, by IAbsorption.absorbProtocol, or where it has no position
     /// and lacks more than 100 USD somebody gives it what it lacks (IDerivativesEngine.deposit to account 0).
     error VaultMustBeAbsorbed(int256 equityWad);
-    /// The trade would close the vault's whole position in the market and leave the vault more than 100 USD below zero at mid: close all
+    /// The trade would close the vault's whole position in the market and leave the vault more than 100 USD below zero: close all
     /// but the least position, let the loss be shared (absorbProtocol), close the rest.
     error VaultWouldOwe(int256 equityWad);
     error NotOwner(AccountId account, address caller);
@@ -56,8 +56,8 @@ interface IVaultModule {
     error HasPositions(AccountId account);
     error CashTooLow(AccountId account, int256 cashWad, uint256 wantWad);
     error TooFewShares(uint256 have, uint256 want);
-    /// The vault is worth so little for its shares that there would be more than 2^128 - 1 of them: a deposit to account 0 raises a share.
-    error VaultDiluted(uint256 shares, uint256 mostShares);
+    /// A share is worth less than a millionth of what the first was, for the vault has lost nearly all: a deposit to account 0 raises it.
+    error VaultDiluted(uint256 navWad, uint256 shares);
     /// A market's prices do not allow to value the vault.
     error VaultNotPriced(MarketId market, PriceState state);
     /// A market that the vault is in owes something, or is settled and not closed yet: its value is not known.

@@ -136,7 +136,7 @@ def test_vault_that_cannot_pay_the_skew_back__last_close__leaves_the_loss_where_
 
         name, (lacks,) = refusal_of(lambda: deal(twin, "closer", closer, ETH, -200 * LOT))
         assert name == "VaultWouldOwe"
-        assert -usd(57_400) < lacks < -usd(57_300)
+        assert -usd(57_300) < lacks < -usd(57_200)
         deal(twin, "closer", closer, ETH, LOT // 100 - 200 * LOT)
         twin.module.send("absorbProtocol", VAULT, sender=by)
 
@@ -199,6 +199,31 @@ def test_backstop_below_zero__position_taken_back__waits_for_its_absorption():
         (told,) = twin.events(Covered)
         assert (told.market, told.shared) == (BTC, usd(15_600)), "PERP-50"
         assert (twin.debt(ETH), twin.status(ETH)) == (0, MarketStatus.LIVE)
+
+
+def test_absorb__would_close_the_backstop_below_zero__waits_for_its_absorption():
+    """[PERP-50] It is short 10 BTC and lost 20,000 USD; who is absorbed is long as much.
+
+    Before, its loss was of no market then: the next one that it was in paid, and ended.
+    """
+    with absorbing() as twin:
+        winner, second, keeper = (twin.trader(n, 100_000) for n in ("winner", "second", "keeper"))
+        loser = twin.trader("loser", 2_000)
+        twin.meet(winner, BACKSTOP, 10, market=BTC, at=50_000)
+        twin.meet(loser, second, 10, market=BTC, at=52_000)
+        twin.give(BACKSTOP, 1_000)
+        walk(twin, BTC, (51_000, 52_000))
+        with twin.isolated():
+            twin.give(BACKSTOP, 20_000)
+            assert twin.absorb(loser, keeper) == ACCEPTED
+
+        assert twin.absorb(loser, keeper) == "BackstopMustBeAbsorbed"
+        assert twin.absorb_protocol(BACKSTOP) == ACCEPTED
+        (told,) = twin.events(Covered)
+        assert told.market == BTC, "PERP-50"
+        assert usd(18_900) < told.shared + told.debt < usd(19_000)
+        assert twin.absorb(loser, keeper) == ACCEPTED
+        assert twin.size(BACKSTOP, BTC) == 0
 
 
 @pytest.mark.parametrize("is_absorbed", [False, True])

@@ -6,7 +6,7 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Context, HealthView, Purpose} from "../../interfaces/EngineTypes.sol";
 import {Deleverage, IAbsorption} from "../../interfaces/IAbsorption.sol";
 import {IDerivativesEngine} from "../../interfaces/IDerivativesEngine.sol";
-import {AccountId, MarketId, PAUSE_LIQUIDATE} from "../../interfaces/PerpTypes.sol";
+import {AccountId, MarketId, MarketStatus, PAUSE_LIQUIDATE} from "../../interfaces/PerpTypes.sol";
 import {LiquidationMath} from "../perp/LiquidationMath.sol";
 import {BACKSTOP_ACCOUNT, FIRST_OWNED} from "../perp/PerpBook.sol";
 import {Case, CaseLib, Part} from "./Case.sol";
@@ -44,9 +44,11 @@ abstract contract Absorption is Deleveraging, KeeperFee, TakeBack {
         ENGINE.exit();
     }
 
-    /// @dev What deleveraging has left of a position.
+    /// @dev What deleveraging has left of a position. One that closes the backstop's waits until its loss is shared.
     function _toBackstop(AccountId id, Part memory p) private {
-        if (p.size != 0) _move(p.market, id, BACKSTOP, p.size, CaseLib.quoteFor(p.size, p.price));
+        if (p.size == 0) return;
+        if (ENGINE.sizeOf(BACKSTOP, p.market) == -p.size) _requireShared();
+        _move(p.market, id, BACKSTOP, p.size, CaseLib.quoteFor(p.size, p.price));
     }
 
     /// @dev All positions are gone: the fee and then what is left of the cash leaves, or what is missing comes. Every quote was rounded
@@ -78,15 +80,21 @@ abstract contract Absorption is Deleveraging, KeeperFee, TakeBack {
 
     /// @dev What was lost is covered now, and must not be laid to these markets again when something is lost in others: what each position
     /// has lost or won becomes cash. It is given away and taken back at one price, which changes no value. A gain in a SETTLED market
-    /// stays where it is, to be paid as others are; so does one in a market that was charged, for that may have ended it.
+    /// stays where it is, to be paid as others are.
     function _startAnew(Case memory k) private {
         for (uint256 i = 0; i < k.parts.length; ++i) {
             Part memory p = k.parts[i];
-            if (p.lost == 0 && (p.isSettled || p.loss != 0)) continue;
+            if (p.lost == 0 && _hasEnded(p)) continue;
             int256 quote = CaseLib.quoteFor(p.size, p.price);
             _move(p.market, k.id, INSURANCE, p.size, quote);
             _move(p.market, INSURANCE, k.id, p.size, quote);
         }
+    }
+
+    /// @dev Before, or because it was charged just now.
+    function _hasEnded(Part memory p) private returns (bool) {
+        if (p.isSettled || p.loss == 0) return p.isSettled;
+        return ENGINE.context(p.market).risk.status() == uint256(MarketStatus.SETTLED);
     }
 
     /* CASE */

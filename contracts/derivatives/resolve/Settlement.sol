@@ -140,8 +140,7 @@ abstract contract Settlement is WindDown {
     function _finalise(MarketId market) private {
         Ending storage e = _endings[market];
         e.isFinal = true;
-        bool isLacking = ENGINE.healthOf(BACKSTOP, Purpose.LIQUIDATE).equity < 0;
-        if (e.backstopPnl != 0 || isLacking) _reckon(market, BACKSTOP, 0, e.backstopPnl);
+        if (e.backstopPnl != 0) _reckon(market, BACKSTOP, 0, e.backstopPnl);
 
         (uint256 claims, uint256 debt) = (e.claims, ENGINE.debtOf(market));
         uint256 repaid = Math.min(debt, claims);

@@ -23,19 +23,25 @@ abstract contract TakeBack is Waterfall {
         Context memory c = ENGINE.context(market);
         _requireHas(market, size);
         _requireTradable(market, c);
-        HealthView memory h = ENGINE.healthOf(BACKSTOP, Purpose.LIQUIDATE);
-        // what it lost must stay where it was lost until it is shared
-        bool isLacking = h.equity < -int256(PerpUnits.PICO_TO_WAD);
-        if (isLacking && LiquidationMath.isPriced(h.mm, h.liquidMm)) revert BackstopMustBeAbsorbed(h.equity);
+        int256 equity = _requireShared();
 
         uint256 price = CaseLib.priceOf(c, size > 0);
         int256 quote = CaseLib.quoteFor(size, price);
-        uint256 reward = _reward(c, size, price, h.equity);
+        uint256 reward = _reward(c, size, price, equity);
         Leg[] memory legs = new Leg[](2);
         legs[0] = Leg(BACKSTOP, -size, quote, 0, -reward.toInt256(), false);
         legs[1] = Leg(to, size, -quote, 0, reward.toInt256(), true);
         emit TakenBack(market, to, size, price, reward);
         ENGINE.finish(market, legs, Sample(0, 0), Kind.RESOLUTION);
+    }
+
+    /// @dev What the backstop lost must stay where it was lost until it is shared.
+    /// @return equity wad, at LIQUIDATE.
+    function _requireShared() internal view returns (int256 equity) {
+        HealthView memory h = ENGINE.healthOf(BACKSTOP, Purpose.LIQUIDATE);
+        equity = h.equity;
+        bool isLacking = equity < -int256(PerpUnits.PICO_TO_WAD);
+        if (isLacking && LiquidationMath.isPriced(h.mm, h.liquidMm)) revert BackstopMustBeAbsorbed(equity);
     }
 
     function _requireHas(MarketId market, int256 size) private view {

@@ -110,7 +110,7 @@ def absorb(
 ) -> Step:
     """Empty an account that cannot carry its penalties.
 
-    Raises UnknownAccount, OwnKeeper, NotAbsorbable, Paused, NotOrdered.
+    Raises UnknownAccount, OwnKeeper, NotAbsorbable, Paused, NotOrdered, BackstopMustBeAbsorbed.
     """
     account_of(ledger, keeper)
     if account == keeper:
@@ -130,6 +130,8 @@ def absorb(
     for part in case.parts:
         step, left = _deleverage(step, case, part, lists, at)
         if left.size:
+            if position_of(step.ledger, BACKSTOP, left.market).size == -left.size:
+                _require_shared(step.ledger, at)
             quote = quote_for(left.size, left.price)
             step = _move(step, left.market, account, BACKSTOP, left.size, quote, at)
         parts.append(left)
@@ -273,7 +275,7 @@ def absorb_protocol(ledger: Ledger, store: Resolution, account: int, at: Moment)
     step = cover_last(step, case, None, at)
     for part in case.parts:
         # a gain in a market that has ended, perhaps just now, is paid as others are
-        if part.lost or not (part.is_settled or part.loss):
+        if part.lost or not step.ledger.markets[part.market].is_settled:
             step = _start_anew(step, account, part, at)
     return step
 
@@ -283,6 +285,17 @@ def _start_anew(step: Step, account: int, part: Part, at: Moment) -> Step:
     quote = quote_for(part.size, part.price)
     step = _move(step, part.market, account, INSURANCE, part.size, quote, at)
     return _move(step, part.market, INSURANCE, account, part.size, quote, at)
+
+
+def _require_shared(ledger: Ledger, at: Moment) -> int:
+    """Return the backstop's equity at LIQUIDATE, wad.
+
+    Raises BackstopMustBeAbsorbed: what it lost must stay where it was lost until it is shared.
+    """
+    view = health_of(ledger, BACKSTOP, Purpose.LIQUIDATE, at.quotes, at.now)
+    if view.equity < -DUST and view.is_priced:
+        raise SpecError("BackstopMustBeAbsorbed", view.equity)
+    return view.equity
 
 
 def take_backstop(
@@ -313,12 +326,10 @@ def take_backstop(
     if not look.allows(Action.LIQUIDATE):
         raise SpecError("FeedForbids", market, look.quote.state, look.quote.gates)
 
-    view = health_of(ledger, BACKSTOP, Purpose.LIQUIDATE, at.quotes, at.now)
-    if view.equity < -DUST and view.is_priced:
-        raise SpecError("BackstopMustBeAbsorbed", view.equity)
+    equity = _require_shared(ledger, at)
     price = value_of(look, Purpose.LIQUIDATE, is_long=size > 0)
     quote = quote_for(size, price)
-    most = max(0, min(view.equity, account_of(ledger, BACKSTOP).cash))
+    most = max(0, min(equity, account_of(ledger, BACKSTOP).cash))
     reward = min(most, mul_div_up(notional(size, price), risk.penalty, 2 * PPM))
     legs = (
         Leg(BACKSTOP, -size, quote, cash=-reward),

@@ -21,7 +21,7 @@ from clearing.spec.units import DAY_S, Address, mul_div_down
 __all__ = [
     "CLAIM_DELAY_S",
     "CLAIM_WINDOW_S",
-    "MAX_SHARES",
+    "MAX_SHARES_OF_WAD",
     "NAV_SPACING_S",
     "ClaimRequested",
     "Liquidity",
@@ -40,8 +40,8 @@ CLAIM_WINDOW_S: Final = DAY_S
 NAV_SPACING_S: Final = 3_600
 VIRTUAL_SHARES: Final = 10**6
 VIRTUAL_WAD: Final = 1
-MAX_SHARES: Final = 2**128 - 1
-"""Of all together, so that whatever somebody has, he can ask for at once."""
+MAX_SHARES_OF_WAD: Final = 10**12
+"""A million times those of the first wei; beyond, a few losses of all make more than a request."""
 PRICED: Final = (PriceState.NORMAL, PriceState.PRIMARY_ONLY)
 
 
@@ -146,11 +146,11 @@ def add_liquidity(
     _require_priced(ledger, quotes)
 
     value = _value(ledger, Purpose.LIQUIDATE, quotes, now)
+    if liquidity.total + VIRTUAL_SHARES > (value + VIRTUAL_WAD) * MAX_SHARES_OF_WAD:
+        raise SpecError("VaultDiluted", value, liquidity.total)
     shares = mul_div_down(amount, liquidity.total + VIRTUAL_SHARES, value + VIRTUAL_WAD)
     if shares == 0 or shares < min_shares:
         raise SpecError("TooFewShares", shares, min_shares)
-    if shares > MAX_SHARES - liquidity.total:
-        raise SpecError("VaultDiluted", shares, MAX_SHARES - liquidity.total)
     ledger, moved = _move(ledger, account, VAULT, amount)
     ledger, liquidity, taken = _take(ledger, liquidity.plus(account, shares), quotes, now)
     return ledger, liquidity, (LiquidityAdded(account, amount, shares), *moved, *taken)

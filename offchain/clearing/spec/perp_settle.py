@@ -195,7 +195,7 @@ def _finalise(ledger: Ledger, endings: Endings, market: int, quotes: Quotes, now
     """Reckon the backstop, repay the debt out of the claims, pay the protocol's own accounts."""
     effects: Effects = ()
     pnl = endings.of(market).backstop_pnl
-    if pnl or health_of(ledger, BACKSTOP, Purpose.LIQUIDATE, quotes, now).equity < 0:
+    if pnl:
         ledger, endings, effects = reckon(ledger, endings, market, BACKSTOP, 0, pnl, quotes, now)
     ending, debt = endings.of(market), ledger.markets[market].debt
     repaid = min(debt, ending.claims)

@@ -176,14 +176,15 @@ def _require_carried(ledger: Ledger, market: int, look: Look, quotes: Quotes, no
 def _require_whole(
     ledger: Ledger, market: int, look: Look, deal: Deal, quotes: Quotes, now: int
 ) -> None:
-    """Refuse to leave the vault without a position here and below zero at mid.
+    """Refuse to leave the vault without a position here and below zero.
 
-    By more than what ends no market: what it lost must stay where it was lost until it is shared.
+    By more than what ends no market, and where its loss can be shared: what it lost must stay where
+    it was lost until then. At LIQUIDATE, but for the position here, at mid.
     """
-    worth = health_of(ledger, VAULT, Purpose.MID, quotes, now).equity
-    worth -= value(position_of(ledger, VAULT, market).size, look.quote.mid)
+    view = health_of(ledger, VAULT, Purpose.LIQUIDATE, quotes, now)
+    worth = view.equity - value(position_of(ledger, VAULT, market).size, look.quote.mid)
     worth -= deal.quote * PICO_TO_WAD
-    if worth < -SMALL_DEBT:
+    if worth < -SMALL_DEBT and view.is_priced:
         raise SpecError("VaultWouldOwe", worth)
 
 

@@ -109,7 +109,7 @@ def test_trade__last_of_a_market__leaves_the_vault_at_most_100_usd_below_zero(tw
     twin.set_cash(VAULT, 0)
     ask = (twin.long, ETH, -10 * LOT, 0, FAR)
     name, (worth,) = refusal_of(lambda: twin.rig.vault.send("trade", *ask, sender=OWNER))
-    assert (name, worth // usd(1)) == (OWES, -996)
+    assert (name, worth // usd(1)) == (OWES, -988)
     twin.set_cash(VAULT, -worth - usd(100))
     with twin.isolated():
         assert calls(twin)[which]() == ACCEPTED

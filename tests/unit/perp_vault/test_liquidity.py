@@ -4,7 +4,6 @@ from functools import partial
 
 import pytest
 
-from clearing.spec.perp_liquidity import MAX_SHARES
 from tests.harness.perp import BTC, ETH, LOT, VAULT, deploy_perp, usd
 from tests.unit.perp_engine.scene import (
     VAULT_ROLE,
@@ -179,23 +178,22 @@ def test_add_liquidity__a_bankrupt_vault__is_refused(bare, provided):
         set_cash(bare, VAULT, nav)
         return adding(bare, provided, usd(1))
 
-    assert_only_fails_for(bare, arrange, broken=-1, fixed=10**12, error=("VaultEmpty", (-1,)))
+    assert_only_fails_for(bare, arrange, broken=-1, fixed=usd(1), error=("VaultEmpty", (-1,)))
 
 
 def test_add_liquidity__a_share_worth_next_to_nothing__waits_for_a_gift(bare, provided):
-    """A vault that lost all: its shares would not fit into a request to claim them."""
-    most = MAX_SHARES - bare.vault.read("totalShares")
+    """A vault that lost nearly all: a million times the shares of a first wei, and no more."""
+    total = bare.vault.read("totalShares")
+    edge = (total + A_SHARE) // (10**6 * A_SHARE)
 
     def arrange(nav):
         set_cash(bare, VAULT, nav)
         return adding(bare, provided, usd(1))
 
-    # usd(1) · (total + 1e6) / (nav + 1), down
-    whole = usd(1) * (bare.vault.read("totalShares") + A_SHARE)
-    edge = whole // (most + 1)
-    error = ("VaultDiluted", (whole // edge, most))
-    assert whole // edge > most >= whole // (edge + 1)
-    assert_only_fails_for(bare, arrange, broken=edge - 1, fixed=edge, error=error)
+    error = ("VaultDiluted", (edge - 2, total))
+    assert_only_fails_for(bare, arrange, broken=edge - 2, fixed=edge, error=error)
+    bare.fund(VAULT, 1)
+    adding(bare, provided, usd(1))()
 
 
 def test_add_liquidity__after_a_gift_by_the_first__loses_the_second_next_to_nothing(bare):
