@@ -30,6 +30,8 @@ def rig(deployed_rig, deployed_crowd, tmp_path):
     fresh.began_at = int(fresh.anvil.node.request("eth_blockNumber", []), 16)
     yield fresh
     fresh.close()
+    # what a test has sent and not mined would be mined in the next one
+    deployed_rig.anvil.node.request("anvil_dropAllTransactions", [])
     deployed_rig.anvil.node.request("evm_setAutomine", [True])
     deployed_rig.anvil.revert(snapshot)
 

@@ -39,6 +39,8 @@ __all__ = ["KEEPER", "RIVAL", "SETTLER", "Keeper", "Rig", "rigged"]
 KEEPER: LocalAccount = Account.from_key((101).to_bytes(32, "big"))
 RIVAL: LocalAccount = Account.from_key((102).to_bytes(32, "big"))
 SETTLER: LocalAccount = Account.from_key((103).to_bytes(32, "big"))
+PATIENCE = 50
+"""Blocks in which what was sent is mined."""
 AT_ONCE = 50
 """Accounts that are made in one transaction."""
 GAS = 16_000_000
@@ -89,8 +91,14 @@ class Rig:
         self.tell(*calls)
 
     def tell(self, *calls: Call) -> None:
-        """Send calls from an account of the chain's own, in their order: few requests for many."""
+        """Send calls from an account of the chain's own, in their order: few requests for many.
+
+        Nothing is mined in between: Anvil may keep a transaction queued for ever if the one before
+        is mined while it comes.
+        """
         node = self.anvil.node
+        mines = node.request("anvil_getAutomine", [])
+        node.request("evm_setAutomine", [False])
         (mouth, *_) = node.request("eth_accounts", [])
         nonce = int(node.request("eth_getTransactionCount", [mouth, "latest"]), 16)
         sent = [
@@ -109,8 +117,12 @@ class Rig:
             for i, call in enumerate(calls)
         ]
         asked = [("eth_getTransactionReceipt", [each]) for each in node.batch(sent)]
-        while None in (receipts := node.batch(asked)):
+        for _ in range(PATIENCE):
             self.anvil.mine()
+            if None not in (receipts := node.batch(asked)):
+                break
+        node.request("evm_setAutomine", [mines])
+        assert None not in receipts, "the chain has dropped a transaction"
         assert all(each["status"] == "0x1" for each in receipts)
 
     def people(
