@@ -117,10 +117,12 @@ class Rig:
             for i, call in enumerate(calls)
         ]
         asked = [("eth_getTransactionReceipt", [each]) for each in node.batch(sent)]
+        receipts: list[Any] = [None]
         for _ in range(PATIENCE):
-            self.anvil.mine()
-            if None not in (receipts := node.batch(asked)):
+            if None not in receipts:
                 break
+            self.anvil.mine()
+            receipts = node.batch(asked)
         node.request("evm_setAutomine", [mines])
         assert None not in receipts, "the chain has dropped a transaction"
         assert all(each["status"] == "0x1" for each in receipts)
