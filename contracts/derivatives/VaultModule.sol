@@ -143,7 +143,7 @@ contract VaultModule is IVaultModule, IDealer {
         _requireCarried(offer);
         VaultDeal memory d = VaultTrade.price(offer);
         d.requireLimit(limitPrice);
-        if (d.netAfter == 0) _requireWhole(offer, d);
+        if (d.netAfter == 0) _requireSolventWhenFlat(offer, d);
         if (_isForced) {
             if (!VaultTrade.reduces(offer)) revert NotReduced(account, market, offer.held);
         } else {
@@ -169,7 +169,7 @@ contract VaultModule is IVaultModule, IDealer {
     /// @dev No trade leaves the vault without a position here and further below zero than what ends no market: what it lost must stay where
     /// it was lost until it is shared, which what is left of the position allows. All of it at LIQUIDATE, as for an absorption, with what
     /// the deal brings for what its position here was worth at mid.
-    function _requireWhole(Offer calldata o, VaultDeal memory d) private view {
+    function _requireSolventWhenFlat(Offer calldata o, VaultDeal memory d) private view {
         HealthView memory h = ENGINE.healthOf(VAULT, Purpose.LIQUIDATE);
         int256 equity = h.equity - PerpUnits.value(o.vault.size(), o.mid) - d.quote * int256(PerpUnits.PICO_TO_WAD);
         if (equity < -SMALL && LiquidationMath.isPriced(h.mm, h.liquidMm)) revert VaultWouldOwe(equity);

@@ -94,7 +94,8 @@ interface IAbsorption {
 
     /// @notice Cover what the vault (0) or the backstop (1) lacks; their positions stay. For the vault: insurance, backstop, shared, debt;
     /// for the backstop: insurance, shared, vault, debt; in a SETTLED market debt alone. Sharing leaves the account itself out. Positions
-    /// start anew at the value they had: what was lost becomes cash, and is laid to no market a second time.
+    /// start anew at the value they had: what was lost or won becomes cash, and no loss is laid to a market a second time. A gain in a
+    /// SETTLED market stays, to be paid as others are.
     /// @dev Reverts: Locked, NotAbsorbable, Paused.
     function absorbProtocol(AccountId account) external;
 

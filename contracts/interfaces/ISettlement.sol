@@ -25,8 +25,8 @@ struct Ending {
 ///   P > 0: claim = min(P, max(0, E)) goes to the pot, an account of this module. What fills a hole in E stays: it is already spent.
 ///   P < 0: the account pays from cash; debt = min(-P, max(0, -E)) it cannot pay and the market owes.
 ///   Whatever P is: if the account is in no other market, debt = max(0, -E): there is no other that could absorb it.
-/// The backstop's own P counts when the market is settled: a loss at once, a gain at the end. The vault is closed last, by itself, paid in
-/// the same call: its shares never miss a claim. Then d = min(debt, claims) is repaid out of the pot, and a claim pays
+/// The backstop's own P is taken when the market is settled; a loss counts at once, a gain at the end. The vault is closed last, by
+/// itself, and paid in the same call: its shares never miss a claim. Then d = min(debt, claims) is repaid out of the pot, and a claim pays
 /// floor(claim · (claims - d) / claims): min(1, pot / claims) of it. Who is closed first does not matter. What the market still owes
 /// is repaid from fees.
 ///

@@ -112,7 +112,7 @@ def test_vault_loaded_before_its_absorption__loss__is_still_paid_by_who_was_in_t
 
 @pytest.mark.parametrize("is_loaded", [False, True])
 def test_vault_that_cannot_pay_the_skew_back__last_close__leaves_the_loss_where_it_is(is_loaded):
-    """[PERP-50] 200 ETH cost the vault 61,665 USD more than it has, by what its skew gives back.
+    """[PERP-50] Closing 200 ETH would leave the vault 57,000 USD below zero: the skew gives back.
 
     Before, the last of them was closed, and 0.001 BTC opened against the vault, before or after,
     let an absorption lay 57,388 USD to BTC: 7,500 to each of two who had never dealt with it, and a

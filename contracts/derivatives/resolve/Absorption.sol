@@ -47,7 +47,7 @@ abstract contract Absorption is Deleveraging, KeeperFee, TakeBack {
     /// @dev What deleveraging has left of a position. One that closes the backstop's waits until its loss is shared.
     function _toBackstop(AccountId id, Part memory p) private {
         if (p.size == 0) return;
-        if (ENGINE.sizeOf(BACKSTOP, p.market) == -p.size) _requireShared();
+        if (ENGINE.sizeOf(BACKSTOP, p.market) == -p.size) _requireBackstopAbsorbed();
         _move(p.market, id, BACKSTOP, p.size, CaseLib.quoteFor(p.size, p.price));
     }
 
@@ -74,20 +74,17 @@ abstract contract Absorption is Deleveraging, KeeperFee, TakeBack {
         Case memory k = _open(account, h);
         _coverFirst(k);
         _coverLast(k, type(uint256).max);
-        _startAnew(k);
+        _startAllAnew(k);
         ENGINE.exit();
     }
 
-    /// @dev What was lost is covered now, and must not be laid to these markets again when something is lost in others: what each position
-    /// has lost or won becomes cash. It is given away and taken back at one price, which changes no value. A gain in a SETTLED market
-    /// stays where it is, to be paid as others are.
-    function _startAnew(Case memory k) private {
+    /// @dev What was lost is covered now, and must not be laid to these markets again when something is lost in others. A gain in a SETTLED
+    /// market stays where it is, to be paid as others are.
+    function _startAllAnew(Case memory k) private {
         for (uint256 i = 0; i < k.parts.length; ++i) {
             Part memory p = k.parts[i];
             if (p.lost == 0 && _hasEnded(p)) continue;
-            int256 quote = CaseLib.quoteFor(p.size, p.price);
-            _move(p.market, k.id, INSURANCE, p.size, quote);
-            _move(p.market, INSURANCE, k.id, p.size, quote);
+            _startAnew(k.id, p.market, p.size, CaseLib.quoteFor(p.size, p.price));
         }
     }
 

@@ -74,15 +74,9 @@ abstract contract Settlement is WindDown {
     }
 
     /// @inheritdoc WindDown
-    /// @dev Its position is given away and taken back at the price, so that the loss is cash from now on: whoever absorbs it later lays
-    /// nothing of it to this market again.
+    /// @dev Its position starts anew at the price: whoever absorbs it later lays nothing of the loss to this market again.
     function _takeLoss(MarketId market, int256 size, int256 quote, int256 pnl) internal override {
-        Leg[] memory legs = new Leg[](4);
-        legs[0] = Leg(BACKSTOP, -size, quote, 0, 0, false);
-        legs[1] = Leg(INSURANCE, size, -quote, 0, 0, false);
-        legs[2] = Leg(INSURANCE, -size, quote, 0, 0, false);
-        legs[3] = Leg(BACKSTOP, size, -quote, 0, 0, false);
-        ENGINE.book(market, legs, Sample(0, 0), Kind.RESOLUTION);
+        _startAnew(BACKSTOP, market, size, quote);
         _reckon(market, BACKSTOP, 0, pnl);
     }
 

@@ -23,7 +23,7 @@ abstract contract TakeBack is Waterfall {
         Context memory c = ENGINE.context(market);
         _requireHas(market, size);
         _requireTradable(market, c);
-        int256 equity = _requireShared();
+        int256 equity = _requireBackstopAbsorbed();
 
         uint256 price = CaseLib.priceOf(c, size > 0);
         int256 quote = CaseLib.quoteFor(size, price);
@@ -37,7 +37,7 @@ abstract contract TakeBack is Waterfall {
 
     /// @dev What the backstop lost must stay where it was lost until it is shared.
     /// @return equity wad, at LIQUIDATE.
-    function _requireShared() internal view returns (int256 equity) {
+    function _requireBackstopAbsorbed() internal view returns (int256 equity) {
         HealthView memory h = ENGINE.healthOf(BACKSTOP, Purpose.LIQUIDATE);
         equity = h.equity;
         bool isLacking = equity < -int256(PerpUnits.PICO_TO_WAD);

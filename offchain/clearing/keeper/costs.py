@@ -42,7 +42,7 @@ class GasModel:
 
     `operator_ppm` is a share of the execution fee, `operator_wei` is added to each transaction:
     Isthmus' operatorFeeScalar and operatorFeeConstant. The limits are what transactions may use;
-    what they leave costs nothing. An absorption's grows with the listed markets, up to 16,000,000
+    what they leave costs nothing. An absorption's grows with the listed markets, up to 14,300,000
     in all of 24 (docs/adr/0015), and with whom it names to be deleveraged.
     """
 

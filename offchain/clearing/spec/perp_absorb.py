@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from clearing.spec.errors import SpecError
 from clearing.spec.events import Event
 from clearing.spec.oracle_types import Action
-from clearing.spec.perp_book import Leg, Sample, book
+from clearing.spec.perp_book import Leg, Sample, book, start_anew
 from clearing.spec.perp_case import (
     Case,
     Part,
@@ -35,7 +35,6 @@ from clearing.spec.perp_types import (
     BACKSTOP,
     CARRIERS,
     FIRST_OWNED,
-    INSURANCE,
     VAULT,
     Kind,
     Pause,
@@ -131,7 +130,7 @@ def absorb(
         step, left = _deleverage(step, case, part, lists, at)
         if left.size:
             if position_of(step.ledger, BACKSTOP, left.market).size == -left.size:
-                _require_shared(step.ledger, at)
+                _require_backstop_absorbed(step.ledger, at)
             quote = quote_for(left.size, left.price)
             step = _move(step, left.market, account, BACKSTOP, left.size, quote, at)
         parts.append(left)
@@ -276,18 +275,12 @@ def absorb_protocol(ledger: Ledger, store: Resolution, account: int, at: Moment)
     for part in case.parts:
         # a gain in a market that has ended, perhaps just now, is paid as others are
         if part.lost or not step.ledger.markets[part.market].is_settled:
-            step = _start_anew(step, account, part, at)
+            given = (account, part.size, quote_for(part.size, part.price), at.quotes, at.now)
+            step = step.then(start_anew(step.ledger, part.market, *given))
     return step
 
 
-def _start_anew(step: Step, account: int, part: Part, at: Moment) -> Step:
-    """Make cash of what a position has lost or won: give it away and take it back."""
-    quote = quote_for(part.size, part.price)
-    step = _move(step, part.market, account, INSURANCE, part.size, quote, at)
-    return _move(step, part.market, INSURANCE, account, part.size, quote, at)
-
-
-def _require_shared(ledger: Ledger, at: Moment) -> int:
+def _require_backstop_absorbed(ledger: Ledger, at: Moment) -> int:
     """Return the backstop's equity at LIQUIDATE, wad.
 
     Raises BackstopMustBeAbsorbed: what it lost must stay where it was lost until it is shared.
@@ -326,7 +319,7 @@ def take_backstop(
     if not look.allows(Action.LIQUIDATE):
         raise SpecError("FeedForbids", market, look.quote.state, look.quote.gates)
 
-    equity = _require_shared(ledger, at)
+    equity = _require_backstop_absorbed(ledger, at)
     price = value_of(look, Purpose.LIQUIDATE, is_long=size > 0)
     quote = quote_for(size, price)
     most = max(0, min(equity, account_of(ledger, BACKSTOP).cash))

@@ -28,6 +28,7 @@ from clearing.spec.perp_margin import owed_by, passes_reduce
 from clearing.spec.perp_trade import cap_after, filled
 from clearing.spec.perp_types import (
     FIRST_OWNED,
+    INSURANCE,
     MAX_MARKETS_PER_ACCOUNT,
     Kind,
     MarketStatus,
@@ -39,7 +40,7 @@ from clearing.spec.perp_types import (
 from clearing.spec.perp_units import PICO_TO_WAD, notional, value
 from clearing.spec.units import WAD
 
-__all__ = ["Booked", "Leg", "PremiumSampled", "Sample", "book"]
+__all__ = ["Booked", "Leg", "PremiumSampled", "Sample", "book", "start_anew"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,19 @@ def book(
     for before in judged:
         _judge(ledger, look, before, quotes, now)
     return ledger, effects
+
+
+def start_anew(
+    ledger: Ledger, market: int, account: int, size: int, quote: int, quotes: Quotes, now: int
+) -> tuple[Ledger, Effects]:
+    """Make cash of what a position has lost or won.
+
+    Insurance takes it for a quote, pico, which the account receives, and gives it back for the
+    same. Models `contracts/derivatives/resolve/ResolutionBase.sol`.
+    """
+    there = (Leg(account, -size, quote), Leg(INSURANCE, size, -quote))
+    back = (Leg(INSURANCE, -size, quote), Leg(account, size, -quote))
+    return book(ledger, market, (*there, *back), Sample(), Kind.RESOLUTION, quotes, now)
 
 
 def _before(ledger: Ledger, market: int, leg: Leg) -> _Before:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from clearing.spec.events import Effects, Event
-from clearing.spec.perp_book import Leg, Sample, book
+from clearing.spec.perp_book import start_anew
 from clearing.spec.perp_doors import CashMoved
 from clearing.spec.perp_ledger import (
     Ledger,
@@ -23,9 +23,7 @@ from clearing.spec.perp_margin import owed_by
 from clearing.spec.perp_resolve import move_debt
 from clearing.spec.perp_types import (
     BACKSTOP,
-    INSURANCE,
     Funding,
-    Kind,
     Position,
     Purpose,
     Role,
@@ -116,9 +114,7 @@ def begin(
     endings, effects = endings.put(market, ending), (Settled(market, price),)
     if pnl >= 0:
         return ledger, endings, effects
-    there = (Leg(BACKSTOP, -size, quote), Leg(INSURANCE, size, -quote))
-    back = (Leg(INSURANCE, -size, quote), Leg(BACKSTOP, size, -quote))
-    ledger, booked = book(ledger, market, (*there, *back), Sample(), Kind.RESOLUTION, quotes, now)
+    ledger, booked = start_anew(ledger, market, BACKSTOP, size, quote, quotes, now)
     ledger, endings, told = reckon(ledger, endings, market, BACKSTOP, 0, pnl, quotes, now)
     return ledger, endings, (*effects, *booked, *told)
 

@@ -41,7 +41,7 @@ NAV_SPACING_S: Final = 3_600
 VIRTUAL_SHARES: Final = 10**6
 VIRTUAL_WAD: Final = 1
 MAX_SHARES_OF_WAD: Final = 10**12
-"""A million times those of the first wei; beyond, a few losses of all make more than a request."""
+"""A million times those of the first. Without a bound, shares outgrow what a request can name."""
 PRICED: Final = (PriceState.NORMAL, PriceState.PRIMARY_ONLY)
 
 

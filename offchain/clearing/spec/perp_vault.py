@@ -136,7 +136,7 @@ def _deal(
     deal = price_deal(ledger, account, market, look, size)
     _require_limit(deal, ask.limit_price)
     if deal.net_after == 0:
-        _require_whole(ledger, market, look, deal, quotes, now)
+        _require_solvent_when_flat(ledger, market, look, deal, quotes, now)
     require(look, deal)
 
     scale = look.market.trade.skew_lots
@@ -173,7 +173,7 @@ def _require_carried(ledger: Ledger, market: int, look: Look, quotes: Quotes, no
         raise SpecError("VaultMustBeAbsorbed", view.equity)
 
 
-def _require_whole(
+def _require_solvent_when_flat(
     ledger: Ledger, market: int, look: Look, deal: Deal, quotes: Quotes, now: int
 ) -> None:
     """Refuse to leave the vault without a position here and below zero.
