@@ -137,7 +137,7 @@ def test_turn__below_zero_and_back__is_told_once_each_with_what_it_is_worth(rig,
     assert keeper.log.names("info").count("carrier_is_back") == 1
     assert keeper.meters.gauges["vault_equity_usd"] == pytest.approx(0, abs=0.01)
     assert "backstop_equity_usd" in keeper.meters.gauges
-    assert keeper.meters.counts["covered_by_winners"] == 1
+    assert keeper.meters.counts["covered_by_positions"] == 1
     assert keeper.meters.counts["covered_by_insurance"] == 0
 
 

@@ -37,7 +37,7 @@ USD: Final = 1e18
 COVERS: Final = {
     "insuranceWad": "covered_by_insurance",
     "backstopWad": "covered_by_backstop",
-    "sharedWad": "covered_by_winners",
+    "sharedWad": "covered_by_positions",
     "vaultWad": "covered_by_vault",
     "debtWad": "covered_by_debt",
 }
