@@ -279,10 +279,10 @@ def test_on_link__next_link__only_after_the_last_has_returned():
 
         high.on_link = on_link
         async with high.running(low):
-            for _ in range(3):
+            for number in range(3):
                 async with calling(low, high) as line:
                     assert await greet(line, greeting(low, high), low.key) is not None
-                    await until(lambda: order and order[-1][0] == "begin")
+                    await until(lambda begun=("begin", number): begun in order)
             await until(lambda: order[-1] == ("end", 2))
 
         assert order == [(what, number) for number in range(3) for what in ("begin", "end")]
