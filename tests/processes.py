@@ -10,13 +10,13 @@ def is_alive(pid: int) -> bool:
     """Say whether a process runs; a zombie, which only waits to be reaped, does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # gone before it was opened, or read
         return False
 
 
 def wait_until_gone(pid: int) -> bool:
-    """Say whether a process is gone within five seconds."""
-    for _ in range(100):
+    """Say whether a process is gone within thirty seconds."""
+    for _ in range(600):
         if not is_alive(pid):
             return True
         time.sleep(0.05)

@@ -1,5 +1,6 @@
 """The audit goes on after a part that fails, and believes no result of an earlier run."""
 
+import contextlib
 import json
 import os
 import signal
@@ -101,21 +102,17 @@ def test_run_part__reader__is_given_what_was_printed(checkout):
 
 
 def test_run_part__over_its_time__is_ended_with_all_it_started(checkout):
-    code = (
-        "import subprocess, sys, time; "
-        "print(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(99)']).pid, "
-        "flush=True); time.sleep(99)"
-    )
+    command = ("sh", "-c", "sleep 99 & echo $!; wait")
     hasty = Profile("hasty", "ci", steps=7, sample=3, limit_s=2)
 
-    ran = audit.run_part(part("slow", code), hasty, 5)
+    ran = audit.run_part(Part("slow", lambda *_: command), hasty, 5)
 
     pid = int(Path(".reports/audit/slow.out").read_text())
     try:
         assert ran.exit_code == audit.TIMED_OUT
         assert wait_until_gone(pid)
     finally:
-        if Path(f"/proc/{pid}").exists():
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
 
@@ -123,15 +120,17 @@ def test_audit__told_to_end__ends_what_it_started(checkout):
     code = (
         "import sys; from pathlib import Path; from tools import audit; from tools.audit_parts "
         "import Part; audit.ROOT = Path.cwd(); audit.PARTS = {'slow': Part('slow', lambda *_: "
-        "('sh', '-c', 'echo $$; exec sleep 99'))}; sys.argv = ['audit']; sys.exit(audit.main())"
+        "('sh', '-c', 'echo $$; exec sleep 99'))}; audit._tell = lambda *_: Path('seen').touch(); "
+        "sys.argv = ['audit']; sys.exit(audit.main())"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])}
     driver = subprocess.Popen(
         [sys.executable, "-c", code], env=environment, stdout=subprocess.DEVNULL
     )
     out = checkout / ".reports" / "audit" / "slow.out"
+    seen = checkout / "seen"  # told, so it ends what it has started
     until = time.monotonic() + 30
-    while not (out.exists() and out.read_text()) and time.monotonic() < until:
+    while not (seen.exists() and out.read_text()) and time.monotonic() < until:
         time.sleep(0.05)
 
     driver.terminate()

@@ -13,6 +13,7 @@ from tests.unit.clearport_api.scene import (
     ENVELOPED,
     GUARDED,
     OPERATOR_METHODS,
+    PATIENCE_S,
     keys,
     running,
     scope_set,
@@ -161,7 +162,8 @@ def test_guard__key_limited_to_a_channel__reaches_no_other():
             codes = {}
             for method in GUARDED:
                 try:
-                    await scene.call(method, token, patience=1)
+                    patience = 1 if method == "SubscribeEvents" else PATIENCE_S
+                    await scene.call(method, token, patience=patience)
                 except grpc.aio.AioRpcError as error:
                     codes[method] = error.code()
             listed = await scene.call("ListChannels", token)

@@ -246,7 +246,6 @@ def test_accept__message_before_hello__refused():
 def test_accept__silence__stream_ends_in_time():
     async def scene():
         low, high = pair_of_brokers()
-        high.config = replace(high.config, limits=replace(QUICK, greet_s=0.3))
         async with high.running(low):
             async with calling(low, high) as line:
                 code, reason = await line.status()

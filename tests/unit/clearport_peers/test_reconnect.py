@@ -9,7 +9,7 @@ from clearing.clearport.peers.dialler import Backoff
 from clearing.clearport.peers.endpoint import Endpoint
 from clearing.clearport.peers.limits import Limits
 from tests.unit.clearport_peers.proxy import Proxy
-from tests.unit.clearport_peers.rig import CHANNEL, pair_of_brokers, until, word
+from tests.unit.clearport_peers.rig import CHANNEL, WAKEFUL, pair_of_brokers, until, word
 
 
 async def talks(low, high, number: int) -> bool:
@@ -80,6 +80,8 @@ def test_dial__connection_goes_dead_without_a_word__noticed_by_both_and_made_ane
 
     async def scene():
         low, high = pair_of_brokers()
+        for one in (low, high):
+            one.config = replace(one.config, limits=WAKEFUL)
         proxy = Proxy(high.port)
         async with proxy.running(), high.running(low), low.running() as hub:
             await hub.add(await high.record(endpoint=Endpoint("127.0.0.1", proxy.port)))

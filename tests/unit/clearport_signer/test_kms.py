@@ -67,24 +67,24 @@ def test_sign_digest__aws_declines__is_told_by_name_alone(kms, kms_signer, error
 
 
 def test_sign_digest__no_answer__ends_in_time(kms, kms_settings):
-    signer = open_kms(kms_settings(read_timeout_s=0.5, timeout_s=8))
+    signer = open_kms(kms_settings(read_timeout_s=2, timeout_s=20))
     assert recover(DIGEST, signed(signer)) == ADDRESS
-    kms.troubles.extend([Trouble(late_s=2)] * 2)
+    kms.troubles.extend([Trouble(late_s=5)] * 2)
     start = time.monotonic()
 
     with pytest.raises(SignerError, match="KMS cannot be used: ReadTimeoutError"):
         signed(signer)
 
-    assert time.monotonic() - start < 6
+    assert time.monotonic() - start < 15
     assert kms.asked.count("Sign") == 3
     signer.close()
 
 
 def test_sign_digest__slower_than_the_whole_wait__ends_in_time(kms, kms_settings):
-    signer = open_kms(kms_settings(timeout_s=0.8))
-    kms.troubles.append(Trouble(late_s=2))
+    signer = open_kms(kms_settings(timeout_s=2, read_timeout_s=10))
+    kms.troubles.append(Trouble(late_s=4))
 
-    with pytest.raises(SignerError, match=r"the KMS did not answer within 0\.8 s"):
+    with pytest.raises(SignerError, match=r"the KMS did not answer within 2 s"):
         signed(signer)
 
     assert recover(DIGEST, signed(signer)) == ADDRESS

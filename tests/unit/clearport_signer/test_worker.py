@@ -76,12 +76,25 @@ def test_run__nobody_waits_any_more__is_not_begun(worker, gate):
     assert begun == []
 
 
+def blocked(gate):
+    """Return a job that waits at the gate, and what says that it has begun."""
+    begun = threading.Event()
+    return (lambda: begun.set() or gate.wait()), begun
+
+
+async def all_begun(*events):
+    async with asyncio.timeout(5):
+        while not all(event.is_set() for event in events):  # noqa: ASYNC110  # threads set them
+            await asyncio.sleep(0.01)
+
+
 def test_run__too_many_wait__is_refused(worker, gate, monkeypatch):
     monkeypatch.setattr(module, "MOST_WAITING", 3)
 
     async def crowd():
-        first = asyncio.create_task(worker.run(gate.wait))
-        await asyncio.sleep(0.05)  # begun, so it waits no more
+        job, begun = blocked(gate)
+        first = asyncio.create_task(worker.run(job))
+        await all_begun(begun)  # so it waits no more
         jobs = [asyncio.create_task(worker.run(lambda: 5)) for _ in range(4)]
         await asyncio.sleep(0)
         gate.set()
@@ -98,10 +111,11 @@ def test_close__jobs_waiting__are_refused_and_the_threads_end(gate):
     worker = Worker("token", timeout_s=5, threads=2)
 
     async def closing():
-        begun = [asyncio.create_task(worker.run(gate.wait)) for _ in range(2)]
+        jobs = [blocked(gate) for _ in range(2)]
+        begun = [asyncio.create_task(worker.run(job)) for job, _ in jobs]
         given_up = asyncio.create_task(worker.run(lambda: 5))
         waiting = asyncio.create_task(worker.run(lambda: 5))
-        await asyncio.sleep(0.05)
+        await all_begun(*(event for _, event in jobs))
         given_up.cancel()
         await asyncio.sleep(0.01)
         worker.close()

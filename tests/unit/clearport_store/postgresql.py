@@ -7,9 +7,12 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import psycopg
 
 USER = "postgres"
 SETTINGS = "-c listen_addresses='' -c fsync=off -c full_page_writes=off -c max_connections=40"
@@ -38,6 +41,21 @@ def _run(*command: str) -> None:
         [*as_user, *command], capture_output=True, text=True, timeout=120, check=False, cwd="/"
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def until_left(url: str) -> None:
+    """Wait until a server has noticed that a client is gone, and given its lock back."""
+    if not url.startswith("postgresql"):
+        return
+    statement = (
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database ="
+        " (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    deadline = time.monotonic() + 30
+    with psycopg.connect(url, autocommit=True) as other:
+        while other.execute(statement).fetchone()[0]:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from clearing.clearport.store import SqlStore
 from clearing.clearport.store.database import Database
 from clearing.clearport.store.errors import driver_error, is_in_doubt
 from tests.unit.clearport_store import scene
+from tests.unit.clearport_store.postgresql import until_left
 
 
 def file_of(url: str) -> Path:
@@ -51,6 +52,7 @@ def test_open__process_that_was_killed_had_it__opens(using, url, line) -> None:
     done = subprocess.run([sys.executable, "-c", program, url], check=False, timeout=60)
 
     assert done.returncode == -9
+    until_left(url)
     using(url, lambda store: store.commit(Record(line=line)))
 
 
@@ -238,5 +240,6 @@ def test_commit__server_ends_the_connection__stops_the_store_for_good(
             await store.lines()
 
     using(url, work)
+    until_left(url)
 
     assert using(url, lambda store: store.lines()) == (line,)

@@ -8,6 +8,7 @@ import pytest
 from clearing.clearport.errors import SecondDigestError
 from clearing.clearport.ports import Record
 from tests.unit.clearport_store import scene
+from tests.unit.clearport_store.postgresql import until_left
 
 CHANNELS = 4
 
@@ -26,6 +27,7 @@ def said_before_kill(url: str, lines: int) -> dict[str, dict[int, int]]:
             if line.endswith("\n"):
                 word, number, version = line.split()
                 last[word][int(number)] = int(version)
+    until_left(url)
     return last
 
 

@@ -18,7 +18,7 @@ from clearing.clearport.watch.outbox import ChainOutbox
 from clearing.demo.pair import Pair
 from clearing.demo.stage import Stage
 from tests.unit.clearport_watch.sending import ETHER_WEI, Killed, Sending
-from tests.unit.clearport_watch.world import book, call_margin, until
+from tests.unit.clearport_watch.world import WAIT_S, book, call_margin, until
 
 AMOUNT = 1_000 * 10**6
 
@@ -174,10 +174,10 @@ def test_turn__reorganisation_drops_it__the_same_nonce_is_sent_again(
         outbox = sending.begin()
         await outbox.load()
         start = stage.anvil.snapshot()
-        for _ in range(4):
-            await outbox.turn()
+        async with asyncio.timeout(WAIT_S):  # the node answers before it has mined
+            while sending.store.states() != ["mined", "mined"]:
+                await outbox.turn()
         stage.anvil.mine(depth)
-        assert sending.store.states() == ["mined", "mined"]
         nonces = [sending.store.status(key).nonce for key in ("approve", "deposit")]
         sent = list(sending.node.sent)
         stage.anvil.revert(start)
@@ -334,8 +334,7 @@ def test_run__node_out_of_reach__goes_on_once_it_is_back(stage: Stage) -> None:
 
         sending.node.request = fail
         running = asyncio.create_task(outbox.run())
-        await until(lambda: tries >= 3)
-        assert outbox.last_error == str(cut)
+        await until(lambda: tries >= 3 and outbox.last_error == str(cut))
         sending.node.request = request
         await until(lambda: sending.store.states() == ["final", "final"])
         running.cancel()
@@ -359,7 +358,9 @@ def test_turn__ran_out_of_gas__is_sent_once_more_when_that_is_final(stage: Stage
         account._policy = OfferPolicy(gas_margin=900)
         await outbox.turn()
         account._policy = OfferPolicy()
-        await outbox.turn()
+        async with asyncio.timeout(WAIT_S):  # the node answers before it has mined
+            while sending.store.states() == ["sent"]:
+                await outbox.turn()
         mined = sending.store.status("deposit")
         assert (mined.state, mined.nonce) == ("mined", before)
         assert "succeeds when asked again" in mined.reason

@@ -30,10 +30,14 @@ def rig(deployed_rig, deployed_crowd, tmp_path):
     fresh.began_at = int(fresh.anvil.node.request("eth_blockNumber", []), 16)
     yield fresh
     fresh.close()
+    node = deployed_rig.anvil.node
+    # a block that is being mined would be stored above what is taken back: wait for it
+    node.request("evm_setAutomine", [False])
+    fresh.anvil.mine()
     # what a test has sent and not mined would be mined in the next one
-    deployed_rig.anvil.node.request("anvil_dropAllTransactions", [])
-    deployed_rig.anvil.node.request("evm_setAutomine", [True])
+    node.request("anvil_dropAllTransactions", [])
     deployed_rig.anvil.revert(snapshot)
+    node.request("evm_setAutomine", [True])
 
 
 @pytest.fixture

@@ -145,14 +145,14 @@ def test_turn__below_zero_and_back__is_told_once_each_with_what_it_is_worth(rig,
 
 
 def test_turn__a_standby__leaves_the_vault_to_the_primary_for_a_while(rig, crowd):
-    keeper = rig.keeper(policy=lambda policy: replace(policy, delay_s=6.0))
+    keeper = rig.keeper(policy=lambda policy: replace(policy, delay_s=30.0))
     drain(rig, 2 * WAD)
 
     keeper.job.turn()
     rig.mine(2)
     keeper.job.turn()
     sent = keeper.meters.counts["sent"]
-    rig.mine()
+    rig.mine(seconds=30)
     keeper.job.turn()
 
     assert sent == 0

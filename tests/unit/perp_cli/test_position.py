@@ -9,11 +9,12 @@ from tests.unit.perp_cli.stage import START, TRADER
 
 @pytest.fixture
 def account(stage):
-    """20,000 USD, 5 ETH long and 0.1 BTC short."""
+    """20,000 USD, 5 ETH long and 0.1 BTC short, for so long that no premium fades any more."""
     made = stage.account(20_000)
     stage.refresh(START + 60)
     stage.trade(made, ETH, 5 * LOT)
     stage.trade(made, BTC, -LOT // 10)
+    stage.refresh(START + 600)
     return made
 
 

@@ -101,6 +101,8 @@ async def events(
     follow: Annotated[bool, typer.Option("--follow", help="Go on as more come.")] = False,
 ) -> None:
     """Show what has happened, one line each."""
+    if not follow:
+        await call.client.login()  # the pause below is for events alone
     listened = call.client.listen("SubscribeEvents", pb.SubscribeEventsRequest(after=after))
     async for event in listened if follow else _until_pause(listened):
         call.show_line(document_of(event), event_line(event))
