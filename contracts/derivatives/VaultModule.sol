@@ -168,11 +168,15 @@ contract VaultModule is IVaultModule, IDealer {
 
     /// @dev No trade leaves the vault without a position here and further below zero than what ends no market: what it lost must stay where
     /// it was lost until it is shared, which what is left of the position allows. All of it at LIQUIDATE, as for an absorption, with what
-    /// the deal brings for what its position here was worth at mid.
+    /// the deal brings for what its position here was worth at mid; and its cash, where the position here has lost as much: what it has won
+    /// elsewhere, and not closed, may go again.
     function _requireSolventWhenFlat(Offer calldata o, VaultDeal memory d) private view {
         HealthView memory h = ENGINE.healthOf(VAULT, Purpose.LIQUIDATE);
-        int256 equity = h.equity - PerpUnits.value(o.vault.size(), o.mid) - d.quote * int256(PerpUnits.PICO_TO_WAD);
-        if (equity < -SMALL && LiquidationMath.isPriced(h.mm, h.liquidMm)) revert VaultWouldOwe(equity);
+        int256 change = -PerpUnits.value(o.vault.size(), o.mid) - d.quote * int256(PerpUnits.PICO_TO_WAD);
+        int256 least = h.equity + change;
+        int256 cash = VaultTrade.vaultWorth(o) + change;
+        if (cash < least && cash < o.vaultCash - SMALL) least = cash;
+        if (least < -SMALL && LiquidationMath.isPriced(h.mm, h.liquidMm)) revert VaultWouldOwe(least);
     }
 
     /// @dev What the vault carries of a market, at mid, stays within its share of the last value taken, unless it falls.

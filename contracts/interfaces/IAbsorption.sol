@@ -87,6 +87,7 @@ interface IAbsorption {
     /* BY ANYONE */
 
     /// @notice Absorb an account. `lists` name whom to deleverage against where that is needed; where there is none, the vault alone.
+    /// What others cover is noted for its claims to answer for (ISettlement.noteCovered).
     /// @param keeper gets the fee; exists, and is another account.
     /// @dev Reverts: Locked, UnknownAccount, OwnKeeper, NotAbsorbable, NotOrdered, Paused (LIQUIDATE, in any of its markets),
     /// BackstopMustBeAbsorbed (where the backstop's position there would be gone).
@@ -95,7 +96,7 @@ interface IAbsorption {
     /// @notice Cover what the vault (0) or the backstop (1) lacks; their positions stay. For the vault: insurance, backstop, shared, debt;
     /// for the backstop: insurance, shared, vault, debt; in a SETTLED market debt alone. Sharing leaves the account itself out. Positions
     /// start anew at the value they had: what was lost or won becomes cash, and no loss is laid to a market a second time. A gain in a
-    /// SETTLED market stays, to be paid as others are.
+    /// SETTLED market stays, to be paid as others are; one in a market whose feed does not allow LIQUIDATE counts at mid.
     /// @dev Reverts: Locked, NotAbsorbable, Paused.
     function absorbProtocol(AccountId account) external;
 

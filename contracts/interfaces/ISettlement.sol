@@ -10,7 +10,6 @@ struct Ending {
     uint40 settledAt; // 0: not settled
     bool isFinal; // everybody is out, and what a claim pays is known
     uint256 price; // wad: what its positions count at
-    int256 backstopPnl; // wad: what the backstop's position had won when the market was settled; a loss was paid then
     uint256 claims; // wad: gains of those who are out
     uint256 pot; // wad: what there is for them, once final
 }
@@ -25,15 +24,17 @@ struct Ending {
 ///   P > 0: claim = min(P, max(0, E)) goes to the pot, an account of this module. What fills a hole in E stays: it is already spent.
 ///   P < 0: the account pays from cash; debt = min(-P, max(0, -E)) it cannot pay and the market owes.
 ///   Whatever P is: if the account is in no other market, debt = max(0, -E): there is no other that could absorb it.
-/// The backstop's own P is taken when the market is settled; a loss counts at once, a gain at the end. The vault is closed last, by
-/// itself, and paid in the same call: its shares never miss a claim. Then d = min(debt, claims) is repaid out of the pot, and a claim pays
-/// floor(claim · (claims - d) / claims): min(1, pot / claims) of it. Who is closed first does not matter. What the market still owes
-/// is repaid from fees.
+/// The backstop's own P is reckoned when the market is settled. The vault is closed last, by itself, and paid in the same call: its shares
+/// never miss a claim. Then d = min(debt, claims) is repaid out of the pot, and a claim pays floor(claim · (claims - d) / claims):
+/// min(1, pot / claims) of it. Who is closed first does not matter. What the market still owes is repaid from fees.
 ///
 /// Until then a gain is no margin for opening or withdrawing: it may still be cut (IDerivativesEngine, EQUITY).
 ///
 /// A winner whose other positions need the gain as margin (E < IM at OPEN without this position) waits for at most a day after
 /// the settlement, so that nobody takes the margin from under him and liquidates him in one transaction: he may add collateral or close.
+///
+/// A claim answers for its account: what others covered for it, when it was absorbed or closed with less than it owed, is kept from its
+/// claims, whenever they are paid, and goes to insurance. Nobody takes his gain out of an account and leaves its loss to others.
 ///
 /// Cash is conserved: Σ of what is paid is at most the pot; less than a wei for each claim stays in it.
 /// Units as in IDerivativesEngine.
@@ -44,7 +45,7 @@ interface ISettlement {
     event WindDownBegun(MarketId indexed market, uint256 notBefore);
     event Settled(MarketId indexed market, uint256 priceWad);
     /// The account is out. `sizeLots` as its position was; `pnlWad` moved its cash, then `claimWad` went to the pot or `debtWad` came from
-    /// the market. Size 0: the backstop, a loss when the market is settled, a gain at the end.
+    /// the market. Size 0: the backstop, when the market is settled; at the end, what it lacks and is in no other market for.
     event ClosedAt(
         MarketId indexed market,
         AccountId indexed account,
@@ -58,12 +59,15 @@ interface ISettlement {
     /// Everybody is out: `repaidWad` of the claims went into the market's debt, of which `debtWad` is left.
     event Finalised(MarketId indexed market, uint256 claimsWad, uint256 repaidWad, uint256 debtWad);
     event ClaimPaid(MarketId indexed market, AccountId indexed account, uint256 claimWad, uint256 paidWad);
+    /// Of what the claim pays, `wad` went to insurance: others covered as much for the account.
+    event ClaimKept(MarketId indexed market, AccountId indexed account, uint256 wad);
     /// Fees repaid some of a market's debt.
     event DebtRepaid(MarketId indexed market, uint256 amountWad);
 
     /* ERRORS */
 
     error NotTimelock(address caller);
+    error NotResolution(address caller);
     /// It is in another state than the call is for.
     error WrongStatus(MarketId market, MarketStatus status);
     error TooSoon(MarketId market, uint256 notBefore);
@@ -104,6 +108,10 @@ interface ISettlement {
     /// @notice Pay claims; accounts without one are skipped. Reverts: NotFinal.
     function payClaims(MarketId market, AccountId[] calldata accounts) external;
 
+    /// @notice Remember that others covered `wad` for an account that was absorbed. The module of resolution.
+    /// @dev Reverts: NotResolution.
+    function noteCovered(AccountId account, uint256 wad) external;
+
     /// @notice Repay what a market owes, as far as account 3 has cash.
     /// @return amountWad what was repaid. Reverts: UnknownMarket.
     function repayDebt(MarketId market) external returns (uint256 amountWad);
@@ -115,4 +123,7 @@ interface ISettlement {
 
     /// @notice What an account gained in a market and has not been paid, wad, before the ratio.
     function claimOf(MarketId market, AccountId account) external view returns (uint256);
+
+    /// @notice What others covered for an account and is kept from its claims, wad.
+    function coveredFor(AccountId account) external view returns (uint256);
 }

@@ -17,6 +17,7 @@ from clearing.spec.perp_absorb import (
     Deleveraged,
     absorb,
     absorb_protocol,
+    noted,
     take_backstop,
 )
 from clearing.spec.perp_doors import SMALL_DEBT
@@ -123,8 +124,12 @@ class ResolutionTwin(LiquidityTwin):
         """Absorb, with a list of each market."""
         before = self.model
         args = (account, keeper, [(one.market, list(one.counterparties)) for one in lists])
-        model = partial(absorb, self.model, self.store, account, keeper, lists, self.moment)
-        told = self._step("absorb", args, sender, model)
+
+        def parts() -> tuple[Any, ...]:
+            step = absorb(self.model, self.store, account, keeper, lists, self.moment)
+            return step.ledger, step.store, noted(self.endings, step.effects), step.effects
+
+        told = self._both(self.resolvers.resolution, "absorb", args, sender, parts)
         if told == ACCEPTED:
             self._check_absorbed(before, account)
         return told
@@ -284,6 +289,9 @@ class ResolutionTwin(LiquidityTwin):
         mine = health_of(self.model, account, purpose, self.quotes, self.now)
         if stored != astuple(mine):
             self._fail(f"account {account} is worth {stored}, specification: {mine}")
+        covered = self.resolvers.settlement.read("coveredFor", account)
+        if covered != self.endings.covered.get(account, 0):
+            self._fail(f"{covered} was covered for {account}, specification: {self.endings}")
 
     def _check_fund(self, market: int) -> None:
         fund, limits = self.resolvers.fund, self.store.fund.of(market)

@@ -3,10 +3,12 @@ pragma solidity ^0.8.30;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {Context, HealthView, Purpose} from "../../interfaces/EngineTypes.sol";
+import {Context, HealthView, Purpose, Role} from "../../interfaces/EngineTypes.sol";
 import {Deleverage, IAbsorption} from "../../interfaces/IAbsorption.sol";
 import {IDerivativesEngine} from "../../interfaces/IDerivativesEngine.sol";
+import {ISettlement} from "../../interfaces/ISettlement.sol";
 import {AccountId, MarketId, MarketStatus, PAUSE_LIQUIDATE} from "../../interfaces/PerpTypes.sol";
+import {Rounding} from "../../libraries/Rounding.sol";
 import {LiquidationMath} from "../perp/LiquidationMath.sol";
 import {BACKSTOP_ACCOUNT, FIRST_OWNED} from "../perp/PerpBook.sol";
 import {Case, CaseLib, Part} from "./Case.sol";
@@ -40,6 +42,7 @@ abstract contract Absorption is Deleveraging, KeeperFee, TakeBack {
             _toBackstop(k.id, k.parts[i]);
         }
         uint256 paid = _settleCash(k, keeper, own);
+        if (k.equity < 0) _noteCovered(account, Rounding.abs(k.equity));
         emit Absorbed(account, keeper, k.equity, added + paid);
         ENGINE.exit();
     }
@@ -60,6 +63,12 @@ abstract contract Absorption is Deleveraging, KeeperFee, TakeBack {
         paid = Math.min(feeWad, uint256(cash));
         if (paid != 0) ENGINE.moveCash(k.id, keeper, paid);
         if (uint256(cash) > paid) ENGINE.moveCash(k.id, BACKSTOP, uint256(cash) - paid);
+    }
+
+    /// @dev What the account has won in markets that have ended and waits for answers for it.
+    function _noteCovered(AccountId id, uint256 wad) private {
+        address settlement = ENGINE.moduleOf(Role.SETTLEMENT);
+        if (settlement != address(0)) ISettlement(settlement).noteCovered(id, wad);
     }
 
     /* THE PROTOCOL'S */
@@ -113,7 +122,7 @@ abstract contract Absorption is Deleveraging, KeeperFee, TakeBack {
                 uint256 paused = c.risk.pause();
                 // 8 bits are stored
                 if (paused & PAUSE_LIQUIDATE != 0) revert IDerivativesEngine.Paused(market, uint8(paused));
-                k.parts[at++] = CaseLib.partOf(market, ENGINE.positionOf(account, market), c, block.timestamp);
+                k.add(at++, market, ENGINE.positionOf(account, market), c);
                 k.fee += c.limit.minFee();
             }
             bits >>= 1;

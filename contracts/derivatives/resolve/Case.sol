@@ -17,7 +17,7 @@ import {RiskNow} from "../perp/RiskWord.sol";
 /// An account whose loss is resolved.
 struct Case {
     AccountId id;
-    int256 equity; // wad, at LIQUIDATE
+    int256 equity; // wad, of its cash and its positions at the parts' prices
     uint256 rest; // wad of the shortfall that was not lost in SETTLED markets
     uint256 mm; // wad, of the positions in the others
     uint256 fee; // wad, what a keeper gets at most
@@ -28,7 +28,7 @@ struct Case {
 struct Part {
     MarketId market;
     int256 size; // lots that it still has
-    uint256 price; // wad, the LIQUIDATE value
+    uint256 price; // wad, the LIQUIDATE value, or mid
     uint256 mid; // wad
     uint256 mm; // wad, of the whole position
     bool isSettled; // it trades no more: the claims of its winners carry what was lost in it
@@ -48,23 +48,27 @@ using CaseLib for Part global;
 library CaseLib {
     using SafeCast for uint256;
 
-    function partOf(
-        MarketId market,
-        Position held,
-        Context memory c,
-        uint256 now_
-    ) internal pure returns (Part memory p) {
+    /// @dev The account's position in a market. A gain of the vault or the backstop in one whose feed does not allow LIQUIDATE counts at
+    /// mid: the far edge of its band is no gain that pays for what was lost elsewhere, and would be lost here once the feed is back.
+    function add(Case memory k, uint256 at, MarketId market, Position held, Context memory c) internal view {
+        Part memory p = k.parts[at];
         int256 size = held.size();
         p.market = market;
         p.size = size;
         p.price = priceOf(c, size > 0);
         p.mid = c.quote.mid;
-        p.risk = c.risk.inForce(now_);
-        (, p.mm) = Margin.requirement(PerpUnits.notional(size, p.price), p.risk);
+        p.risk = c.risk.inForce(block.timestamp);
         p.isSettled = c.risk.status() == uint256(MarketStatus.SETTLED);
         p.canDeleverage = isLiquid(c) && !p.isSettled;
-        int256 gain = held.quote() * int256(PerpUnits.PICO_TO_WAD) - held.owed(c.funding);
-        gain += PerpUnits.value(size, p.price);
+        int256 paid = held.quote() * int256(PerpUnits.PICO_TO_WAD) - held.owed(c.funding);
+        int256 gain = paid + PerpUnits.value(size, p.price);
+        if (gain > 0 && !p.isSettled && !p.canDeleverage && AccountId.unwrap(k.id) <= BACKSTOP_ACCOUNT) {
+            p.price = p.mid;
+            k.equity -= gain;
+            gain = paid + PerpUnits.value(size, p.price);
+            k.equity += gain;
+        }
+        (, p.mm) = Margin.requirement(PerpUnits.notional(size, p.price), p.risk);
         if (gain < 0) p.lost = Rounding.abs(gain);
     }
 

@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {Context, HealthView, Kind, Leg, Purpose, Sample} from "../../interfaces/EngineTypes.sol";
+import {AccountState, Context, HealthView, Kind, Leg, Purpose, Role, Sample} from "../../interfaces/EngineTypes.sol";
 import {Ending, ISettlement} from "../../interfaces/ISettlement.sol";
 import {AccountId, MarketId} from "../../interfaces/PerpTypes.sol";
 import {Rounding} from "../../libraries/Rounding.sol";
@@ -25,6 +25,9 @@ abstract contract Settlement is WindDown {
     AccountId public immutable POT;
 
     mapping(MarketId market => mapping(AccountId account => uint256 wad)) private _claims;
+
+    /// @inheritdoc ISettlement
+    mapping(AccountId account => uint256 wad) public coveredFor;
 
     constructor() {
         POT = ENGINE.createAccount();
@@ -74,8 +77,9 @@ abstract contract Settlement is WindDown {
     }
 
     /// @inheritdoc WindDown
-    /// @dev Its position starts anew at the price: whoever absorbs it later lays nothing of the loss to this market again.
-    function _takeLoss(MarketId market, int256 size, int256 quote, int256 pnl) internal override {
+    /// @dev Its position starts anew at the price: whoever absorbs it later lays nothing of a loss to this market again, and no closing
+    /// of others makes cash of a gain that is still to be cut.
+    function _reckonBackstop(MarketId market, int256 size, int256 quote, int256 pnl) internal override {
         _startAnew(BACKSTOP, market, size, quote);
         _reckon(market, BACKSTOP, 0, pnl);
     }
@@ -99,6 +103,7 @@ abstract contract Settlement is WindDown {
         if (equity < 0) {
             debt = _debtOf(account, pnl, equity);
             if (debt != 0) ENGINE.moveDebt(market, account, debt.toInt256());
+            if (AccountId.unwrap(account) > BACKSTOP_ACCOUNT) coveredFor[account] += debt;
         } else if (pnl > 0 && equity > 0) {
             claim = Math.min(pnl.toUint256(), equity.toUint256());
             _claims[market][account] += claim;
@@ -134,7 +139,8 @@ abstract contract Settlement is WindDown {
     function _finalise(MarketId market) private {
         Ending storage e = _endings[market];
         e.isFinal = true;
-        if (e.backstopPnl != 0) _reckon(market, BACKSTOP, 0, e.backstopPnl);
+        AccountState memory backstop = ENGINE.accountOf(BACKSTOP);
+        if (backstop.markets == 0 && backstop.cash < 0) _reckon(market, BACKSTOP, 0, 0);
 
         (uint256 claims, uint256 debt) = (e.claims, ENGINE.debtOf(market));
         uint256 repaid = Math.min(debt, claims);
@@ -159,14 +165,26 @@ abstract contract Settlement is WindDown {
         ENGINE.exit();
     }
 
-    /// @dev floor(claim · pot / claims), once.
+    /// @dev floor(claim · pot / claims), once; first for what others covered for the account.
     function _payClaim(MarketId market, AccountId account, Ending storage e) private {
         uint256 claim = _claims[market][account];
         if (claim == 0) return;
         delete _claims[market][account];
         uint256 paid = (claim * e.pot) / e.claims;
-        ENGINE.moveCash(POT, account, paid);
-        emit ClaimPaid(market, account, claim, paid);
+        uint256 kept = Math.min(paid, coveredFor[account]);
+        if (kept != 0) {
+            coveredFor[account] -= kept;
+            ENGINE.moveCash(POT, INSURANCE, kept);
+            emit ClaimKept(market, account, kept);
+        }
+        ENGINE.moveCash(POT, account, paid - kept);
+        emit ClaimPaid(market, account, claim, paid - kept);
+    }
+
+    /// @inheritdoc ISettlement
+    function noteCovered(AccountId account, uint256 wad) external {
+        if (msg.sender != ENGINE.moduleOf(Role.RESOLUTION)) revert NotResolution(msg.sender);
+        coveredFor[account] += wad;
     }
 
     /// @inheritdoc ISettlement

@@ -395,6 +395,7 @@ INVARIANTS = (
         "What open positions of the vault and the backstop have lost is paid for by their markets, "
         "once.",
     ),
+    Invariant("PERP-51", "A claim answers for what others covered for its account."),
     # Clearport
     Invariant(
         "CLP-01",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from clearing.spec.errors import SpecError
-from clearing.spec.events import Event
+from clearing.spec.events import Effects, Event, events_of
 from clearing.spec.oracle_types import Action
 from clearing.spec.perp_book import Leg, Sample, book, start_anew
 from clearing.spec.perp_case import (
@@ -20,6 +20,7 @@ from clearing.spec.perp_case import (
     open_case,
     quote_for,
 )
+from clearing.spec.perp_ending import Endings
 from clearing.spec.perp_ledger import (
     HealthView,
     Ledger,
@@ -52,6 +53,7 @@ __all__ = [
     "TakenBack",
     "absorb",
     "absorb_protocol",
+    "noted",
     "take_backstop",
 ]
 
@@ -136,6 +138,17 @@ def absorb(
         parts.append(left)
     step, paid = _settle_cash(step, replace(case, parts=tuple(parts)), keeper, own, at)
     return step.tell(Absorbed(account, keeper, case.equity, added + paid))
+
+
+def noted(endings: Endings, effects: Effects) -> Endings:
+    """Return what the module of settlement remembers once an account was absorbed.
+
+    What others covered for it, for which what it has won in markets that have ended answers.
+    """
+    for event in events_of(effects):
+        if isinstance(event, Absorbed) and event.equity < 0:
+            endings = endings.note_covered(event.account, -event.equity)
+    return endings
 
 
 def _settle_cash(step: Step, case: Case, keeper: int, fee: int, at: Moment) -> tuple[Step, int]:

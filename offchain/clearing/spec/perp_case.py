@@ -99,10 +99,14 @@ class Split:
 def open_case(
     ledger: Ledger, account: int, view: HealthView, quotes: Quotes, now: int
 ) -> tuple[Ledger, Case, Effects]:
-    """Tick an account's markets and take down its positions. Raises Paused."""
+    """Tick an account's markets and take down its positions. Raises Paused.
+
+    A gain of the vault or the backstop in a market whose feed does not allow LIQUIDATE counts at
+    mid: the far edge of its band is no gain that pays for what was lost elsewhere.
+    """
     effects: Effects = ()
     parts: list[Part] = []
-    fee = 0
+    fee, equity = 0, view.equity
     for market in ledger.markets_of(account):
         ledger, look, ticked = tick(ledger, market, quotes, now)
         effects = (*effects, *ticked)
@@ -113,14 +117,19 @@ def open_case(
         size = held.size
         price = value_of(look, Purpose.LIQUIDATE, is_long=size > 0)
         risk = in_force(look.market.risk, now)
-        _, mm = requirement(notional(size, price), risk)
         ended = look.market.is_settled
         fair = not ended and look.allows(Action.LIQUIDATE)
-        gain = held.quote * PICO_TO_WAD - owed_by(held, look.market.funding) + value(size, price)
+        paid = held.quote * PICO_TO_WAD - owed_by(held, look.market.funding)
+        gain = paid + value(size, price)
+        if gain > 0 and not ended and not fair and account in CARRIERS:
+            price, equity = look.quote.mid, equity - gain
+            gain = paid + value(size, price)
+            equity += gain
+        _, mm = requirement(notional(size, price), risk)
         lost = max(0, -gain)
         parts.append(Part(market, size, price, look.quote.mid, mm, ended, lost, fair, risk))
         fee += look.market.limit.min_fee * CENT
-    return ledger, Case(account, view.equity, fee, tuple(parts)), effects
+    return ledger, Case(account, equity, fee, tuple(parts)), effects
 
 
 def shared(case: Case) -> Case:

@@ -23,6 +23,7 @@ from clearing.spec.perp_margin import owed_by
 from clearing.spec.perp_resolve import move_debt
 from clearing.spec.perp_types import (
     BACKSTOP,
+    CARRIERS,
     Funding,
     Position,
     Purpose,
@@ -53,19 +54,22 @@ class Ending:
     settled_at: int = 0
     is_final: bool = False
     price: int = 0
-    backstop_pnl: int = 0
     claims: int = 0
     pot: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Endings:
-    """The module's storage: its pot's account, and by market and account who is owed a gain."""
+    """The module's storage: its pot's account, and by market and account who is owed a gain.
+
+    `covered`: by account what others paid for it and its claims have not repaid, wad.
+    """
 
     timelock: Address
     pot: int
     markets: Mapping[int, Ending] = field(default_factory=dict)
     claims: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    covered: Mapping[int, int] = field(default_factory=dict)
 
     def of(self, market: int) -> Ending:
         """Return what is remembered of a market."""
@@ -74,6 +78,10 @@ class Endings:
     def put(self, market: int, ending: Ending) -> Endings:
         """Return the storage with another ending."""
         return replace(self, markets={**self.markets, market: ending})
+
+    def note_covered(self, account: int, wad: int) -> Endings:
+        """Return the storage after others covered so much for an account."""
+        return replace(self, covered={**self.covered, account: self.covered.get(account, 0) + wad})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +110,17 @@ Step = tuple[Ledger, Endings, Effects]
 def begin(
     ledger: Ledger, endings: Endings, market: int, price: int, quotes: Quotes, now: int
 ) -> Step:
-    """Take down at what price a market has ended; the backstop pays what it has lost there.
+    """Take down at what price a market has ended; what the backstop lost or won is reckoned.
 
-    What it has won is reckoned at the end. Its position starts anew at the price, so that nobody
-    lays the loss to this market again.
+    Its position starts anew at the price, so that nobody lays a loss to this market again, and no
+    closing of others makes cash of a gain that is still to be cut.
     """
     backstop = position_of(ledger, BACKSTOP, market)
     size, quote = backstop.size, closing_quote(backstop.size, price)
     pnl = pnl_of(backstop, quote, ledger.markets[market].funding)
-    ending = replace(endings.of(market), settled_at=now, price=price, backstop_pnl=max(0, pnl))
+    ending = replace(endings.of(market), settled_at=now, price=price)
     endings, effects = endings.put(market, ending), (Settled(market, price),)
-    if pnl >= 0:
+    if pnl == 0:
         return ledger, endings, effects
     ledger, booked = start_anew(ledger, market, BACKSTOP, size, quote, quotes, now)
     ledger, endings, told = reckon(ledger, endings, market, BACKSTOP, 0, pnl, quotes, now)
@@ -154,6 +162,8 @@ def reckon(
         endings = replace(endings, claims=claims)
     elif debt:
         ledger, effects = move_debt(ledger, market, account, debt)
+        if account not in CARRIERS:
+            endings = endings.note_covered(account, debt)
     return ledger, endings, (*effects, ClosedAt(market, account, size, pnl, claim, debt))
 
 

@@ -33,12 +33,13 @@ from clearing.spec.perp_ledger import (
 )
 from clearing.spec.perp_margin import in_force, requirement
 from clearing.spec.perp_resolve import move_debt
-from clearing.spec.perp_types import BACKSTOP, FEES, VAULT, Kind, Purpose
+from clearing.spec.perp_types import BACKSTOP, FEES, INSURANCE, VAULT, Kind, Purpose
 from clearing.spec.perp_units import notional
 from clearing.spec.units import DAY_S, mul_div_down
 
 __all__ = [
     "GRACE_S",
+    "ClaimKept",
     "ClaimPaid",
     "CloseWaits",
     "DebtRepaid",
@@ -80,6 +81,15 @@ class ClaimPaid(Event):
     account: int
     claim: int
     paid: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimKept(Event):
+    """Of what a claim pays, so much went to insurance: others covered it for the account, wad."""
+
+    market: int
+    account: int
+    wad: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +202,13 @@ def _finish(ledger: Ledger, endings: Endings, market: int, quotes: Quotes, now: 
 
 
 def _finalise(ledger: Ledger, endings: Endings, market: int, quotes: Quotes, now: int) -> Step:
-    """Reckon the backstop, repay the debt out of the claims, pay the protocol's own accounts."""
+    """Repay the debt out of the claims, pay the protocol's own accounts.
+
+    A backstop below zero that is in no other market leaves the rest to this one.
+    """
     effects: Effects = ()
-    pnl = endings.of(market).backstop_pnl
-    if pnl:
-        ledger, endings, effects = reckon(ledger, endings, market, BACKSTOP, 0, pnl, quotes, now)
+    if account_of(ledger, BACKSTOP).cash < 0 and not ledger.markets_of(BACKSTOP):
+        ledger, endings, effects = reckon(ledger, endings, market, BACKSTOP, 0, 0, quotes, now)
     ending, debt = endings.of(market), ledger.markets[market].debt
     repaid = min(debt, ending.claims)
     if repaid:
@@ -212,7 +224,10 @@ def _finalise(ledger: Ledger, endings: Endings, market: int, quotes: Quotes, now
 
 
 def pay_claims(ledger: Ledger, endings: Endings, market: int, accounts: Sequence[int]) -> Step:
-    """Pay min(1, pot / claims) of each account's claim, down. Raises NotFinal."""
+    """Pay min(1, pot / claims) of each account's claim, down; insurance is paid first.
+
+    As far as others covered for the account. Raises NotFinal.
+    """
     ending = endings.of(market)
     if not ending.is_final:
         raise SpecError("NotFinal", market)
@@ -222,8 +237,13 @@ def pay_claims(ledger: Ledger, endings: Endings, market: int, accounts: Sequence
         if not claim:
             continue
         paid = _share(claim, ending)
-        ledger, told = move_claim(ledger, endings.pot, account, paid)
-        effects = (*effects, *told, ClaimPaid(market, account, claim, paid))
+        kept = min(paid, endings.covered.get(account, 0))
+        if kept:
+            endings = endings.note_covered(account, -kept)
+            ledger, told = move_claim(ledger, endings.pot, INSURANCE, kept)
+            effects = (*effects, *told, ClaimKept(market, account, kept))
+        ledger, told = move_claim(ledger, endings.pot, account, paid - kept)
+        effects = (*effects, *told, ClaimPaid(market, account, claim, paid - kept))
         left = {key: wad for key, wad in endings.claims.items() if key != (market, account)}
         endings = replace(endings, claims=left)
     return ledger, endings, effects

@@ -179,13 +179,17 @@ def _require_solvent_when_flat(
     """Refuse to leave the vault without a position here and below zero.
 
     By more than what ends no market, and where its loss can be shared: what it lost must stay where
-    it was lost until then. At LIQUIDATE, but for the position here, at mid.
+    it was lost until then. At LIQUIDATE, but for the position here, at mid; and its cash, where
+    this position has lost as much: what is won elsewhere and not closed may go again.
     """
     view = health_of(ledger, VAULT, Purpose.LIQUIDATE, quotes, now)
-    worth = view.equity - value(position_of(ledger, VAULT, market).size, look.quote.mid)
-    worth -= deal.quote * PICO_TO_WAD
-    if worth < -SMALL_DEBT and view.is_priced:
-        raise SpecError("VaultWouldOwe", worth)
+    held, had = position_of(ledger, VAULT, market), account_of(ledger, VAULT).cash
+    change = -value(held.size, look.quote.mid) - deal.quote * PICO_TO_WAD
+    least, cash = view.equity + change, vault_worth(had, held, look) + change
+    if cash < had - SMALL_DEBT:
+        least = min(least, cash)
+    if least < -SMALL_DEBT and view.is_priced:
+        raise SpecError("VaultWouldOwe", least)
 
 
 def _require_limit(deal: Deal, limit_price: int) -> None:

@@ -217,6 +217,10 @@ class SettlementTwin(PerpTwin):
                 wad = self.module.read("claimOf", market, account)
                 if wad != self.claim(account, market):
                     self._fail(f"claim {market}/{account} is {wad}")
+        for account in self.model.accounts:
+            wad = self.module.read("coveredFor", account)
+            if wad != self.endings.covered.get(account, 0):
+                self._fail(f"{wad} was covered for {account}")
 
 
 @cache

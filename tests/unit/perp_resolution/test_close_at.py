@@ -11,8 +11,9 @@ from itertools import permutations
 import pytest
 
 from clearing.spec.perp_book import Leg, Sample
+from clearing.spec.perp_types import Role
 from tests.harness.actors import key_of
-from tests.harness.perp import BACKSTOP, BTC, ETH, FEES, LOT, RAW, VAULT, usd
+from tests.harness.perp import BACKSTOP, BTC, ETH, FEES, INSURANCE, LOT, RAW, VAULT, usd
 from tests.harness.results import ACCEPTED
 from tests.unit.perp_engine.scene import refusal_of, told
 from tests.unit.perp_resolution.settle_scene import DAY, HOUR, settling
@@ -548,7 +549,7 @@ def test_close_at__backstop_named__is_skipped(twin):
     receipt = twin.module.send("closeAt", ETH, [BACKSTOP], sender=twin.rig.roles.outsider)
 
     assert told(receipt, twin.module, twin.rig.engine) == ()
-    assert twin.claim(BACKSTOP) == 0
+    assert twin.claim(BACKSTOP) == usd(3_000), "since the market was settled"
 
 
 def test_close_at__vault_that_lost__pays(twin):
@@ -593,6 +594,90 @@ def test_close_at__backstops_gain__is_cut_as_others_are(twin):
 
     assert twin.cash(BACKSTOP) == usd(1_000)
     assert twin.debt() == 0
+
+
+@pytest.mark.parametrize(("lost", "debt"), [(2_999, 0), (3_000, 0), (3_700, 700)])
+def test_finalise__backstop_below_zero_in_no_other_market__leaves_the_rest_to_it(twin, lost, debt):
+    """It lost in BTC, where it is out, and gained 3,000 USD here."""
+    seller, winner = twin.trader("seller", 10_000), twin.trader("winner", 10_000)
+    for size, price in ((LOT, 50_000), (-LOT, 50_000 - lost)):
+        paid = (price if size > 0 else -price) * 10**12
+        twin.resolve((Leg(BACKSTOP, size, -paid), Leg(winner, -size, paid)), BTC)
+    assert twin.cash(BACKSTOP) == -usd(lost)
+    size, quote = 10 * LOT, 10 * 3_000 * 10**12
+    twin.resolve((Leg(BACKSTOP, size, -quote), Leg(seller, -size, quote)))
+    twin.end(3_300)
+    assert twin.claim(BACKSTOP) == usd(max(0, 3_000 - lost))
+
+    twin.close_at([seller])
+
+    assert twin.endings.of(ETH).is_final
+    assert (twin.debt(), twin.cash(BACKSTOP)) == (usd(debt), usd(max(0, 3_000 - lost)))
+
+
+# WHAT A CLAIM ANSWERS FOR
+
+
+def note_covered(twin, account, wad):
+    """Note it as resolution does."""
+    by, other = twin.rig.roles.outsider, twin.stand_in
+    twin.rig.engine.send(
+        "setModule", Role.RESOLUTION, other.address, sender=twin.rig.roles.timelock
+    )
+    noting = twin.module.call("noteCovered", 2).method.encode(account, wad)
+    other.send("execute", [(twin.module.address, 0, noting)], sender=by)
+    twin.endings = twin.endings.note_covered(account, wad)
+
+
+def test_note_covered__not_from_resolution__reverts(twin):
+    account, by = twin.trader("any", 0), twin.rig.roles.outsider
+    with twin.isolated():
+        note_covered(twin, account, usd(5))
+        assert twin.module.read("coveredFor", account) == usd(5)
+
+    said = refusal_of(lambda: twin.module.send("noteCovered", account, usd(5), sender=by))
+
+    assert said == ("NotResolution", (by,))
+    assert twin.module.read("coveredFor", account) == 0
+
+
+@pytest.mark.parametrize(
+    ("covered", "kept", "left"), [(1, 1, 0), (999, 999, 0), (1_700, 1_000, 700)]
+)
+def test_pay_claims__others_covered_for_him__insurance_is_paid_first(solvent, covered, kept, left):
+    """[PERP-51] His claim is 1,000 USD."""
+    twin, first = solvent.twin, solvent.first
+    twin.close_at(solvent.all)
+    note_covered(twin, first, usd(covered))
+    before = twin.cash(first)
+
+    assert twin.pay([first, solvent.second]) == ACCEPTED
+
+    assert twin.cash(first) - before == usd(1_000 - kept)
+    assert twin.cash(INSURANCE) == usd(kept)
+    assert twin.module.read("coveredFor", first) == usd(left)
+    assert twin.cash(solvent.second) == usd(10_500)
+
+
+def test_pay_claims__others_covered_for_him__is_told(solvent):
+    twin = solvent.twin
+    twin.close_at(solvent.all)
+    note_covered(twin, solvent.first, usd(300))
+
+    receipt = twin.module.send("payClaims", ETH, [solvent.first], sender=twin.rig.roles.outsider)
+
+    assert told(receipt, twin.module) == (
+        ("ClaimKept", (ETH, solvent.first, usd(300))),
+        ("ClaimPaid", (ETH, solvent.first, usd(1_000), usd(700))),
+    )
+
+
+def test_close_at__loser_who_cannot_pay__his_claims_elsewhere_answer(short_of):
+    """[PERP-51] The market covered 1,000 USD for `poor`."""
+    short_of.twin.close_at(short_of.all)
+
+    assert short_of.twin.module.read("coveredFor", short_of.poor) == usd(1_000)
+    assert short_of.twin.endings.covered == {short_of.poor: usd(1_000)}
 
 
 def test_close_at__odd_price_and_sizes__every_rounding_is_the_accounts(twin):

@@ -120,6 +120,35 @@ def test_trade__last_of_a_market__leaves_the_vault_at_most_100_usd_below_zero(tw
     assert twin.trade(OWNER, twin.long, ETH, LOT // 100 - 10 * LOT, 0) == ACCEPTED
 
 
+@pytest.mark.parametrize(("price", "told"), [(3_006, ACCEPTED), (3_016, OWES)])
+def test_trade__last_of_a_market_that_lost__gains_elsewhere_do_not_carry_it(twin, price, told):
+    """What is won in BTC and not closed may go again. Nearly 60 or 160 USD are lost in ETH."""
+    twin.at(52_000, BTC)
+    twin.at(price)
+    bankrupt(twin, VAULT, -usd(500))
+    assert -usd(1_500) < twin.cash(VAULT) < -usd(1_300)
+
+    assert calls(twin)[1]() == told
+
+
+@pytest.mark.parametrize("which", [1, 3])
+def test_trade__last_of_a_market_that_lost__leaves_cash_of_at_most_100_usd_below_zero(twin, which):
+    twin.at(52_000, BTC)
+    twin.at(3_016)
+    bankrupt(twin, VAULT, -usd(500))
+    ask = (twin.long, ETH, -10 * LOT, 0, FAR)
+    name, (left,) = refusal_of(lambda: twin.rig.vault.send("trade", *ask, sender=OWNER))
+    assert name == OWES
+    enough = twin.cash(VAULT) - left - usd(100)
+    twin.set_cash(VAULT, enough)
+    with twin.isolated():
+        assert calls(twin)[which]() == ACCEPTED
+        assert -usd(101) < twin.cash(VAULT) <= -usd(100)
+
+    twin.set_cash(VAULT, enough - 1)
+    assert calls(twin)[which]() == OWES
+
+
 def test_trade__vault_without_positions__waits_beyond_100_usd_below_zero(absorbed):
     """No market is there to pay; two who met each other may not reduce against it until a gift."""
     twin = absorbed

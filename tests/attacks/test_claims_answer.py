@@ -1,0 +1,133 @@
+"""Nobody takes a gain out of an account and leaves its loss to others, nor before it is cut."""
+
+import pytest
+
+from clearing.spec.perp_types import Role
+from tests.attacks.perp_stage import TERMS, dollars
+from tests.harness.perp import BACKSTOP, BTC, ETH, INSURANCE, LOT, VAULT, usd
+from tests.harness.puppet import Manner
+from tests.unit.perp_engine.scene import with_changed
+from tests.unit.perp_resolution.settle_scene import DAY, HOUR, settling
+
+WEEK = 8 * DAY
+
+
+def say(rig, eth=3_600, btc=50_000):
+    rig.set_price(ETH, eth * 10**8)
+    rig.set_price(BTC, btc * 10**8)
+
+
+def resolvers(rig):
+    """Return a fund and a resolution module that have their roles."""
+    made, timelock = rig.roles.deployer, rig.roles.timelock
+    fund = rig.chain.deploy("InsuranceFund", rig.engine.address, sender=made)
+    rig.engine.send("setModule", Role.INSURANCE, fund.address, sender=timelock)
+    backing = (rig.engine.address, fund.address)
+    resolution = rig.chain.deploy("ResolutionModule", *backing, sender=made)
+    rig.engine.send("setModule", Role.RESOLUTION, resolution.address, sender=timelock)
+    return fund, resolution
+
+
+def settle_at_3600(rig, ending, by, before_it=lambda: None):
+    """Wind ETH down and settle it there, with prices that trip nothing."""
+    ending.send("windDown", ETH, sender=rig.roles.timelock)
+    for hours, price in ((20, 3_300), (3, 3_600)):
+        rig.wait(hours * HOUR)
+        say(rig, price)
+    before_it()
+    rig.wait(HOUR)
+    say(rig)
+    ending.send("settle", ETH, sender=by)
+
+
+@pytest.mark.parametrize("is_stripped", [False, True])
+def test_claim__of_an_account_that_is_absorbed__pays_what_others_covered(is_stripped):
+    """[PERP-51] Against 60,000 USD won in ETH he is long 11 BTC, with his own second account.
+
+    A day after ETH was settled, and while BTC's feed was silent, he had himself closed in ETH; then
+    BTC fell to 42,000. Before, he kept the claim of 60,000, and lenders paid 66,163 instead of
+    6,163.
+    """
+    with settling() as twin:
+        rig, ending, by = twin.rig, twin.module, twin.rig.roles.outsider
+        mine, own, loser = (
+            twin.trader(name, has)
+            for name, has in (("mine", 1_000), ("own", 200_000), ("loser", 300_000))
+        )
+        u, v, keeper = (twin.trader(name, 200_000) for name in ("u", "v", "keeper"))
+        twin.meet(mine, loser, 100)
+        for market in (ETH, BTC):
+            rig.admin.send("setMarket", market, *with_changed(**TERMS), sender=rig.roles.timelock)
+        rig.wait(WEEK)
+        say(rig, 3_000)
+        _, resolution = resolvers(rig)
+
+        def lean():
+            twin.meet(mine, own, 11, market=BTC, at=50_000)
+            twin.meet(u, v, 11, market=BTC, at=50_000)
+
+        settle_at_3600(rig, ending, by, lean)
+        ending.send("closeAt", ETH, [mine], sender=by)
+        assert rig.size(mine, ETH) == 100 * LOT, "he leans on it"
+        rig.wait(DAY)
+        rig.set_price(BTC, 50_000 * 10**8)
+        rig.aggregators[BTC].says("latestRoundData()", b"", Manner.REVERT)
+        rig.wait(100)
+        if is_stripped:
+            ending.send("closeAt", ETH, [mine], sender=by)
+            assert ending.read("claimOf", ETH, mine) == usd(60_000)
+        rig.wait(3 * HOUR)
+        for _ in range(3):
+            rig.wait(95)
+            rig.set_price(BTC, 42_000 * 10**8)
+            rig.calm(BTC)
+        lenders, insured = rig.cash(VAULT), rig.cash(INSURANCE)
+
+        resolution.send("absorb", mine, keeper, [], sender=by)
+        covered = ending.read("coveredFor", mine)
+        ending.send("closeAt", ETH, [loser, mine], sender=by)
+        ending.send("payClaims", ETH, [mine], sender=by)
+
+        if is_stripped:
+            assert usd(86_900) < covered < usd(87_000)
+            assert ending.read("coveredFor", mine) == covered - usd(60_000)
+            assert rig.cash(INSURANCE) - insured == usd(60_000), "PERP-51: it answered"
+        # what he lost to himself beyond his cash and his gain, 26,954, is all that others lack
+        assert rig.cash(mine) == 0, "PERP-51"
+        taken = lenders + insured - rig.cash(VAULT) - rig.cash(INSURANCE)
+        assert usd(6_100) < taken < usd(6_200)
+        assert usd(80_000) < usd(dollars(rig, mine, own) - 201_000) < usd(80_100)
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+def test_gain_of_the_backstop__all_closed_that_it_is_against__is_cut_as_others(is_first):
+    """[PERP-37] 60,000 USD of it and 60,000 of `winner` stand against a loser of 5,000 USD.
+
+    Before, who had its counterparty closed alone made its gain cash, which an absorption in BTC
+    spent: `winner` got 16,026 of his claim instead of 32,500.
+    """
+    with settling() as twin:
+        rig, ending, by = twin.rig, twin.module, twin.rig.roles.outsider
+        against, winner, own = (twin.trader(n, 100_000) for n in ("against", "winner", "own"))
+        loser, mine, keeper = (twin.trader(name, 5_000) for name in ("loser", "mine", "keeper"))
+        twin.meet(BACKSTOP, against, 100)
+        twin.meet(winner, loser, 100)
+        fund, resolution = resolvers(rig)
+        fund.send("setLimits", BTC, 0, usd(45_000), sender=rig.roles.timelock)
+        settle_at_3600(rig, ending, by, lambda: twin.meet(mine, own, 10, market=BTC, at=50_000))
+        for price in (49_000, 48_000, 47_000, 46_000, 45_000):
+            for _ in range(2):
+                rig.wait(95)
+                rig.set_price(BTC, price * 10**8)
+                rig.calm(BTC)
+
+        if is_first:
+            ending.send("closeAt", ETH, [against], sender=by)
+            assert rig.size(BACKSTOP, ETH) == 0
+        resolution.send("absorb", mine, keeper, [], sender=by)
+        ending.send("closeAt", ETH, [against, loser, winner], sender=by)
+        ending.send("payClaims", ETH, [winner], sender=by)
+
+        # claims of 120,000, a debt of 55,000: 65 / 120 of each
+        assert rig.cash(winner) == usd(132_500), "PERP-37"
+        assert rig.cash(BACKSTOP) >= usd(32_500)
