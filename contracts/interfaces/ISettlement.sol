@@ -10,6 +10,7 @@ struct Ending {
     uint40 settledAt; // 0: not settled
     bool isFinal; // everybody is out, and what a claim pays is known
     uint256 price; // wad: what its positions count at
+    int256 backstopPnl; // wad: what the backstop's position had won when the market was settled; a loss was paid then
     uint256 claims; // wad: gains of those who are out
     uint256 pot; // wad: what there is for them, once final
 }
@@ -24,8 +25,9 @@ struct Ending {
 ///   P > 0: claim = min(P, max(0, E)) goes to the pot, an account of this module. What fills a hole in E stays: it is already spent.
 ///   P < 0: the account pays from cash; debt = min(-P, max(0, -E)) it cannot pay and the market owes.
 ///   Whatever P is: if the account is in no other market, debt = max(0, -E): there is no other that could absorb it.
-/// The backstop's own P is reckoned when the market is settled. The vault is closed last, by itself, and paid in the same call: its shares
-/// never miss a claim. Then d = min(debt, claims) is repaid out of the pot, and a claim pays floor(claim · (claims - d) / claims):
+/// The backstop's own P is taken when the market is settled; a loss counts at once, a gain at the end, and until then the backstop pays
+/// nothing for others out of it. The vault is closed last, by itself, and paid in the same call: its shares never miss a claim. Then
+/// d = min(debt, claims) is repaid out of the pot, and a claim pays floor(claim · (claims - d) / claims):
 /// min(1, pot / claims) of it. Who is closed first does not matter. What the market still owes is repaid from fees.
 ///
 /// Until then a gain is no margin for opening or withdrawing: it may still be cut (IDerivativesEngine, EQUITY).
@@ -45,7 +47,7 @@ interface ISettlement {
     event WindDownBegun(MarketId indexed market, uint256 notBefore);
     event Settled(MarketId indexed market, uint256 priceWad);
     /// The account is out. `sizeLots` as its position was; `pnlWad` moved its cash, then `claimWad` went to the pot or `debtWad` came from
-    /// the market. Size 0: the backstop, when the market is settled; at the end, what it lacks and is in no other market for.
+    /// the market. Size 0: the backstop, a loss when the market is settled, a gain at the end.
     event ClosedAt(
         MarketId indexed market,
         AccountId indexed account,
@@ -126,4 +128,7 @@ interface ISettlement {
 
     /// @notice What others covered for an account and is kept from its claims, wad.
     function coveredFor(AccountId account) external view returns (uint256);
+
+    /// @notice What the backstop has won in markets that have ended and are not final, wad: part of its cash, and may still be cut.
+    function unreckoned() external view returns (uint256);
 }

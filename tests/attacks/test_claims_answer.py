@@ -4,9 +4,12 @@ import pytest
 
 from clearing.spec.perp_types import Role
 from tests.attacks.perp_stage import TERMS, dollars
+from tests.attacks.test_who_pays_for_the_vault import walk
 from tests.harness.perp import BACKSTOP, BTC, ETH, INSURANCE, LOT, VAULT, usd
 from tests.harness.puppet import Manner
+from tests.harness.results import ACCEPTED
 from tests.unit.perp_engine.scene import with_changed
+from tests.unit.perp_resolution.scene import absorbing
 from tests.unit.perp_resolution.settle_scene import DAY, HOUR, settling
 
 WEEK = 8 * DAY
@@ -131,3 +134,72 @@ def test_gain_of_the_backstop__all_closed_that_it_is_against__is_cut_as_others(i
         # claims of 120,000, a debt of 55,000: 65 / 120 of each
         assert rig.cash(winner) == usd(132_500), "PERP-37"
         assert rig.cash(BACKSTOP) >= usd(32_500)
+
+
+@pytest.mark.parametrize("is_later", [False, True])
+def test_backstop_that_won_in_one_end__loses_in_another__pays_from_it(is_later):
+    """[PERP-37] 60,000 USD won in ETH, 50,000 lost in BTC before or after ETH is settled.
+
+    A gain that is taken away when a market is settled would leave the second to BTC's winner.
+    """
+    with settling() as twin:
+        rig = twin.rig
+        against, winner = twin.trader("against", 200_000), twin.trader("winner", 100_000)
+        twin.meet(BACKSTOP, against, 200)
+        twin.meet(winner, BACKSTOP, 10, market=BTC, at=50_000)
+        for market in (ETH, BTC):
+            twin.wind_down(market=market)
+        rig.wait(DAY - HOUR)
+        for _ in range(2):
+            say(rig, 3_300, 50_000 if is_later else 55_000)
+            rig.wait(HOUR)
+        say(rig, 3_300, 50_000 if is_later else 55_000)
+        assert twin.settle(ETH) == ACCEPTED
+        assert twin.module.read("unreckoned") == usd(60_000)
+        if is_later:
+            for _ in range(2):
+                rig.wait(HOUR)
+                twin.at(55_000, BTC)
+                rig.calm(BTC)
+        assert twin.settle(BTC) == ACCEPTED
+
+        twin.close_at([winner], BTC)
+        twin.pay([winner], BTC)
+        twin.close_at([against], ETH)
+
+        assert (twin.debt(BTC), twin.debt(ETH)) == (0, 0)
+        assert twin.cash(winner) == usd(150_000)
+        assert twin.cash(BACKSTOP) == usd(10_000)
+        assert twin.module.read("unreckoned") == 0
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_backstop_in_a_market_that_just_ended__takes_over__its_gain_is_cut_as_others(is_told):
+    """[PERP-37] ETH ends in debt; who lost to the backstop is absorbed before anybody closes.
+
+    Before, what it had won was cash at once, 119,964 USD, and the winner's claim paid nothing.
+    """
+    with absorbing() as twin:
+        rig, by = twin.rig, twin.rig.roles.outsider
+        against, loser = twin.trader("against", 5_000), twin.trader("loser", 5_000)
+        other, winner = twin.trader("other", 300_000), twin.trader("winner", 100_000)
+        keeper = twin.trader("keeper", 10)
+        for seller in (against, other):
+            twin.meet(BACKSTOP, seller, 100)
+        twin.meet(winner, loser, 100)
+        walk(twin, ETH, (3_150, 3_300, 3_450, 3_600))
+        ending = rig.chain.deploy("SettlementModule", rig.engine.address, sender=rig.roles.deployer)
+        timelock = rig.roles.timelock
+        rig.engine.send("setModule", Role.SETTLEMENT, ending.address, sender=timelock)
+        twin.module.send("absorb", loser, keeper, [], sender=by)
+        assert usd(22_000) < rig.engine.read("debtOf", ETH) < usd(23_000)
+        if is_told:
+            ending.send("closeAt", ETH, [], sender=by)
+
+        twin.module.send("absorb", against, keeper, [], sender=by)
+        ending.send("closeAt", ETH, [winner, other], sender=by)
+        ending.send("payClaims", ETH, [winner], sender=by)
+
+        assert rig.engine.read("debtOf", ETH) == 0, "PERP-37"
+        assert usd(121_000) < rig.cash(winner) < usd(122_000)
+        assert rig.cash(BACKSTOP) < usd(60_000)

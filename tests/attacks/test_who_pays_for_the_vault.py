@@ -302,6 +302,40 @@ def test_absorbed_while_another_feed_is_silent__loss__stays_where_it_was_lost(ca
         assert twin.status() == MarketStatus.LIVE
 
 
+@pytest.mark.parametrize("entry", [2_690, 2_710])
+def test_absorbed_while_a_feed_is_silent__gain_at_its_edge_alone__charges_that_market_nothing(
+    entry,
+):
+    """[PERP-50] The vault is short 100 ETH; the last price is 3,000, the edge of its band 2,700.
+
+    Counted at mid, an entry of 2,710 would be a loss of 29,000 USD: 17,640 of insurance and
+    12,806 of three in ETH would cover what an entry of 2,690 leaves to its own market.
+    """
+    with absorbing() as twin:
+        rig = twin.rig
+        held, won, x, y = (twin.trader(name, 300_000) for name in ("held", "won", "x", "y"))
+        twin.meet(held, VAULT, 100, at=entry)
+        twin.meet(won, VAULT, 10, market=BTC, at=50_000)
+        twin.meet(x, y, 100)
+        twin.give(INSURANCE, 1_000_000)
+        twin.limit(1_000_000, 0, BTC)
+        twin.give(VAULT, 40_000 - (entry - 2_700) * 100 - 500)
+        walk(twin, BTC, (52_000, 54_000))
+        rig.aggregators[ETH].says("latestRoundData()", b"", Manner.REVERT)
+        rig.wait(100)
+        twin.at(54_000, BTC)
+        before = [dollars(rig, each) for each in (held, x, y)]
+        assert -usd(600) < twin.health(VAULT).equity < -usd(400)
+        assert twin.absorb_protocol(VAULT) == ACCEPTED
+
+        covered = {told.market: told for told in twin.events(Covered)}
+        gain = max(0, (entry - 2_700) * 100)
+        assert usd(350) < covered[BTC].insurance - usd(gain) < usd(460)
+        assert all(told.debt == 0 for told in covered.values())
+        paid = [had - dollars(rig, each) for had, each in zip(before, (held, x, y), strict=True)]
+        assert max(paid) <= (0 if gain else 5), "PERP-50"
+
+
 @pytest.mark.parametrize("is_loaded", [False, True])
 def test_vault_that_won_elsewhere__last_close__leaves_the_loss_where_it_is(is_loaded):
     """[PERP-50] 40,000 USD lost in ETH, 50,000 won in BTC and not closed; then BTC goes back.

@@ -17,6 +17,7 @@ from clearing.spec.perp_absorb import (
     Deleveraged,
     absorb,
     absorb_protocol,
+    begin_ended,
     noted,
     take_backstop,
 )
@@ -90,7 +91,7 @@ class ResolutionTwin(LiquidityTwin):
     @property
     def moment(self) -> Moment:
         """What the oracle says, and when."""
-        return Moment(self.quotes, self.now)
+        return Moment(self.quotes, self.now, self.endings.unreckoned)
 
     @property
     def dust(self) -> int:
@@ -126,8 +127,12 @@ class ResolutionTwin(LiquidityTwin):
         args = (account, keeper, [(one.market, list(one.counterparties)) for one in lists])
 
         def parts() -> tuple[Any, ...]:
-            step = absorb(self.model, self.store, account, keeper, lists, self.moment)
-            return step.ledger, step.store, noted(self.endings, step.effects), step.effects
+            at = self.moment
+            *state, endings, begun = begin_ended(self.model, self.store, self.endings, account, at)
+            at = replace(at, unreckoned=endings.unreckoned)
+            step = absorb(*state, account, keeper, lists, at)
+            effects = (*begun, *step.effects)
+            return step.ledger, step.store, noted(endings, step.effects), effects
 
         told = self._both(self.resolvers.resolution, "absorb", args, sender, parts)
         if told == ACCEPTED:
@@ -289,6 +294,9 @@ class ResolutionTwin(LiquidityTwin):
         mine = health_of(self.model, account, purpose, self.quotes, self.now)
         if stored != astuple(mine):
             self._fail(f"account {account} is worth {stored}, specification: {mine}")
+        unreckoned = self.resolvers.settlement.read("unreckoned")
+        if unreckoned != self.endings.unreckoned:
+            self._fail(f"{unreckoned} is not reckoned, specification: {self.endings}")
         covered = self.resolvers.settlement.read("coveredFor", account)
         if covered != self.endings.covered.get(account, 0):
             self._fail(f"{covered} was covered for {account}, specification: {self.endings}")

@@ -23,6 +23,8 @@ from tests.harness.clearport_storm import (
 
 PRICES = {"BTC": 50_000, "ETH": 3_000, "USDC": 1, "USDT": 1}
 OWN_RAW = 30_000 * 10**6
+PATIENT = {"CLEARPORT__POLICY__PRICE_AGE_S": "600", "CLEARPORT__PRICES__MAX_AGE_S": "600"}
+"""Prices stay good for as long as the slowest machine takes."""
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def stage() -> Iterator[Stage]:
 @pytest.fixture
 def brokers(stage: Stage, tmp_path: Path) -> Iterator[tuple[Broker, Broker]]:
     """The first has the lower address: it proposes."""
-    made = [make_broker(stage, name, tmp_path / name) for name in ("one", "two")]
+    made = [make_broker(stage, name, tmp_path / name, settings=PATIENT) for name in ("one", "two")]
     low, high = sorted(made, key=lambda broker: broker.account)
     for broker in (low, high):
         stage.give("YELLOW", broker.account, STAKE_RAW)

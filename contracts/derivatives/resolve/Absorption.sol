@@ -27,6 +27,7 @@ abstract contract Absorption is Deleveraging, KeeperFee, TakeBack {
     function absorb(AccountId account, AccountId keeper, Deleverage[] calldata lists) external {
         ENGINE.accountOf(keeper); // it exists
         if (_isSame(account, keeper)) revert OwnKeeper(account);
+        _beginEnded(account);
         ENGINE.enter();
         HealthView memory h = ENGINE.healthOf(account, Purpose.LIQUIDATE);
         bool isOwned = AccountId.unwrap(account) >= FIRST_OWNED;
@@ -45,6 +46,18 @@ abstract contract Absorption is Deleveraging, KeeperFee, TakeBack {
         if (k.equity < 0) _noteCovered(account, Rounding.abs(k.equity));
         emit Absorbed(account, keeper, k.equity, added + paid);
         ENGINE.exit();
+    }
+
+    /// @dev What the backstop had won in a market when it ended is set apart before it takes a position there.
+    function _beginEnded(AccountId id) private {
+        uint256 bits = ENGINE.accountOf(id).markets & _justEnded;
+        address settlement = ENGINE.moduleOf(Role.SETTLEMENT);
+        if (bits == 0 || settlement == address(0)) return;
+        _justEnded &= ~bits;
+        for (uint16 i = 0; bits != 0; ++i) {
+            if (bits & 1 != 0) ISettlement(settlement).closeAt(MarketId.wrap(i), new AccountId[](0));
+            bits >>= 1;
+        }
     }
 
     /// @dev What deleveraging has left of a position. One that closes the backstop's waits until its loss is shared.
@@ -88,11 +101,11 @@ abstract contract Absorption is Deleveraging, KeeperFee, TakeBack {
     }
 
     /// @dev What was lost is covered now, and must not be laid to these markets again when something is lost in others. A gain in a SETTLED
-    /// market stays where it is, to be paid as others are.
+    /// market stays where it is, to be paid as others are, and so does what counted for nothing.
     function _startAllAnew(Case memory k) private {
         for (uint256 i = 0; i < k.parts.length; ++i) {
             Part memory p = k.parts[i];
-            if (p.lost == 0 && _hasEnded(p)) continue;
+            if (p.isLeft || (p.lost == 0 && _hasEnded(p))) continue;
             _startAnew(k.id, p.market, p.size, CaseLib.quoteFor(p.size, p.price));
         }
     }

@@ -34,6 +34,7 @@ struct Part {
     bool isSettled; // it trades no more: the claims of its winners carry what was lost in it
     uint256 lost; // wad: what closing the position there costs
     bool canDeleverage; // its price is fair and it trades
+    bool isLeft; // it counts for nothing, and is left as it is
     RiskNow risk;
     uint256 loss; // wad, this market's part of the shortfall
     uint256 left; // wad of it that nobody has covered
@@ -49,7 +50,8 @@ library CaseLib {
     using SafeCast for uint256;
 
     /// @dev The account's position in a market. A gain of the vault or the backstop in one whose feed does not allow LIQUIDATE counts at
-    /// mid: the far edge of its band is no gain that pays for what was lost elsewhere, and would be lost here once the feed is back.
+    /// mid: the far edge of its band is no gain that pays for what was lost elsewhere, and would be lost here once the feed is back. Where
+    /// mid shows none either, nothing counts, and nothing is charged here.
     function add(Case memory k, uint256 at, MarketId market, Position held, Context memory c) internal view {
         Part memory p = k.parts[at];
         int256 size = held.size();
@@ -63,9 +65,11 @@ library CaseLib {
         int256 paid = held.quote() * int256(PerpUnits.PICO_TO_WAD) - held.owed(c.funding);
         int256 gain = paid + PerpUnits.value(size, p.price);
         if (gain > 0 && !p.isSettled && !p.canDeleverage && AccountId.unwrap(k.id) <= BACKSTOP_ACCOUNT) {
-            p.price = p.mid;
             k.equity -= gain;
-            gain = paid + PerpUnits.value(size, p.price);
+            gain = paid + PerpUnits.value(size, p.mid);
+            p.isLeft = gain <= 0;
+            if (p.isLeft) gain = 0;
+            else p.price = p.mid;
             k.equity += gain;
         }
         (, p.mm) = Margin.requirement(PerpUnits.notional(size, p.price), p.risk);

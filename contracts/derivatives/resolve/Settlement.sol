@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {AccountState, Context, HealthView, Kind, Leg, Purpose, Role, Sample} from "../../interfaces/EngineTypes.sol";
+import {Context, HealthView, Kind, Leg, Purpose, Role, Sample} from "../../interfaces/EngineTypes.sol";
 import {Ending, ISettlement} from "../../interfaces/ISettlement.sol";
 import {AccountId, MarketId} from "../../interfaces/PerpTypes.sol";
 import {Rounding} from "../../libraries/Rounding.sol";
@@ -28,6 +28,8 @@ abstract contract Settlement is WindDown {
 
     /// @inheritdoc ISettlement
     mapping(AccountId account => uint256 wad) public coveredFor;
+    /// @inheritdoc ISettlement
+    uint256 public unreckoned;
 
     constructor() {
         POT = ENGINE.createAccount();
@@ -77,11 +79,17 @@ abstract contract Settlement is WindDown {
     }
 
     /// @inheritdoc WindDown
-    /// @dev Its position starts anew at the price: whoever absorbs it later lays nothing of a loss to this market again, and no closing
-    /// of others makes cash of a gain that is still to be cut.
-    function _reckonBackstop(MarketId market, int256 size, int256 quote, int256 pnl) internal override {
+    /// @dev Its position starts anew at the price: whoever absorbs it later lays nothing of a loss to this market again, and it does not
+    /// matter whose closing makes cash of a gain. A loss counts at once. A gain carries what the backstop loses elsewhere until the
+    /// end, but pays for nobody else: it may still be cut.
+    function _setApart(MarketId market, int256 size, int256 quote, int256 pnl) internal override {
         _startAnew(BACKSTOP, market, size, quote);
-        _reckon(market, BACKSTOP, 0, pnl);
+        if (pnl < 0) {
+            _reckon(market, BACKSTOP, 0, pnl);
+        } else {
+            _endings[market].backstopPnl = pnl;
+            unreckoned += uint256(pnl);
+        }
     }
 
     /// @dev Whether the account's other positions are under initial margin without the gain, which OPEN leaves out. Not asked of the
@@ -139,8 +147,10 @@ abstract contract Settlement is WindDown {
     function _finalise(MarketId market) private {
         Ending storage e = _endings[market];
         e.isFinal = true;
-        AccountState memory backstop = ENGINE.accountOf(BACKSTOP);
-        if (backstop.markets == 0 && backstop.cash < 0) _reckon(market, BACKSTOP, 0, 0);
+        if (e.backstopPnl != 0) {
+            unreckoned -= uint256(e.backstopPnl);
+            _reckon(market, BACKSTOP, 0, e.backstopPnl);
+        }
 
         (uint256 claims, uint256 debt) = (e.claims, ENGINE.debtOf(market));
         uint256 repaid = Math.min(debt, claims);

@@ -61,10 +61,10 @@ abstract contract TakeBack is Waterfall {
         if (!CaseLib.isLiquid(c)) revert IDerivativesEngine.FeedForbids(market, c.quote.state, c.quote.gates);
     }
 
-    /// @dev Wad: min(ceil(f · x / 2), the backstop's cash, its E at LIQUIDATE).
+    /// @dev Wad: min(ceil(f · x / 2), the backstop's cash, its E at LIQUIDATE), both without what may still be cut.
     function _reward(Context memory c, int256 size, uint256 price, int256 equity) private view returns (uint256) {
         int256 cash = ENGINE.accountOf(BACKSTOP).cash;
-        int256 most = cash < equity ? cash : equity;
+        int256 most = (cash < equity ? cash : equity) - _unreckoned();
         if (most <= 0) return 0;
         uint256 notional = PerpUnits.notional(size, price);
         uint256 half = Math.mulDiv(notional, c.risk.penalty(), 2 * PerpUnits.PPM, Math.Rounding.Ceil);

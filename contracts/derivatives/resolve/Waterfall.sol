@@ -3,8 +3,9 @@ pragma solidity ^0.8.30;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {Context, Purpose} from "../../interfaces/EngineTypes.sol";
+import {Context, Purpose, Role} from "../../interfaces/EngineTypes.sol";
 import {IInsuranceFund} from "../../interfaces/IInsuranceFund.sol";
+import {ISettlement} from "../../interfaces/ISettlement.sol";
 import {AccountId, MarketId, MarketStatus} from "../../interfaces/PerpTypes.sol";
 import {Rounding} from "../../libraries/Rounding.sol";
 import {SMALL_DEBT} from "../perp/PerpDoors.sol";
@@ -19,6 +20,9 @@ abstract contract Waterfall is SharedWindow, ResolutionBase {
 
     /// @notice Keeps the limits of what insurance and the backstop lose.
     IInsuranceFund public immutable FUND;
+
+    /// @dev Markets that this module has ended, as bits, until the module of settlement has been told.
+    uint256 internal _justEnded;
 
     constructor(IInsuranceFund fund) {
         FUND = fund;
@@ -90,8 +94,12 @@ abstract contract Waterfall is SharedWindow, ResolutionBase {
         Context memory c = ENGINE.context(market);
         uint256 status = c.risk.status();
         if (status == uint256(MarketStatus.SETTLED)) return;
-        if (CaseLib.isLiquid(c)) ENGINE.setStatus(market, MarketStatus.SETTLED, c.quote.mid);
-        else if (status == uint256(MarketStatus.LIVE)) ENGINE.setStatus(market, MarketStatus.WIND_DOWN, 0);
+        if (CaseLib.isLiquid(c)) {
+            _justEnded |= 1 << MarketId.unwrap(market);
+            ENGINE.setStatus(market, MarketStatus.SETTLED, c.quote.mid);
+        } else if (status == uint256(MarketStatus.LIVE)) {
+            ENGINE.setStatus(market, MarketStatus.WIND_DOWN, 0);
+        }
     }
 
     /* CASH */
@@ -101,12 +109,19 @@ abstract contract Waterfall is SharedWindow, ResolutionBase {
         return mostWad == 0 ? 0 : _pay(from, to, Math.min(mostWad, _spare(from)));
     }
 
-    /// @dev Wad: min(cash, E at OPEN), or nothing.
+    /// @dev Wad: min(cash, E at OPEN), or nothing. What the backstop has won in markets that have ended is no spare of it before it is cut.
     function _spare(AccountId id) private view returns (uint256) {
         int256 cash = ENGINE.accountOf(id).cash;
         int256 equity = ENGINE.healthOf(id, Purpose.OPEN).equity;
         int256 spare = cash < equity ? cash : equity;
+        if (_isSame(id, BACKSTOP)) spare -= _unreckoned();
         return spare > 0 ? uint256(spare) : 0;
+    }
+
+    /// @dev Wad.
+    function _unreckoned() internal view returns (int256) {
+        address settlement = ENGINE.moduleOf(Role.SETTLEMENT);
+        return settlement == address(0) ? int256(0) : ISettlement(settlement).unreckoned().toInt256();
     }
 
     function _pay(AccountId from, AccountId to, uint256 amountWad) private returns (uint256) {

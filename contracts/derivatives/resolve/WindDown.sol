@@ -101,11 +101,11 @@ abstract contract WindDown is ISettlement, ResolutionBase {
         e.price = priceWad;
         emit Settled(market, priceWad);
         int256 pnl = _pnl(backstop, quote, c);
-        if (pnl != 0) _reckonBackstop(market, backstop.size(), quote, pnl);
+        if (pnl != 0) _setApart(market, backstop.size(), quote, pnl);
     }
 
-    /// @dev What the backstop has lost or won here, `pnl`, wad, is settled at once: for `size` it would receive `quote`, pico.
-    function _reckonBackstop(MarketId market, int256 size, int256 quote, int256 pnl) internal virtual;
+    /// @dev What the backstop has lost or won here, `pnl`, wad, becomes cash: for `size` it would receive `quote`, pico.
+    function _setApart(MarketId market, int256 size, int256 quote, int256 pnl) internal virtual;
 
     /// @dev Pico that closing `size` brings: floor(size · price / 1e14). Equity counts the same product down to a wad, so none is gained.
     function _closingQuote(int256 size, uint256 priceWad) internal pure returns (int256) {

@@ -31,6 +31,7 @@ from clearing.spec.perp_ledger import (
     value_of,
 )
 from clearing.spec.perp_margin import owed_by
+from clearing.spec.perp_settle import close_at
 from clearing.spec.perp_trade import skew_worth
 from clearing.spec.perp_types import (
     BACKSTOP,
@@ -53,6 +54,7 @@ __all__ = [
     "TakenBack",
     "absorb",
     "absorb_protocol",
+    "begin_ended",
     "noted",
     "take_backstop",
 ]
@@ -138,6 +140,19 @@ def absorb(
         parts.append(left)
     step, paid = _settle_cash(step, replace(case, parts=tuple(parts)), keeper, own, at)
     return step.tell(Absorbed(account, keeper, case.equity, added + paid))
+
+
+def begin_ended(
+    ledger: Ledger, store: Resolution, endings: Endings, account: int, at: Moment
+) -> tuple[Ledger, Resolution, Endings, Effects]:
+    """Set apart what the backstop had won in the account's markets that resolution has ended."""
+    effects: Effects = ()
+    ended = store.just_ended & set(ledger.markets_of(account))
+    for market in sorted(ended):
+        given = (ledger, endings, market, (), at.quotes, at.now)
+        ledger, endings, told = close_at(*given)
+        effects = (*effects, *told)
+    return ledger, replace(store, just_ended=store.just_ended - ended), endings, effects
 
 
 def noted(endings: Endings, effects: Effects) -> Endings:
@@ -287,7 +302,8 @@ def absorb_protocol(ledger: Ledger, store: Resolution, account: int, at: Moment)
     step = cover_last(step, case, None, at)
     for part in case.parts:
         # a gain in a market that has ended, perhaps just now, is paid as others are
-        if part.lost or not step.ledger.markets[part.market].is_settled:
+        stays = not part.lost and step.ledger.markets[part.market].is_settled
+        if not part.is_left and not stays:
             given = (account, part.size, quote_for(part.size, part.price), at.quotes, at.now)
             step = step.then(start_anew(step.ledger, part.market, *given))
     return step
@@ -335,7 +351,7 @@ def take_backstop(
     equity = _require_backstop_absorbed(ledger, at)
     price = value_of(look, Purpose.LIQUIDATE, is_long=size > 0)
     quote = quote_for(size, price)
-    most = max(0, min(equity, account_of(ledger, BACKSTOP).cash))
+    most = max(0, min(equity, account_of(ledger, BACKSTOP).cash) - at.unreckoned)
     reward = min(most, mul_div_up(notional(size, price), risk.penalty, 2 * PPM))
     legs = (
         Leg(BACKSTOP, -size, quote, cash=-reward),

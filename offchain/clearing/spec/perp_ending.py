@@ -54,6 +54,7 @@ class Ending:
     settled_at: int = 0
     is_final: bool = False
     price: int = 0
+    backstop_pnl: int = 0
     claims: int = 0
     pot: int = 0
 
@@ -78,6 +79,11 @@ class Endings:
     def put(self, market: int, ending: Ending) -> Endings:
         """Return the storage with another ending."""
         return replace(self, markets={**self.markets, market: ending})
+
+    @property
+    def unreckoned(self) -> int:
+        """What the backstop has won in markets that have ended and are not final, wad."""
+        return sum(end.backstop_pnl for end in self.markets.values() if not end.is_final)
 
     def note_covered(self, account: int, wad: int) -> Endings:
         """Return the storage after others covered so much for an account."""
@@ -110,19 +116,22 @@ Step = tuple[Ledger, Endings, Effects]
 def begin(
     ledger: Ledger, endings: Endings, market: int, price: int, quotes: Quotes, now: int
 ) -> Step:
-    """Take down at what price a market has ended; what the backstop lost or won is reckoned.
+    """Take down at what price a market has ended, and what the backstop has lost or won there.
 
-    Its position starts anew at the price, so that nobody lays a loss to this market again, and no
-    closing of others makes cash of a gain that is still to be cut.
+    Its position starts anew at the price, so that nobody lays a loss to this market again, and it
+    does not matter whose closing makes cash of a gain. A loss counts at once; a gain carries what
+    the backstop loses elsewhere until the end, but pays for nobody else.
     """
     backstop = position_of(ledger, BACKSTOP, market)
     size, quote = backstop.size, closing_quote(backstop.size, price)
     pnl = pnl_of(backstop, quote, ledger.markets[market].funding)
-    ending = replace(endings.of(market), settled_at=now, price=price)
+    ending = replace(endings.of(market), settled_at=now, price=price, backstop_pnl=max(0, pnl))
     endings, effects = endings.put(market, ending), (Settled(market, price),)
     if pnl == 0:
         return ledger, endings, effects
     ledger, booked = start_anew(ledger, market, BACKSTOP, size, quote, quotes, now)
+    if pnl > 0:
+        return ledger, endings, (*effects, *booked)
     ledger, endings, told = reckon(ledger, endings, market, BACKSTOP, 0, pnl, quotes, now)
     return ledger, endings, (*effects, *booked, *told)
 

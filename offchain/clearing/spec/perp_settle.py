@@ -202,13 +202,11 @@ def _finish(ledger: Ledger, endings: Endings, market: int, quotes: Quotes, now: 
 
 
 def _finalise(ledger: Ledger, endings: Endings, market: int, quotes: Quotes, now: int) -> Step:
-    """Repay the debt out of the claims, pay the protocol's own accounts.
-
-    A backstop below zero that is in no other market leaves the rest to this one.
-    """
+    """Reckon the backstop, repay the debt out of the claims, pay the protocol's own accounts."""
     effects: Effects = ()
-    if account_of(ledger, BACKSTOP).cash < 0 and not ledger.markets_of(BACKSTOP):
-        ledger, endings, effects = reckon(ledger, endings, market, BACKSTOP, 0, 0, quotes, now)
+    pnl = endings.of(market).backstop_pnl
+    if pnl:
+        ledger, endings, effects = reckon(ledger, endings, market, BACKSTOP, 0, pnl, quotes, now)
     ending, debt = endings.of(market), ledger.markets[market].debt
     repaid = min(debt, ending.claims)
     if repaid:

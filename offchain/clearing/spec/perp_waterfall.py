@@ -58,20 +58,26 @@ class Resolution:
     """What the fund and the resolution module store; fees since `fees_at`, wad.
 
     `carried`: when each market last shared a loss, and what a unit had carried with it, pico.
+    `just_ended`: markets that it has ended, until the module of settlement has been told.
     """
 
     fund: Fund
     fees_at: int = 0
     fees_paid: int = 0
     carried: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    just_ended: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What the oracle says of each market, and the time."""
+    """What the oracle says of each market, and the time.
+
+    `unreckoned`: what the backstop has won in markets that have ended and may still be cut, wad.
+    """
 
     quotes: Quotes
     now: int
+    unreckoned: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +146,14 @@ def _cover_part(step: Step, account: int, part: Part, at: Moment) -> tuple[Step,
 
 
 def take(step: Step, source: int, to: int, most: int, at: Moment) -> tuple[Step, int]:
-    """Move what an account of the protocol can spare: up to min(cash, E at OPEN)."""
+    """Move what an account of the protocol can spare: up to min(cash, E at OPEN).
+
+    The backstop spares nothing of what may still be cut.
+    """
     cash = account_of(step.ledger, source).cash
     equity = health_of(step.ledger, source, Purpose.OPEN, at.quotes, at.now).equity
-    amount = max(0, min(most, cash, equity))
+    kept = at.unreckoned if source == BACKSTOP else 0
+    amount = max(0, min(most, min(cash, equity) - kept))
     return step.pay(source, to, amount), amount
 
 
@@ -214,7 +224,10 @@ def _owe(step: Step, account: int, market: int, rest: int, at: Moment) -> Step:
         status, price = MarketStatus.WIND_DOWN, 0
     if look.market.risk.status >= status:
         return step
-    return step.then(set_status(step.ledger, market, status, price, at.quotes, at.now))
+    step = step.then(set_status(step.ledger, market, status, price, at.quotes, at.now))
+    if status is not MarketStatus.SETTLED:
+        return step
+    return replace(step, store=replace(step.store, just_ended=step.store.just_ended | {market}))
 
 
 # FEE

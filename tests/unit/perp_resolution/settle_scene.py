@@ -217,6 +217,8 @@ class SettlementTwin(PerpTwin):
                 wad = self.module.read("claimOf", market, account)
                 if wad != self.claim(account, market):
                     self._fail(f"claim {market}/{account} is {wad}")
+        if self.module.read("unreckoned") != self.endings.unreckoned:
+            self._fail(f"unreckoned, specification: {self.endings.unreckoned}")
         for account in self.model.accounts:
             wad = self.module.read("coveredFor", account)
             if wad != self.endings.covered.get(account, 0):
