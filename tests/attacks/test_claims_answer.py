@@ -5,6 +5,7 @@ import pytest
 from clearing.spec.perp_types import Role
 from tests.attacks.perp_stage import TERMS, dollars
 from tests.attacks.test_who_pays_for_the_vault import walk
+from tests.harness.actors import key_of
 from tests.harness.perp import BACKSTOP, BTC, ETH, INSURANCE, LOT, VAULT, usd
 from tests.harness.puppet import Manner
 from tests.harness.results import ACCEPTED
@@ -203,3 +204,27 @@ def test_backstop_in_a_market_that_just_ended__takes_over__its_gain_is_cut_as_ot
         assert rig.engine.read("debtOf", ETH) == 0, "PERP-37"
         assert usd(121_000) < rig.cash(winner) < usd(122_000)
         assert rig.cash(BACKSTOP) < usd(60_000)
+
+
+def test_backstop_with_a_gain_that_is_not_cut_yet__taken_back__pays_no_reward_from_it():
+    """Half of the penalty of 0.5 BTC, 312.5 USD, as soon as it has other cash."""
+    with settling() as twin:
+        rig, ending, by = twin.rig, twin.module, twin.rig.roles.outsider
+        against, seller, taker = (twin.trader(n, 100_000) for n in ("against", "seller", "taker"))
+        twin.meet(BACKSTOP, against, 100)
+        _, resolution = resolvers(rig)
+        settle_at_3600(
+            rig, ending, by, lambda: twin.meet(BACKSTOP, seller, 1, market=BTC, at=50_000)
+        )
+        assert rig.cash(BACKSTOP) == ending.read("unreckoned") == usd(60_000)
+
+        def reward():
+            with rig.chain.isolated():
+                owner = key_of("taker").address
+                before = rig.cash(BACKSTOP)
+                resolution.send("takeBackstop", BTC, LOT // 2, taker, sender=owner)
+                return before - rig.cash(BACKSTOP)
+
+        assert reward() == 0
+        rig.fund(BACKSTOP, 1_000)
+        assert usd(312) < reward() < usd(313)

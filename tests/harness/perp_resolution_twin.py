@@ -128,9 +128,10 @@ class ResolutionTwin(LiquidityTwin):
 
         def parts() -> tuple[Any, ...]:
             at = self.moment
-            *state, endings, begun = begin_ended(self.model, self.store, self.endings, account, at)
+            began = begin_ended(self.model, self.store, self.endings, account, at)
+            ledger, store, endings, begun = began
             at = replace(at, unreckoned=endings.unreckoned)
-            step = absorb(*state, account, keeper, lists, at)
+            step = absorb(ledger, store, account, keeper, lists, at)
             effects = (*begun, *step.effects)
             return step.ledger, step.store, noted(endings, step.effects), effects
 
