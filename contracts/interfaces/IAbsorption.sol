@@ -23,7 +23,7 @@ struct Deleverage {
 /// backstop's R goes to the markets in which their open positions lost it, by what was lost there, and only what exceeds that by margin:
 /// anybody may trade against the vault, and would choose who pays. In each other market:
 ///   insurance  min(L_m, limit left, cash of account 2)
-///   backstop   min(rest, limit left, its cash, its E at OPEN)
+///   backstop   min(rest, limit left, its cash, its E at OPEN, both less ISettlement.unreckoned)
 ///   deleveraging, for a rest u, where the feed allows LIQUIDATE: n = ceil(|s| · u / L_m) lots close at the position's bankruptcy price b,
 ///     against the vault if it is opposite, then the listed accounts: opposite, in profit in this market at mid, E > 0. E >= MM afterwards.
 ///     Others are skipped. No size changes its sign, never more than n in all. The vault gives up against mid no more than its profit
@@ -87,7 +87,8 @@ interface IAbsorption {
     /* BY ANYONE */
 
     /// @notice Absorb an account. `lists` name whom to deleverage against where that is needed; where there is none, the vault alone.
-    /// What others cover is noted for its claims to answer for (ISettlement.noteCovered).
+    /// What others cover is noted for its claims to answer for (ISettlement.noteCovered). A market of it that an absorption has ended
+    /// is begun before (ISettlement.closeAt of nobody): what the backstop had won there is set apart.
     /// @param keeper gets the fee; exists, and is another account.
     /// @dev Reverts: Locked, UnknownAccount, OwnKeeper, NotAbsorbable, NotOrdered, Paused (LIQUIDATE, in any of its markets),
     /// BackstopMustBeAbsorbed (where the backstop's position there would be gone).
@@ -101,7 +102,8 @@ interface IAbsorption {
     function absorbProtocol(AccountId account) external;
 
     /// @notice Take `size` lots (signed as the backstop's position) over from the backstop at LIQUIDATE value, for a reward of half the
-    /// penalty's rate: min(ceil(f · x / 2), the backstop's cash, its E at LIQUIDATE). The owner of `to`, which passes the gate.
+    /// penalty's rate: min(ceil(f · x / 2), the backstop's cash, its E at LIQUIDATE), the latter two less ISettlement.unreckoned. The
+    /// owner of `to`, which passes the gate.
     /// @dev Reverts: Locked, NotOwner, BackstopHasLess, Paused, FeedForbids, MarketNotLive, BackstopMustBeAbsorbed, and as
     /// IDerivativesEngine.book.
     function takeBackstop(MarketId market, int256 size, AccountId to) external;
