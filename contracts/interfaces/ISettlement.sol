@@ -22,7 +22,7 @@ struct Ending {
 ///
 /// @dev Anybody closes accounts at the price, against the backstop. Let P be what the position was worth there (wad, floor; its cash
 /// moves by P), E the account's equity at LIQUIDATE afterwards.
-///   P > 0: claim = min(P, max(0, E)) goes to the pot, an account of this module. What fills a hole in E stays: it is already spent.
+///   P > 0: claim = min(P, max(0, E at MID)) goes to the pot, an account of this module. What fills a hole stays: it is already spent.
 ///   P < 0: the account pays from cash; debt = min(-P, max(0, -E)) it cannot pay and the market owes.
 ///   Whatever P is: if the account is in no other market, debt = max(0, -E): there is no other that could absorb it.
 /// The backstop's own P is taken when the market is settled; a loss counts at once, a gain at the end, and until then the backstop pays

@@ -3,13 +3,13 @@
 import pytest
 
 from clearing.spec.perp_types import Role
-from tests.attacks.perp_stage import TERMS, dollars
+from tests.attacks.perp_stage import FOR_LIQUIDATE, TERMS, dollars
 from tests.attacks.test_who_pays_for_the_vault import walk
 from tests.harness.actors import key_of
 from tests.harness.perp import BACKSTOP, BTC, ETH, INSURANCE, LOT, VAULT, usd
 from tests.harness.puppet import Manner
 from tests.harness.results import ACCEPTED
-from tests.unit.perp_engine.scene import with_changed
+from tests.unit.perp_engine.scene import set_cash, with_changed
 from tests.unit.perp_resolution.scene import absorbing
 from tests.unit.perp_resolution.settle_scene import DAY, HOUR, settling
 
@@ -132,8 +132,8 @@ def test_gain_of_the_backstop__all_closed_that_it_is_against__is_cut_as_others(i
         ending.send("closeAt", ETH, [against, loser, winner], sender=by)
         ending.send("payClaims", ETH, [winner], sender=by)
 
-        # claims of 120,000, a debt of 55,000: 65 / 120 of each
-        assert rig.cash(winner) == usd(132_500), "PERP-37"
+        # claims of 120,000 but for half the spread of 10 BTC, a debt of 55,000: 65 / 120 of each
+        assert usd(132_480) < rig.cash(winner) <= usd(132_500), "PERP-37"
         assert rig.cash(BACKSTOP) >= usd(32_500)
 
 
@@ -228,3 +228,47 @@ def test_backstop_with_a_gain_that_is_not_cut_yet__taken_back__pays_no_reward_fr
         assert reward() == 0
         rig.fund(BACKSTOP, 1_000)
         assert usd(312) < reward() < usd(313)
+
+
+@pytest.mark.parametrize("is_silent", [False, True])
+@pytest.mark.parametrize("carrier", [BACKSTOP, VAULT])
+def test_market_closed_while_another_feed_is_silent__fills_the_same_hole(carrier, is_silent):
+    """[PERP-37] 60,000 USD won in ETH fill 60,000 lost in BTC, whose feed is silent for a moment.
+
+    Before, the far edge of its band let 43,956 of them go into ETH's pot: 23,229 for ETH's winner,
+    paid by three in BTC as soon as the feed was back.
+    """
+    with settling() as twin:
+        rig, ending, by = twin.rig, twin.module, twin.rig.roles.outsider
+        against, winner, seller = (twin.trader(n, 100_000) for n in ("against", "winner", "seller"))
+        loser, x, y = (
+            twin.trader(n, has) for n, has in (("loser", 5_000), ("x", 200_000), ("y", 200_000))
+        )
+        twin.meet(carrier, against, 100)
+        twin.meet(winner, loser, 100)
+
+        def lean():
+            twin.meet(carrier, seller, 10, market=BTC, at=50_000)
+            twin.meet(x, y, 20, market=BTC, at=50_000)
+
+        settle_at_3600(rig, ending, by, lean)
+        set_cash(rig, VAULT, 0)
+        for price in (49_000, 48_000, 47_000, 46_000, 45_000, 44_000):
+            for _ in range(2):
+                rig.wait(95)
+                rig.set_price(BTC, price * 10**8)
+                rig.calm(BTC)
+        before = [dollars(rig, each) for each in (x, y, seller)]
+        if is_silent:
+            rig.aggregators[BTC].says("latestRoundData()", b"", Manner.REVERT)
+            rig.wait(100)
+        ending.send("closeAt", ETH, [against, loser, winner], sender=by)
+        ending.send("payClaims", ETH, [winner], sender=by)
+        for _ in range(2):
+            rig.wait(95)
+            rig.set_price(BTC, 44_000 * 10**8)
+            rig.calm(BTC)
+
+        assert usd(104_900) < rig.cash(winner) < usd(105_100), "PERP-37"
+        assert rig.engine.read("healthOf", carrier, FOR_LIQUIDATE)[0] >= 0
+        assert [dollars(rig, each) for each in (x, y, seller)] == before

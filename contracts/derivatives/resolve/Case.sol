@@ -51,7 +51,7 @@ library CaseLib {
 
     /// @dev The account's position in a market. A gain of the vault or the backstop in one whose feed does not allow LIQUIDATE counts at
     /// mid: the far edge of its band is no gain that pays for what was lost elsewhere, and would be lost here once the feed is back. Where
-    /// mid shows none either, nothing counts, and nothing is charged here.
+    /// mid shows none either, it counts as neither gain nor loss.
     function add(Case memory k, uint256 at, MarketId market, Position held, Context memory c) internal view {
         Part memory p = k.parts[at];
         int256 size = held.size();

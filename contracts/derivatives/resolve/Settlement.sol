@@ -103,7 +103,8 @@ abstract contract Settlement is WindDown {
         return h.equity < (h.im - im).toInt256();
     }
 
-    /// @dev A gain goes to the pot, but for what fills a hole; a loss that cannot be paid becomes the market's.
+    /// @dev A gain goes to the pot, but for what fills a hole; a loss that cannot be paid becomes the market's. At mid for a gain: the far
+    /// edge of a silent feed's band would let money go to the pot that a hole there needs as soon as the feed is back.
     function _reckon(MarketId market, AccountId account, int256 size, int256 pnl) private {
         int256 equity = ENGINE.healthOf(account, Purpose.LIQUIDATE).equity;
         uint256 claim = 0;
@@ -112,11 +113,14 @@ abstract contract Settlement is WindDown {
             debt = _debtOf(account, pnl, equity);
             if (debt != 0) ENGINE.moveDebt(market, account, debt.toInt256());
             if (AccountId.unwrap(account) > BACKSTOP_ACCOUNT) coveredFor[account] += debt;
-        } else if (pnl > 0 && equity > 0) {
-            claim = Math.min(pnl.toUint256(), equity.toUint256());
-            _claims[market][account] += claim;
-            _endings[market].claims += claim;
-            ENGINE.moveCash(account, POT, claim);
+        } else if (pnl > 0) {
+            int256 atMid = ENGINE.healthOf(account, Purpose.MID).equity;
+            if (atMid > 0) {
+                claim = Math.min(pnl.toUint256(), atMid.toUint256());
+                _claims[market][account] += claim;
+                _endings[market].claims += claim;
+                ENGINE.moveCash(account, POT, claim);
+            }
         }
         emit ClosedAt(market, account, size, pnl, claim, debt);
     }

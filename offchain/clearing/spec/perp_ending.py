@@ -156,9 +156,13 @@ def reckon(
     quotes: Quotes,
     now: int,
 ) -> Step:
-    """Put a gain into the pot, but for what fills a hole; let the market owe an unpaid loss."""
+    """Put a gain into the pot, but for what fills a hole; let the market owe an unpaid loss.
+
+    At mid for a gain: the far edge of a silent feed's band is nothing that may go to the pot.
+    """
     equity = health_of(ledger, account, Purpose.LIQUIDATE, quotes, now).equity
-    claim = max(0, min(pnl, equity))
+    at_mid = health_of(ledger, account, Purpose.MID, quotes, now).equity
+    claim = max(0, min(pnl, at_mid)) if equity >= 0 else 0
     # a hole from elsewhere is left to a market that the account is still in; the last takes all
     most = max(0, -pnl) if ledger.markets_of(account) else -equity
     debt = max(0, min(most, -equity))
