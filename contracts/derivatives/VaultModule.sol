@@ -168,8 +168,8 @@ contract VaultModule is IVaultModule, IDealer {
 
     /// @dev No trade leaves the vault without a position here and further below zero than what ends no market: what it lost must stay where
     /// it was lost until it is shared, which what is left of the position allows. All of it at LIQUIDATE, as for an absorption, with what
-    /// the deal brings for what its position here was worth at mid; and its cash, where the position here has lost as much: what it has won
-    /// elsewhere, and not closed, may go again.
+    /// the deal brings for what its position here was worth at mid; and its cash, where the position here has lost more than that: what it
+    /// has won elsewhere, and not closed, may go again.
     function _requireSolventWhenFlat(Offer calldata o, VaultDeal memory d) private view {
         HealthView memory h = ENGINE.healthOf(VAULT, Purpose.LIQUIDATE);
         int256 change = -PerpUnits.value(o.vault.size(), o.mid) - d.quote * int256(PerpUnits.PICO_TO_WAD);

@@ -47,9 +47,9 @@ interface IVaultModule {
     /// The vault lacks more than a pico at LIQUIDATE: its loss is shared first, by IAbsorption.absorbProtocol, or where it has no position
     /// and lacks more than 100 USD somebody gives it what it lacks (IDerivativesEngine.deposit to account 0).
     error VaultMustBeAbsorbed(int256 equityWad);
-    /// The trade would close the vault's whole position in the market and leave the vault, or where that position has lost as much
-    /// its cash, more than 100 USD below zero: close all but the least position, let the loss be shared (absorbProtocol) or wait until the
-    /// vault has closed what it has won elsewhere, close the rest.
+    /// The trade would close the vault's whole position in the market and leave the vault more than 100 USD below zero, or its cash where
+    /// that position has lost more than 100 USD: close all but the least position, let the loss be shared (absorbProtocol) or wait until
+    /// the vault has closed what it has won elsewhere, close the rest.
     error VaultWouldOwe(int256 leftWad);
     error NotOwner(AccountId account, address caller);
     error ZeroAmount();

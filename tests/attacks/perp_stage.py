@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 from clearing.channel.perp_batch import Match
 from clearing.spec.perp_types import Role
@@ -29,6 +29,7 @@ __all__ = [
     "price_of",
     "provide",
     "resolution_of",
+    "walk",
 ]
 
 FOR_OPEN, FOR_LIQUIDATE, AT_MID = range(3)
@@ -153,3 +154,12 @@ def market_of(vault_usd: int = 10_000_000) -> Market:
     if vault_usd:
         provide(match.perp, founder, vault_usd * WAD)
     return Market(match, founder)
+
+
+def walk(twin: Any, market: int, prices: Iterable[int]) -> None:
+    """Let a price, USD, go there by steps that trip nothing; of a twin of the perpetual swaps."""
+    for price in prices:
+        for _ in range(2):
+            twin.rig.wait(95)
+            twin.at(price, market)
+            twin.rig.calm(market)

@@ -2,9 +2,9 @@
 
 import pytest
 
+from clearing.chain.artifacts import abi_of
 from clearing.spec.perp_types import Role
-from tests.attacks.perp_stage import FOR_LIQUIDATE, TERMS, dollars
-from tests.attacks.test_who_pays_for_the_vault import walk
+from tests.attacks.perp_stage import FOR_LIQUIDATE, TERMS, dollars, resolution_of, walk
 from tests.harness.actors import key_of
 from tests.harness.perp import BACKSTOP, BTC, ETH, INSURANCE, LOT, VAULT, usd
 from tests.harness.puppet import Manner
@@ -13,26 +13,13 @@ from tests.unit.perp_engine.scene import set_cash, with_changed
 from tests.unit.perp_resolution.scene import absorbing
 from tests.unit.perp_resolution.settle_scene import DAY, HOUR, settling
 
-WEEK = 8 * DAY
-
 
 def say(rig, eth=3_600, btc=50_000):
     rig.set_price(ETH, eth * 10**8)
     rig.set_price(BTC, btc * 10**8)
 
 
-def resolvers(rig):
-    """Return a fund and a resolution module that have their roles."""
-    made, timelock = rig.roles.deployer, rig.roles.timelock
-    fund = rig.chain.deploy("InsuranceFund", rig.engine.address, sender=made)
-    rig.engine.send("setModule", Role.INSURANCE, fund.address, sender=timelock)
-    backing = (rig.engine.address, fund.address)
-    resolution = rig.chain.deploy("ResolutionModule", *backing, sender=made)
-    rig.engine.send("setModule", Role.RESOLUTION, resolution.address, sender=timelock)
-    return fund, resolution
-
-
-def settle_at_3600(rig, ending, by, before_it=lambda: None):
+def settle_at_3600(rig, ending, by, before_it):
     """Wind ETH down and settle it there, with prices that trip nothing."""
     ending.send("windDown", ETH, sender=rig.roles.timelock)
     for hours, price in ((20, 3_300), (3, 3_600)):
@@ -62,9 +49,9 @@ def test_claim__of_an_account_that_is_absorbed__pays_what_others_covered(is_stri
         twin.meet(mine, loser, 100)
         for market in (ETH, BTC):
             rig.admin.send("setMarket", market, *with_changed(**TERMS), sender=rig.roles.timelock)
-        rig.wait(WEEK)
+        rig.wait(8 * DAY)  # the new terms are in force
         say(rig, 3_000)
-        _, resolution = resolvers(rig)
+        resolution = resolution_of(rig)
 
         def lean():
             twin.meet(mine, own, 11, market=BTC, at=50_000)
@@ -116,14 +103,11 @@ def test_gain_of_the_backstop__all_closed_that_it_is_against__is_cut_as_others(i
         loser, mine, keeper = (twin.trader(name, 5_000) for name in ("loser", "mine", "keeper"))
         twin.meet(BACKSTOP, against, 100)
         twin.meet(winner, loser, 100)
-        fund, resolution = resolvers(rig)
+        resolution = resolution_of(rig)
+        fund = rig.chain.at(resolution.read("FUND"), abi_of("InsuranceFund"))
         fund.send("setLimits", BTC, 0, usd(45_000), sender=rig.roles.timelock)
         settle_at_3600(rig, ending, by, lambda: twin.meet(mine, own, 10, market=BTC, at=50_000))
-        for price in (49_000, 48_000, 47_000, 46_000, 45_000):
-            for _ in range(2):
-                rig.wait(95)
-                rig.set_price(BTC, price * 10**8)
-                rig.calm(BTC)
+        walk(twin, BTC, (49_000, 48_000, 47_000, 46_000, 45_000))
 
         if is_first:
             ending.send("closeAt", ETH, [against], sender=by)
@@ -212,7 +196,7 @@ def test_backstop_with_a_gain_that_is_not_cut_yet__taken_back__pays_no_reward_fr
         rig, ending, by = twin.rig, twin.module, twin.rig.roles.outsider
         against, seller, taker = (twin.trader(n, 100_000) for n in ("against", "seller", "taker"))
         twin.meet(BACKSTOP, against, 100)
-        _, resolution = resolvers(rig)
+        resolution = resolution_of(rig)
         settle_at_3600(
             rig, ending, by, lambda: twin.meet(BACKSTOP, seller, 1, market=BTC, at=50_000)
         )
@@ -253,21 +237,14 @@ def test_market_closed_while_another_feed_is_silent__fills_the_same_hole(carrier
 
         settle_at_3600(rig, ending, by, lean)
         set_cash(rig, VAULT, 0)
-        for price in (49_000, 48_000, 47_000, 46_000, 45_000, 44_000):
-            for _ in range(2):
-                rig.wait(95)
-                rig.set_price(BTC, price * 10**8)
-                rig.calm(BTC)
+        walk(twin, BTC, (49_000, 48_000, 47_000, 46_000, 45_000, 44_000))
         before = [dollars(rig, each) for each in (x, y, seller)]
         if is_silent:
             rig.aggregators[BTC].says("latestRoundData()", b"", Manner.REVERT)
             rig.wait(100)
         ending.send("closeAt", ETH, [against, loser, winner], sender=by)
         ending.send("payClaims", ETH, [winner], sender=by)
-        for _ in range(2):
-            rig.wait(95)
-            rig.set_price(BTC, 44_000 * 10**8)
-            rig.calm(BTC)
+        walk(twin, BTC, (44_000,))
 
         assert usd(104_900) < rig.cash(winner) < usd(105_100), "PERP-37"
         assert rig.engine.read("healthOf", carrier, FOR_LIQUIDATE)[0] >= 0

@@ -6,7 +6,7 @@ import pytest
 
 from clearing.spec.perp_types import MarketStatus
 from clearing.spec.perp_waterfall import Covered
-from tests.attacks.perp_stage import dollars, resolution_of
+from tests.attacks.perp_stage import dollars, resolution_of, walk
 from tests.harness.actors import key_of
 from tests.harness.perp import BACKSTOP, BTC, ETH, FAR, INSURANCE, LOT, VAULT, usd
 from tests.harness.puppet import Manner
@@ -18,15 +18,6 @@ from tests.unit.perp_resolution.settle_scene import settling
 ANY = 2**127
 Q = 10 * LOT * 50_000 * 10**4
 """Pico: what 10 BTC cost."""
-
-
-def walk(twin, market, prices):
-    """Let a price go there by steps that trip nothing."""
-    for price in prices:
-        for _ in range(2):
-            twin.rig.wait(95)
-            twin.at(price, market)
-            twin.rig.calm(market)
 
 
 def fund_vault(twin, amount):
@@ -253,11 +244,7 @@ def test_backstop_of_a_settled_market__loses_elsewhere__its_winners_pay_once(is_
         rig.set_price(BTC, 50_000 * 10**8)
         rig.calm(BTC)
         in_lock(rig, rig.settler, ("book", (BTC, legs, NO_SAMPLE, MATCH_KIND)))
-        for price in (51_000, 52_000):
-            for _ in range(2):
-                rig.wait(95)
-                rig.set_price(BTC, price * 10**8)
-                rig.calm(BTC)
+        walk(twin, BTC, (51_000, 52_000))
 
         if is_absorbed:
             resolution.send("absorbProtocol", BACKSTOP, sender=by)

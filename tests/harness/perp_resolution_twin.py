@@ -18,7 +18,7 @@ from clearing.spec.perp_absorb import (
     absorb,
     absorb_protocol,
     begin_ended,
-    noted,
+    note_absorbed,
     take_backstop,
 )
 from clearing.spec.perp_doors import SMALL_DEBT
@@ -133,7 +133,7 @@ class ResolutionTwin(LiquidityTwin):
             at = replace(at, unreckoned=endings.unreckoned)
             step = absorb(ledger, store, account, keeper, lists, at)
             effects = (*begun, *step.effects)
-            return step.ledger, step.store, noted(endings, step.effects), effects
+            return step.ledger, step.store, note_absorbed(endings, step.effects), effects
 
         told = self._both(self.resolvers.resolution, "absorb", args, sender, parts)
         if told == ACCEPTED:

@@ -105,7 +105,7 @@ abstract contract Absorption is Deleveraging, KeeperFee, TakeBack {
     function _startAllAnew(Case memory k) private {
         for (uint256 i = 0; i < k.parts.length; ++i) {
             Part memory p = k.parts[i];
-            if (p.isLeft || (p.lost == 0 && _hasEnded(p))) continue;
+            if (p.isOmitted || (p.lost == 0 && _hasEnded(p))) continue;
             _startAnew(k.id, p.market, p.size, CaseLib.quoteFor(p.size, p.price));
         }
     }

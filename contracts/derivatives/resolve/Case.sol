@@ -34,7 +34,7 @@ struct Part {
     bool isSettled; // it trades no more: the claims of its winners carry what was lost in it
     uint256 lost; // wad: what closing the position there costs
     bool canDeleverage; // its price is fair and it trades
-    bool isLeft; // it counts for nothing, and is left as it is
+    bool isOmitted; // it counts as neither gain nor loss, and stays as it is
     RiskNow risk;
     uint256 loss; // wad, this market's part of the shortfall
     uint256 left; // wad of it that nobody has covered
@@ -67,8 +67,8 @@ library CaseLib {
         if (gain > 0 && !p.isSettled && !p.canDeleverage && AccountId.unwrap(k.id) <= BACKSTOP_ACCOUNT) {
             k.equity -= gain;
             gain = paid + PerpUnits.value(size, p.mid);
-            p.isLeft = gain <= 0;
-            if (p.isLeft) gain = 0;
+            p.isOmitted = gain <= 0;
+            if (p.isOmitted) gain = 0;
             else p.price = p.mid;
             k.equity += gain;
         }

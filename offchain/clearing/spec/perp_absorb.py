@@ -55,7 +55,7 @@ __all__ = [
     "absorb",
     "absorb_protocol",
     "begin_ended",
-    "noted",
+    "note_absorbed",
     "take_backstop",
 ]
 
@@ -155,7 +155,7 @@ def begin_ended(
     return ledger, replace(store, just_ended=store.just_ended - ended), endings, effects
 
 
-def noted(endings: Endings, effects: Effects) -> Endings:
+def note_absorbed(endings: Endings, effects: Effects) -> Endings:
     """Return what the module of settlement remembers once an account was absorbed.
 
     What others covered for it, for which what it has won in markets that have ended answers.
@@ -303,7 +303,7 @@ def absorb_protocol(ledger: Ledger, store: Resolution, account: int, at: Moment)
     for part in case.parts:
         # a gain in a market that has ended, perhaps just now, is paid as others are
         stays = not part.lost and step.ledger.markets[part.market].is_settled
-        if not part.is_left and not stays:
+        if not part.is_omitted and not stays:
             given = (account, part.size, quote_for(part.size, part.price), at.quotes, at.now)
             step = step.then(start_anew(step.ledger, part.market, *given))
     return step

@@ -49,7 +49,7 @@ CAP_UNIT: Final = 10**6 * 10**4 * 2 * 10**6
 class Part:
     """One position: lots it still has, prices and margin in wad, and its part of the loss.
 
-    `lost` is what closing the position there costs; `is_left`: it counts for nothing and stays.
+    `lost` is what closing the position there costs; `is_omitted`: neither gain nor loss, it stays.
     """
 
     market: int
@@ -60,7 +60,7 @@ class Part:
     is_settled: bool
     lost: int
     can_deleverage: bool
-    is_left: bool
+    is_omitted: bool
     risk: RiskNow
     loss: int = 0
     left: int = 0
@@ -104,7 +104,7 @@ def open_case(
 
     A gain of the vault or the backstop in a market whose feed does not allow LIQUIDATE counts at
     mid: the far edge of its band is no gain that pays for what was lost elsewhere. Where mid shows
-    none either, nothing counts.
+    none either, it counts as neither gain nor loss.
     """
     effects: Effects = ()
     parts: list[Part] = []
@@ -121,18 +121,19 @@ def open_case(
         risk = in_force(look.market.risk, now)
         ended = look.market.is_settled
         fair = not ended and look.allows(Action.LIQUIDATE)
-        left = False
+        omitted = False
         paid = held.quote * PICO_TO_WAD - owed_by(held, look.market.funding)
         gain = paid + value(size, price)
         if gain > 0 and not ended and not fair and account in CARRIERS:
             at_mid = paid + value(size, look.quote.mid)
-            left = at_mid <= 0
-            price = price if left else look.quote.mid
+            omitted = at_mid <= 0
+            price = price if omitted else look.quote.mid
             equity += max(0, at_mid) - gain
             gain = max(0, at_mid)
         _, mm = requirement(notional(size, price), risk)
         lost = max(0, -gain)
-        parts.append(Part(market, size, price, look.quote.mid, mm, ended, lost, fair, left, risk))
+        kind = (ended, lost, fair, omitted)
+        parts.append(Part(market, size, price, look.quote.mid, mm, *kind, risk))
         fee += look.market.limit.min_fee * CENT
     return ledger, Case(account, equity, fee, tuple(parts)), effects
 

@@ -180,7 +180,7 @@ def _require_solvent_when_flat(
 
     By more than what ends no market, and where its loss can be shared: what it lost must stay where
     it was lost until then. At LIQUIDATE, but for the position here, at mid; and its cash, where
-    this position has lost as much: what is won elsewhere and not closed may go again.
+    this position has lost more than that: what is won elsewhere and not closed may go again.
     """
     view = health_of(ledger, VAULT, Purpose.LIQUIDATE, quotes, now)
     held, had = position_of(ledger, VAULT, market), account_of(ledger, VAULT).cash
