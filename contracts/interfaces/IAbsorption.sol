@@ -74,6 +74,7 @@ interface IAbsorption {
     /* ERRORS */
 
     error NotOwner(AccountId account, address caller);
+    error NotSettlement(address caller);
     /// Healthy, without positions, not an account of that sort, or too much of it in markets without a fair price.
     error NotAbsorbable(AccountId account, int256 equityWad, uint256 penaltyWad, uint256 mmWad, uint256 liquidMmWad);
     error OwnKeeper(AccountId account);
@@ -107,6 +108,16 @@ interface IAbsorption {
     /// @dev Reverts: Locked, NotOwner, BackstopHasLess, Paused, FeedForbids, MarketNotLive, BackstopMustBeAbsorbed, and as
     /// IDerivativesEngine.book.
     function takeBackstop(MarketId market, int256 size, AccountId to) external;
+
+    /* THE MODULE OF SETTLEMENT */
+
+    /// @notice Say who pays what a final market owes beyond its claims, `restWad`, as for an absorption: insurance and the backstop within
+    /// their limits of the market, which note it, then the vault. The caller takes it.
+    /// @dev Reverts: NotSettlement.
+    function allotRest(
+        MarketId market,
+        uint256 restWad
+    ) external returns (uint256 insuranceWad, uint256 backstopWad, uint256 vaultWad);
 
     /* VIEWS */
 

@@ -28,7 +28,8 @@ struct Ending {
 /// The backstop's own P is taken when the market is settled; a loss counts at once, a gain at the end, and until then the backstop pays
 /// nothing for others out of it. The vault is closed last, by itself, and paid in the same call: its shares never miss a claim. Then
 /// d = min(debt, claims) is repaid out of the pot, and a claim pays floor(claim · (claims - d) / claims):
-/// min(1, pot / claims) of it. Who is closed first does not matter. What the market still owes is repaid from fees.
+/// min(1, pot / claims) of it. Who is closed first does not matter. What no claim carries, insurance, the backstop and the vault do, as
+/// for an absorption (IAbsorption.allotRest). What the market still owes is repaid from fees.
 ///
 /// Until then a gain is no margin for opening or withdrawing: it may still be cut (IDerivativesEngine, EQUITY).
 ///
@@ -58,8 +59,16 @@ interface ISettlement {
     );
     /// The account's other positions need its gain: not closed before `notBefore`.
     event CloseWaits(MarketId indexed market, AccountId indexed account, uint256 notBefore);
-    /// Everybody is out: `repaidWad` of the claims went into the market's debt, of which `debtWad` is left.
+    /// Everybody is out: `repaidWad` of the claims went into the market's debt, of which `debtWad` is left to IAbsorption.allotRest.
     event Finalised(MarketId indexed market, uint256 claimsWad, uint256 repaidWad, uint256 debtWad);
+    /// Who paid what no claim carried; the market goes on owing `debtWad`.
+    event RestCovered(
+        MarketId indexed market,
+        uint256 insuranceWad,
+        uint256 backstopWad,
+        uint256 vaultWad,
+        uint256 debtWad
+    );
     event ClaimPaid(MarketId indexed market, AccountId indexed account, uint256 claimWad, uint256 paidWad);
     /// Of what the claim pays, `wad` went to insurance: others covered as much for the account.
     event ClaimKept(MarketId indexed market, AccountId indexed account, uint256 wad);

@@ -25,7 +25,14 @@ from clearing.spec.perp_doors import SMALL_DEBT
 from clearing.spec.perp_ending import ClosedAt, Endings
 from clearing.spec.perp_insurance import Fund, donate, spent_of, sweep, with_limits
 from clearing.spec.perp_ledger import Ledger, health_of, position_of
-from clearing.spec.perp_settle import close_at, finalise, pay_claims, repay_debt
+from clearing.spec.perp_settle import (
+    RestCovered,
+    close_at,
+    cover_rest,
+    finalise,
+    pay_claims,
+    repay_debt,
+)
 from clearing.spec.perp_types import BACKSTOP, FIRST_OWNED, INSURANCE, VAULT, MarketStatus, Purpose
 from clearing.spec.perp_waterfall import Covered, Moment, Resolution, Step, fee_allowance, shared_of
 from clearing.spec.perp_wind_down import settle, settle_frozen, wind_down
@@ -205,12 +212,12 @@ class ResolutionTwin(LiquidityTwin):
     def close_at(self, sender: Address, market: int, accounts: Sequence[int]) -> str:
         """Close accounts of a settled market."""
         model = partial(close_at, self.model, self.endings, market, accounts)
-        return self._end("closeAt", (market, list(accounts)), sender, model)
+        return self._last("closeAt", (market, list(accounts)), sender, model)
 
     def finalise(self, sender: Address, market: int) -> str:
         """Make the books of a settled market final."""
         model = partial(finalise, self.model, self.endings, market)
-        return self._end("finalise", (market,), sender, model)
+        return self._last("finalise", (market,), sender, model)
 
     def pay_claims(self, sender: Address, market: int, accounts: Sequence[int]) -> str:
         """Pay gains."""
@@ -228,6 +235,19 @@ class ResolutionTwin(LiquidityTwin):
     ) -> str:
         given = partial(model, self.quotes, self.now)
         return self._both(self.resolvers.settlement, name, args, sender, given)
+
+    def _last(
+        self, name: str, args: tuple[Any, ...], sender: Address, model: Callable[..., Any]
+    ) -> str:
+        """Make a call that may be a market's last, whose rest is covered then."""
+
+        def parts(*moment: Any) -> tuple[Any, ...]:
+            ledger, endings, effects = model(*moment)
+            given = (ledger, self.store, endings, effects, self.moment)
+            ledger, store, effects = cover_rest(*given)
+            return ledger, store, endings, effects
+
+        return self._end(name, args, sender, parts)
 
     # BOTH
 
@@ -260,6 +280,11 @@ class ResolutionTwin(LiquidityTwin):
             case Covered():
                 paid = {name: getattr(event, name) for name in PAYERS}
                 return tuple(f"Covered by {name}" for name, wad in paid.items() if wad)
+            case RestCovered():
+                payers = {"insurance", "backstop", "vault", "debt"}
+                return tuple(
+                    f"RestCovered by {each}" for each in sorted(payers) if getattr(event, each)
+                )
             case Deleveraged():
                 return (
                     "Deleveraged the vault"

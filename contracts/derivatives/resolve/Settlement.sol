@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Context, HealthView, Kind, Leg, Purpose, Role, Sample} from "../../interfaces/EngineTypes.sol";
+import {IAbsorption} from "../../interfaces/IAbsorption.sol";
 import {Ending, ISettlement} from "../../interfaces/ISettlement.sol";
 import {AccountId, MarketId} from "../../interfaces/PerpTypes.sol";
 import {Rounding} from "../../libraries/Rounding.sol";
@@ -159,11 +160,28 @@ abstract contract Settlement is WindDown {
         (uint256 claims, uint256 debt) = (e.claims, ENGINE.debtOf(market));
         uint256 repaid = Math.min(debt, claims);
         e.pot = claims - repaid;
-        if (repaid != 0) ENGINE.moveDebt(market, POT, -repaid.toInt256());
+        _repay(market, POT, repaid);
         emit Finalised(market, claims, repaid, debt - repaid);
 
         _payClaim(market, VAULT, e);
         _payClaim(market, BACKSTOP, e);
+        if (debt != repaid) _coverRest(market, debt - repaid);
+    }
+
+    /// @dev What no claim carries is paid as the rest of an absorption is, but by positions, of which there are none: whether a loser is
+    /// absorbed before the market is settled or closed after it, the fund and lenders stand behind it.
+    function _coverRest(MarketId market, uint256 restWad) private {
+        address resolution = ENGINE.moduleOf(Role.RESOLUTION);
+        if (resolution == address(0)) return;
+        (uint256 insurance, uint256 backstop, uint256 vault) = IAbsorption(resolution).allotRest(market, restWad);
+        _repay(market, INSURANCE, insurance);
+        _repay(market, BACKSTOP, backstop);
+        _repay(market, VAULT, vault);
+        emit RestCovered(market, insurance, backstop, vault, restWad - insurance - backstop - vault);
+    }
+
+    function _repay(MarketId market, AccountId from, uint256 wad) private {
+        if (wad != 0) ENGINE.moveDebt(market, from, -wad.toInt256());
     }
 
     /* PAY */

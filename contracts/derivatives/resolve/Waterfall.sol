@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Context, Purpose, Role} from "../../interfaces/EngineTypes.sol";
+import {IAbsorption} from "../../interfaces/IAbsorption.sol";
 import {IInsuranceFund} from "../../interfaces/IInsuranceFund.sol";
 import {ISettlement} from "../../interfaces/ISettlement.sol";
 import {AccountId, MarketId, MarketStatus} from "../../interfaces/PerpTypes.sol";
@@ -100,6 +101,21 @@ abstract contract Waterfall is SharedWindow, ResolutionBase {
         } else if (status == uint256(MarketStatus.LIVE)) {
             ENGINE.setStatus(market, MarketStatus.WIND_DOWN, 0);
         }
+    }
+
+    /* ENDED */
+
+    /// @inheritdoc IAbsorption
+    function allotRest(
+        MarketId market,
+        uint256 restWad
+    ) external returns (uint256 insuranceWad, uint256 backstopWad, uint256 vaultWad) {
+        if (msg.sender != ENGINE.moduleOf(Role.SETTLEMENT)) revert NotSettlement(msg.sender);
+        insuranceWad = _least(restWad, _spare(INSURANCE), FUND.limitLeft(market));
+        restWad -= insuranceWad;
+        backstopWad = _least(restWad, _spare(BACKSTOP), FUND.backstopLeft(market));
+        vaultWad = Math.min(restWad - backstopWad, _spare(VAULT));
+        if (insuranceWad + backstopWad != 0) FUND.spend(market, insuranceWad, backstopWad);
     }
 
     /* CASH */

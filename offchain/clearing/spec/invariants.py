@@ -396,6 +396,11 @@ INVARIANTS = (
         "once.",
     ),
     Invariant("PERP-51", "A claim answers for what others covered for its account."),
+    Invariant(
+        "PERP-52",
+        "What a final market owes beyond its claims, insurance, the backstop and the vault pay, as "
+        "for an absorption.",
+    ),
     # Clearport
     Invariant(
         "CLP-01",
@@ -485,7 +490,11 @@ INVARIANTS = (
         "SYS-02",
         "A step that is the adversary's alone costs no honest party anything but what rules take.",
     ),
-    Invariant("SYS-03", "From any state, everybody can leave with what is its own."),
+    Invariant(
+        "SYS-03",
+        "From any state, everybody can leave with what is its own, but the last for what settled "
+        "markets owe that nobody has.",
+    ),
 )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from clearing.spec.errors import SpecError
-from clearing.spec.events import Effects, Event
+from clearing.spec.events import Effects, Event, events_of
 from clearing.spec.perp_book import Leg, Sample, book
 from clearing.spec.perp_ending import (
     Ending,
@@ -35,6 +35,7 @@ from clearing.spec.perp_margin import in_force, requirement
 from clearing.spec.perp_resolve import move_debt
 from clearing.spec.perp_types import BACKSTOP, FEES, INSURANCE, VAULT, Kind, Purpose
 from clearing.spec.perp_units import notional
+from clearing.spec.perp_waterfall import Moment, Resolution, allot_rest
 from clearing.spec.units import DAY_S, mul_div_down
 
 __all__ = [
@@ -44,7 +45,9 @@ __all__ = [
     "CloseWaits",
     "DebtRepaid",
     "Finalised",
+    "RestCovered",
     "close_at",
+    "cover_rest",
     "finalise",
     "pay_claims",
     "repay_debt",
@@ -70,6 +73,17 @@ class Finalised(Event):
     market: int
     claims: int
     repaid: int
+    debt: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestCovered(Event):
+    """Who paid what no claim carried, wad; the market goes on owing `debt`."""
+
+    market: int
+    insurance: int
+    backstop: int
+    vault: int
     debt: int
 
 
@@ -216,6 +230,29 @@ def _finalise(ledger: Ledger, endings: Endings, market: int, quotes: Quotes, now
     effects = (*effects, Finalised(market, ending.claims, repaid, debt - repaid))
     ledger, endings, told = pay_claims(ledger, endings, market, (VAULT, BACKSTOP))
     return ledger, endings, (*effects, *told)
+
+
+def cover_rest(
+    ledger: Ledger, store: Resolution, endings: Endings, effects: Effects, at: Moment
+) -> tuple[Ledger, Resolution, Effects]:
+    """Do the last step of a call that has made a market final: cover what no claim carries.
+
+    Whether a loser is absorbed before the market is settled or closed after it, the fund and
+    lenders stand behind it. `effects`: what the call has told; they come back with more.
+    """
+    at = replace(at, unreckoned=endings.unreckoned)
+    for event in events_of(effects):
+        if not isinstance(event, Finalised) or not event.debt:
+            continue
+        market = event.market
+        store, paid, spent = allot_rest(ledger, store, market, event.debt, at)
+        effects = (*effects, *spent)
+        for account, amount in zip((INSURANCE, BACKSTOP, VAULT), paid, strict=True):
+            if amount:
+                ledger, told = move_debt(ledger, market, account, -amount)
+                effects = (*effects, *told)
+        effects = (*effects, RestCovered(market, *paid, event.debt - sum(paid)))
+    return ledger, store, effects
 
 
 # PAY

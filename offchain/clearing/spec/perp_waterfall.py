@@ -40,10 +40,12 @@ __all__ = [
     "Moment",
     "Resolution",
     "Step",
+    "allot_rest",
     "cover_first",
     "cover_last",
     "fee_allowance",
     "shared_of",
+    "spare",
     "take",
     "top_up",
 ]
@@ -146,15 +148,20 @@ def _cover_part(step: Step, account: int, part: Part, at: Moment) -> tuple[Step,
 
 
 def take(step: Step, source: int, to: int, most: int, at: Moment) -> tuple[Step, int]:
-    """Move what an account of the protocol can spare: up to min(cash, E at OPEN).
+    """Move what an account of the protocol can spare."""
+    amount = min(most, spare(step.ledger, source, at))
+    return step.pay(source, to, amount), amount
+
+
+def spare(ledger: Ledger, account: int, at: Moment) -> int:
+    """Return what an account of the protocol can spare: min(cash, E at OPEN).
 
     The backstop spares nothing of what may still be cut.
     """
-    cash = account_of(step.ledger, source).cash
-    equity = health_of(step.ledger, source, Purpose.OPEN, at.quotes, at.now).equity
-    kept = at.unreckoned if source == BACKSTOP else 0
-    amount = max(0, min(most, min(cash, equity) - kept))
-    return step.pay(source, to, amount), amount
+    cash = account_of(ledger, account).cash
+    equity = health_of(ledger, account, Purpose.OPEN, at.quotes, at.now).equity
+    kept = at.unreckoned if account == BACKSTOP else 0
+    return max(0, min(cash, equity) - kept)
 
 
 # LAST
@@ -228,6 +235,28 @@ def _owe(step: Step, account: int, market: int, rest: int, at: Moment) -> Step:
     if status is not MarketStatus.SETTLED:
         return step
     return replace(step, store=replace(step.store, just_ended=step.store.just_ended | {market}))
+
+
+# ENDED
+
+
+def allot_rest(
+    ledger: Ledger, store: Resolution, market: int, rest: int, at: Moment
+) -> tuple[Resolution, tuple[int, int, int], Effects]:
+    """Say what insurance, the backstop and the vault pay of what a final market owes, wad.
+
+    What no claim carries, as for an absorption.
+    """
+    effects: Effects = ()
+    fund = store.fund
+    insurance = min(rest, insurance_left(fund, market, at.now), spare(ledger, INSURANCE, at))
+    rest -= insurance
+    backstop = min(rest, backstop_left(fund, market, at.now), spare(ledger, BACKSTOP, at))
+    vault = min(rest - backstop, spare(ledger, VAULT, at))
+    if insurance + backstop:
+        fund, told = spend(fund, market, insurance, backstop, at.now)
+        store, effects = replace(store, fund=fund), (told,)
+    return store, (insurance, backstop, vault), effects
 
 
 # FEE

@@ -1,0 +1,148 @@
+"""Whether a loser is absorbed before his market is settled or closed after it, others are paid."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from clearing.chain.artifacts import abi_of
+from clearing.spec.perp_types import Role
+from tests.attacks.perp_stage import resolution_of, walk
+from tests.harness.perp import ETH, FEES, INSURANCE, VAULT, usd
+from tests.harness.perp_twin import SCALE
+from tests.unit.perp_engine.scene import in_lock, module, refusal_of
+from tests.unit.perp_resolution.settle_scene import DAY, HOUR, SettlementTwin, settling
+
+
+class Left:
+    """A market about to be settled: a loser lacks 55,000 USD of 60,000, and nobody absorbs him.
+
+    Who won against him has sold to `last`, who has won nothing, and waits for his cash.
+    """
+
+    def __init__(self, twin: SettlementTwin) -> None:
+        self.twin, self.by = twin, twin.rig.roles.outsider
+        names = (("loser", 5_000), ("winner", 100_000), ("last", 100_000), ("keeper", 10))
+        self.loser, self.winner, self.last, self.keeper = (twin.trader(*each) for each in names)
+        twin.meet(self.winner, self.loser, 100)
+        twin.wind_down()
+        twin.rig.wait(DAY - 2 * HOUR)
+        walk(twin, ETH, (3_150, 3_300, 3_450, 3_600))
+        twin.meet(self.last, self.winner, 100, at=3_600)
+        for _ in range(2):
+            twin.rig.wait(HOUR)
+            twin.at(3_600)
+        self.name_resolution()
+
+    def name_resolution(self) -> None:
+        """Let a module and a fund stand behind the market."""
+        self.resolution = resolution_of(self.twin.rig)
+        fund = self.resolution.read("FUND")
+        self.fund = self.twin.rig.chain.at(fund, abi_of("InsuranceFund"))
+
+    def insure(self, has: int, limit: int) -> None:
+        """Let insurance have so much, and lose at most so much."""
+        self.twin.deposit(self.by, INSURANCE, has * 10**6)
+        timelock = self.twin.rig.roles.timelock
+        self.fund.send("setLimits", ETH, usd(limit), 0, sender=timelock)
+
+    def absorb(self) -> None:
+        """Let anybody absorb him."""
+        self.resolution.send("absorb", self.loser, self.keeper, [], sender=self.by)
+
+    def settle(self) -> None:
+        """End the market, and close everybody."""
+        ending, everybody = self.twin.module, [self.loser, self.last, self.winner]
+        ending.send("settle", ETH, sender=self.by)
+        ending.send("closeAt", ETH, everybody, sender=self.by)
+        ending.send("payClaims", ETH, everybody, sender=self.by)
+        assert ending.read("settlementOf", ETH)[2], "it is final"
+
+    @property
+    def debt(self) -> int:
+        """What the market owes, wad."""
+        debt: int = self.twin.rig.engine.read("debtOf", ETH)
+        return debt
+
+    def missing(self) -> int:
+        """Return what the engine's tokens lack to pay everybody, wad."""
+        rig = self.twin.rig
+        tokens: int = rig.token.read("balanceOf", rig.engine.address) * SCALE
+        accounts = range(len(self.twin.model.accounts))
+        return sum(max(0, rig.cash(account)) for account in accounts) - tokens
+
+
+@pytest.fixture
+def left() -> Iterator[Left]:
+    with settling() as twin:
+        yield Left(twin)
+
+
+@pytest.mark.parametrize("is_absorbed", [False, True])
+def test_settle__loser_absorbed_before_or_closed_after__lenders_pay_and_nobody_is_short(
+    left, is_absorbed
+):
+    """[PERP-52] Closed after, the market went on owing 55,000 USD: who withdrew last lacked it."""
+    lenders, has = left.twin.rig.cash(VAULT), left.twin.rig.cash(left.last)
+    if is_absorbed:
+        left.absorb()
+    left.settle()
+
+    assert (left.debt, left.missing()) == (0, 0)
+    paid = lenders - left.twin.rig.cash(VAULT)
+    shared = has - left.twin.rig.cash(left.last)
+    if is_absorbed:
+        assert (paid, shared) == (usd(44_200), usd(10_800)), "positions share before the vault pays"
+    else:
+        assert (paid, shared) == (usd(55_000), 0)
+
+
+@pytest.mark.parametrize(
+    ("has", "limit", "pays"), [(0, 90_000, 0), (30_000, 10_000, 10_000), (30_000, 90_000, 30_000)]
+)
+def test_settle__insurance__pays_first_within_its_limit(left, has, limit, pays):
+    """[PERP-52] What it may lose in a market counts what it paid for its end."""
+    lenders = left.twin.rig.cash(VAULT)
+    left.insure(has, limit)
+
+    left.settle()
+
+    assert left.twin.rig.cash(INSURANCE) == usd(has - pays)
+    assert left.fund.read("spent", ETH) == (usd(pays), 0)
+    assert lenders - left.twin.rig.cash(VAULT) == usd(55_000 - pays)
+    assert left.debt == 0
+
+
+def test_settle__lenders_have_less__the_rest_stays_owed(left):
+    """[PERP-52] 35,000 USD, until account 3 repays it."""
+    rig = left.twin.rig
+    taken = rig.cash(VAULT) - usd(20_000)
+    in_lock(rig, module(rig, Role.RESOLUTION), ("moveCash", (VAULT, FEES, taken)))
+    left.name_resolution()
+
+    left.settle()
+
+    assert left.twin.rig.cash(VAULT) == 0
+    assert left.debt == left.missing() == usd(35_000)
+    left.twin.module.send("repayDebt", ETH, sender=left.by)
+    assert (left.debt, left.missing()) == (0, 0)
+
+
+def test_settle__claims__carry_a_debt_before_insurance_and_lenders(left):
+    """[PERP-52] `last` bought 100 at 3,600 and has won nothing; who still holds has."""
+    twin = left.twin
+    late, against = twin.trader("late", 100_000), twin.trader("against", 100_000)
+    twin.meet(late, against, 10, at=2_600)
+    lenders = twin.rig.cash(VAULT)
+    twin.module.send("settle", ETH, sender=left.by)
+
+    twin.module.send("closeAt", ETH, [left.loser, left.last, late, against], sender=left.by)
+
+    assert twin.module.read("settlementOf", ETH)[5:] == (usd(10_000), 0), "all of his claim"
+    assert lenders - twin.rig.cash(VAULT) == usd(45_000)
+    assert (left.debt, left.missing()) == (0, 0)
+
+
+def test_allot_rest__not_from_settlement__reverts(left):
+    """[PERP-52] Only the end of a market lets the fund and lenders pay for it."""
+    said = refusal_of(lambda: left.resolution.send("allotRest", ETH, usd(1), sender=left.by))
+    assert said == ("NotSettlement", (left.by,))
