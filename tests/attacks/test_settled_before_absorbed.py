@@ -7,9 +7,9 @@ import pytest
 from clearing.chain.artifacts import abi_of
 from clearing.spec.perp_types import Role
 from tests.attacks.perp_stage import resolution_of, walk
-from tests.harness.perp import ETH, FEES, INSURANCE, VAULT, usd
+from tests.harness.perp import BACKSTOP, ETH, FEES, INSURANCE, VAULT, usd
 from tests.harness.perp_twin import SCALE
-from tests.unit.perp_engine.scene import in_lock, module, refusal_of
+from tests.unit.perp_engine.scene import in_lock, module, refusal_of, told
 from tests.unit.perp_resolution.settle_scene import DAY, HOUR, SettlementTwin, settling
 
 
@@ -39,11 +39,10 @@ class Left:
         fund = self.resolution.read("FUND")
         self.fund = self.twin.rig.chain.at(fund, abi_of("InsuranceFund"))
 
-    def insure(self, has: int, limit: int) -> None:
-        """Let insurance have so much, and lose at most so much."""
-        self.twin.deposit(self.by, INSURANCE, has * 10**6)
-        timelock = self.twin.rig.roles.timelock
-        self.fund.send("setLimits", ETH, usd(limit), 0, sender=timelock)
+    def limit(self, insurance: int, backstop: int) -> None:
+        """Let insurance and the backstop lose so much in the market, USD."""
+        timelock, limits = self.twin.rig.roles.timelock, (usd(insurance), usd(backstop))
+        self.fund.send("setLimits", ETH, *limits, sender=timelock)
 
     def absorb(self) -> None:
         """Let anybody absorb him."""
@@ -97,19 +96,45 @@ def test_settle__loser_absorbed_before_or_closed_after__lenders_pay_and_nobody_i
 
 
 @pytest.mark.parametrize(
-    ("has", "limit", "pays"), [(0, 90_000, 0), (30_000, 10_000, 10_000), (30_000, 90_000, 30_000)]
+    ("account", "has", "limit", "pays"),
+    [
+        (INSURANCE, 0, 90_000, 0),
+        (INSURANCE, 30_000, 10_000, 10_000),
+        (INSURANCE, 30_000, 90_000, 30_000),
+        (INSURANCE, 90_000, 90_000, 55_000),
+        (BACKSTOP, 30_000, 10_000, 10_000),
+        (BACKSTOP, 30_000, 90_000, 30_000),
+    ],
 )
-def test_settle__insurance__pays_first_within_its_limit(left, has, limit, pays):
-    """[PERP-52] What it may lose in a market counts what it paid for its end."""
-    lenders = left.twin.rig.cash(VAULT)
-    left.insure(has, limit)
+def test_settle__fund__pays_before_lenders_within_its_limit(left, account, has, limit, pays):
+    """[PERP-52] What is spent in a market counts what was paid for its end."""
+    rig = left.twin.rig
+    lenders = rig.cash(VAULT)
+    left.twin.deposit(left.by, account, has * 10**6)
+    insures = account == INSURANCE
+    left.limit(*((limit, 0) if insures else (0, limit)))
 
     left.settle()
 
-    assert left.twin.rig.cash(INSURANCE) == usd(has - pays)
-    assert left.fund.read("spent", ETH) == (usd(pays), 0)
-    assert lenders - left.twin.rig.cash(VAULT) == usd(55_000 - pays)
-    assert left.debt == 0
+    assert rig.cash(account) == usd(has - pays)
+    assert left.fund.read("spent", ETH) == ((usd(pays), 0) if insures else (0, usd(pays)))
+    assert lenders - rig.cash(VAULT) == usd(55_000 - pays)
+    assert (left.debt, left.missing()) == (0, 0)
+
+
+def test_settle__insurance_and_the_backstop__pay_one_after_the_other(left):
+    """[PERP-52] 20,000, 15,000, and lenders the rest."""
+    left.twin.deposit(left.by, INSURANCE, 20_000 * 10**6)
+    left.twin.deposit(left.by, BACKSTOP, 50_000 * 10**6)
+    left.limit(90_000, 15_000)
+
+    left.twin.module.send("settle", ETH, sender=left.by)
+    everybody = [left.loser, left.last, left.winner]
+    receipt = left.twin.module.send("closeAt", ETH, everybody, sender=left.by)
+
+    paid = (usd(20_000), usd(15_000), usd(20_000), 0)
+    assert ("RestCovered", (ETH, *paid)) in told(receipt, left.twin.module)
+    assert left.fund.read("spent", ETH) == paid[:2]
 
 
 def test_settle__lenders_have_less__the_rest_stays_owed(left):
