@@ -8,7 +8,7 @@ import {AccountId, MarketId, MarketStatus} from "./PerpTypes.sol";
 struct Ending {
     uint40 windDownAt; // when closing only began; 0: not noted
     uint40 settledAt; // 0: not settled
-    bool isFinal; // everybody is out, and what a claim pays is known
+    uint40 finalAt; // 0: not final. Else since then everybody is out, and what a claim pays is known
     uint256 price; // wad: what its positions count at
     int256 backstopPnl; // wad: what the backstop's position had won when the market was settled; a loss was paid then
     uint256 claims; // wad: gains of those who are out
@@ -29,7 +29,7 @@ struct Ending {
 /// nothing for others out of it. The vault is closed last, by itself, and paid in the same call: its shares never miss a claim. Then
 /// d = min(debt, claims) is repaid out of the pot, and a claim pays floor(claim · (claims - d) / claims):
 /// min(1, pot / claims) of it. Who is closed first does not matter. What no claim carries, insurance, the backstop and the vault do, as
-/// for an absorption (IAbsorption.allotRest). What the market still owes is repaid from fees.
+/// for an absorption (IAbsorption.allotRest), then or within a day, as they can. What the market still owes is repaid from fees.
 ///
 /// Until then a gain is no margin for opening or withdrawing: it may still be cut (IDerivativesEngine, EQUITY).
 ///
@@ -112,7 +112,8 @@ interface ISettlement {
     /// @dev Reverts: UnknownMarket, WrongStatus.
     function closeAt(MarketId market, AccountId[] calldata accounts) external;
 
-    /// @notice What the last `closeAt` does by itself: needed where nobody had a position. Does nothing twice.
+    /// @notice What the last `closeAt` does by itself: needed where nobody had a position. Twice, it does nothing, but within a day of the
+    /// first time let others pay what the market still owes, if they can now.
     /// @dev Reverts: WrongStatus, StillOpen.
     function finalise(MarketId market) external;
 

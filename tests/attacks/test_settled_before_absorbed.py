@@ -7,8 +7,9 @@ import pytest
 from clearing.chain.artifacts import abi_of
 from clearing.spec.perp_types import Role
 from tests.attacks.perp_stage import resolution_of, walk
-from tests.harness.perp import BACKSTOP, ETH, FEES, INSURANCE, VAULT, usd
+from tests.harness.perp import BACKSTOP, BTC, ETH, FEES, INSURANCE, VAULT, usd
 from tests.harness.perp_twin import SCALE
+from tests.harness.puppet import Manner
 from tests.unit.perp_engine.scene import in_lock, module, refusal_of, told
 from tests.unit.perp_resolution.settle_scene import DAY, HOUR, SettlementTwin, settling
 
@@ -38,6 +39,13 @@ class Left:
         self.resolution = resolution_of(self.twin.rig)
         fund = self.resolution.read("FUND")
         self.fund = self.twin.rig.chain.at(fund, abi_of("InsuranceFund"))
+
+    def lend(self, dollars: int) -> None:
+        """Leave the vault so much; the rest goes to account 3."""
+        rig = self.twin.rig
+        taken = rig.cash(VAULT) - usd(dollars)
+        in_lock(rig, module(rig, Role.RESOLUTION), ("moveCash", (VAULT, FEES, taken)))
+        self.name_resolution()
 
     def limit(self, insurance: int, backstop: int) -> None:
         """Let insurance and the backstop lose so much in the market, USD."""
@@ -139,10 +147,7 @@ def test_settle__insurance_and_the_backstop__pay_one_after_the_other(left):
 
 def test_settle__lenders_have_less__the_rest_stays_owed(left):
     """[PERP-52] 35,000 USD, until account 3 repays it."""
-    rig = left.twin.rig
-    taken = rig.cash(VAULT) - usd(20_000)
-    in_lock(rig, module(rig, Role.RESOLUTION), ("moveCash", (VAULT, FEES, taken)))
-    left.name_resolution()
+    left.lend(20_000)
 
     left.settle()
 
@@ -164,6 +169,27 @@ def test_settle__claims__carry_a_debt_before_insurance_and_lenders(left):
 
     assert twin.module.read("settlementOf", ETH)[5:] == (usd(10_000), 0), "all of his claim"
     assert lenders - twin.rig.cash(VAULT) == usd(45_000)
+    assert (left.debt, left.missing()) == (0, 0)
+
+
+def test_settle__vault_leans_on_a_silent_feed__pays_as_soon_as_it_speaks(left):
+    """[PERP-52] Of 55,000 USD it pays 5,000 while BTC's last price may be wrong by a tenth.
+
+    It has 70,000 USD and is long 13 BTC. Before, 50,000 stayed owed for ever.
+    """
+    twin, rig = left.twin, left.twin.rig
+    twin.at(50_000, BTC)
+    twin.meet(VAULT, left.winner, 13, market=BTC, at=50_000)
+    left.lend(70_000)
+    rig.aggregators[BTC].says("latestRoundData()", b"", Manner.REVERT)
+    rig.wait(100)
+
+    left.settle()
+    assert usd(49_000) < left.debt < usd(51_000)
+    rig.set_price(BTC, 50_000 * 10**8)
+    rig.calm(BTC)
+    twin.module.send("finalise", ETH, sender=left.by)
+
     assert (left.debt, left.missing()) == (0, 0)
 
 

@@ -243,9 +243,9 @@ class ResolutionTwin(LiquidityTwin):
 
         def parts(*moment: Any) -> tuple[Any, ...]:
             ledger, endings, effects = model(*moment)
-            given = (ledger, self.store, endings, effects, self.moment)
-            ledger, store, effects = cover_rest(*given)
-            return ledger, store, endings, effects
+            given = (ledger, self.store, endings, args[0], self.moment)
+            ledger, store, covered = cover_rest(*given)
+            return ledger, store, endings, (*effects, *covered)
 
         return self._end(name, args, sender, parts)
 

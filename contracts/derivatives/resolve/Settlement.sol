@@ -21,6 +21,8 @@ abstract contract Settlement is WindDown {
 
     /// @dev How long a winner keeps a gain that his other positions need.
     uint256 private constant GRACE = 1 days;
+    /// @dev How long others pay what a final market owes, as soon as they can.
+    uint256 private constant COVERED_FOR = 1 days;
 
     /// @notice The account that holds gains until they are paid, of all markets.
     AccountId public immutable POT;
@@ -138,20 +140,25 @@ abstract contract Settlement is WindDown {
     /// @dev Close the vault if nobody but the backstop is left against it; then the books are final.
     /// @return left lots that are open.
     function _finish(MarketId market) private returns (uint256 left) {
-        if (_endings[market].isFinal) return 0;
-        Context memory c = ENGINE.context(market);
-        left = c.oi.openInterest();
-        // open interest is the sum of longs: these two are all there is
-        if (left != 0 && Rounding.abs(c.vault.size()) == left && ENGINE.sizeOf(BACKSTOP, market) == -c.vault.size()) {
-            _closeOne(market, VAULT, c);
-            left = 0;
+        Ending storage e = _endings[market];
+        if (e.finalAt == 0) {
+            Context memory c = ENGINE.context(market);
+            left = c.oi.openInterest();
+            // open interest is the sum of longs: these two are all there is
+            if (
+                left != 0 && Rounding.abs(c.vault.size()) == left && ENGINE.sizeOf(BACKSTOP, market) == -c.vault.size()
+            ) {
+                _closeOne(market, VAULT, c);
+                left = 0;
+            }
+            if (left != 0) return left;
+            _finalise(market, e);
         }
-        if (left == 0) _finalise(market);
+        _coverRest(market, e);
     }
 
-    function _finalise(MarketId market) private {
-        Ending storage e = _endings[market];
-        e.isFinal = true;
+    function _finalise(MarketId market, Ending storage e) private {
+        e.finalAt = uint40(block.timestamp); // for 34,000 years
         if (e.backstopPnl != 0) {
             unreckoned -= uint256(e.backstopPnl);
             _reckon(market, BACKSTOP, 0, e.backstopPnl);
@@ -165,19 +172,20 @@ abstract contract Settlement is WindDown {
 
         _payClaim(market, VAULT, e);
         _payClaim(market, BACKSTOP, e);
-        if (debt != repaid) _coverRest(market, debt - repaid);
     }
 
     /// @dev What no claim carries is paid as the rest of an absorption is, but by positions, of which there are none: whether a loser is
-    /// absorbed before the market is settled or closed after it, the fund and lenders stand behind it.
-    function _coverRest(MarketId market, uint256 restWad) private {
+    /// absorbed before the market is settled or closed after it, the fund and lenders stand behind it. Again for a day, so that neither
+    /// another feed's silence nor another market that ends later decides who pays.
+    function _coverRest(MarketId market, Ending storage e) private {
+        uint256 rest = ENGINE.debtOf(market);
         address resolution = ENGINE.moduleOf(Role.RESOLUTION);
-        if (resolution == address(0)) return;
-        (uint256 insurance, uint256 backstop, uint256 vault) = IAbsorption(resolution).allotRest(market, restWad);
+        if (rest == 0 || block.timestamp > e.finalAt + COVERED_FOR || resolution == address(0)) return;
+        (uint256 insurance, uint256 backstop, uint256 vault) = IAbsorption(resolution).allotRest(market, rest);
         _repay(market, INSURANCE, insurance);
         _repay(market, BACKSTOP, backstop);
         _repay(market, VAULT, vault);
-        emit RestCovered(market, insurance, backstop, vault, restWad - insurance - backstop - vault);
+        emit RestCovered(market, insurance, backstop, vault, rest - insurance - backstop - vault);
     }
 
     function _repay(MarketId market, AccountId from, uint256 wad) private {
@@ -189,7 +197,7 @@ abstract contract Settlement is WindDown {
     /// @inheritdoc ISettlement
     function payClaims(MarketId market, AccountId[] calldata accounts) external {
         Ending storage e = _endings[market];
-        if (!e.isFinal) revert NotFinal(market);
+        if (e.finalAt == 0) revert NotFinal(market);
         ENGINE.enter();
         for (uint256 i = 0; i < accounts.length; ++i) {
             _payClaim(market, accounts[i], e);

@@ -52,11 +52,16 @@ class Ending:
 
     wind_down_at: int = 0
     settled_at: int = 0
-    is_final: bool = False
+    final_at: int = 0
     price: int = 0
     backstop_pnl: int = 0
     claims: int = 0
     pot: int = 0
+
+    @property
+    def is_final(self) -> bool:
+        """Whether everybody is out, and what a claim pays is known."""
+        return self.final_at != 0
 
 
 @dataclass(frozen=True, slots=True)

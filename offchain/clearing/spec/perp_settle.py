@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from clearing.spec.errors import SpecError
-from clearing.spec.events import Effects, Event, events_of
+from clearing.spec.events import Effects, Event
 from clearing.spec.perp_book import Leg, Sample, book
 from clearing.spec.perp_ending import (
     Ending,
@@ -39,6 +39,7 @@ from clearing.spec.perp_waterfall import Moment, Resolution, allot_rest
 from clearing.spec.units import DAY_S, mul_div_down
 
 __all__ = [
+    "COVERED_FOR_S",
     "GRACE_S",
     "ClaimKept",
     "ClaimPaid",
@@ -55,6 +56,8 @@ __all__ = [
 
 GRACE_S: Final = DAY_S
 """How long a winner keeps a gain that his other positions need."""
+COVERED_FOR_S: Final = DAY_S
+"""How long others pay what a final market owes, as soon as they can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,33 +229,30 @@ def _finalise(ledger: Ledger, endings: Endings, market: int, quotes: Quotes, now
     if repaid:
         ledger, told = move_debt(ledger, market, endings.pot, -repaid)
         effects = (*effects, *told)
-    endings = endings.put(market, replace(ending, is_final=True, pot=ending.claims - repaid))
+    endings = endings.put(market, replace(ending, final_at=now, pot=ending.claims - repaid))
     effects = (*effects, Finalised(market, ending.claims, repaid, debt - repaid))
     ledger, endings, told = pay_claims(ledger, endings, market, (VAULT, BACKSTOP))
     return ledger, endings, (*effects, *told)
 
 
 def cover_rest(
-    ledger: Ledger, store: Resolution, endings: Endings, effects: Effects, at: Moment
+    ledger: Ledger, store: Resolution, endings: Endings, market: int, at: Moment
 ) -> tuple[Ledger, Resolution, Effects]:
-    """Do the last step of a call that has made a market final: cover what no claim carries.
+    """Do the last step of `close_at` and `finalise`: cover what no claim of a final market carries.
 
     Whether a loser is absorbed before the market is settled or closed after it, the fund and
-    lenders stand behind it. `effects`: what the call has told; they come back with more.
+    lenders stand behind it; for a day, so that no silence of another feed decides who pays.
     """
+    ending, rest = endings.of(market), ledger.markets[market].debt
+    if not (ending.is_final and rest and at.now <= ending.final_at + COVERED_FOR_S):
+        return ledger, store, ()
     at = replace(at, unreckoned=endings.unreckoned)
-    for event in events_of(effects):
-        if not isinstance(event, Finalised) or not event.debt:
-            continue
-        market = event.market
-        store, paid, spent = allot_rest(ledger, store, market, event.debt, at)
-        effects = (*effects, *spent)
-        for account, amount in zip((INSURANCE, BACKSTOP, VAULT), paid, strict=True):
-            if amount:
-                ledger, told = move_debt(ledger, market, account, -amount)
-                effects = (*effects, *told)
-        effects = (*effects, RestCovered(market, *paid, event.debt - sum(paid)))
-    return ledger, store, effects
+    store, paid, effects = allot_rest(ledger, store, market, rest, at)
+    for account, amount in zip((INSURANCE, BACKSTOP, VAULT), paid, strict=True):
+        if amount:
+            ledger, told = move_debt(ledger, market, account, -amount)
+            effects = (*effects, *told)
+    return ledger, store, (*effects, RestCovered(market, *paid, rest - sum(paid)))
 
 
 # PAY

@@ -10,7 +10,7 @@ from tests.harness.perp import BACKSTOP, ETH, INSURANCE, LOT, RAW, VAULT, deploy
 from tests.harness.perp_resolution_twin import ResolutionTwin, deploy_resolvers
 from tests.harness.results import ACCEPTED
 
-HOUR = 3_600
+HOUR, DAY = 3_600, 86_400
 LENT = 10_000_000
 """USD that the vault has as it is deployed."""
 
@@ -98,3 +98,20 @@ def test_close_at__the_last__who_has_to_spare_pays_the_rest(twin, has, limits, u
     assert [one - left for one, left in zip(before, cash, strict=True)] == [*map(usd, paid)]
     assert twin.rig.engine.read("debtOf", ETH) == usd(rest - sum(paid))
     assert twin.resolvers.fund.read("spent", ETH) == tuple(map(usd, paid[:2]))
+
+
+@pytest.mark.parametrize("name", ["finalise", "close_at"])
+@pytest.mark.parametrize(("seconds", "paid"), [(1, 70_000), (DAY, 70_000), (DAY + 1, 0)])
+def test_finalise__again_within_a_day__who_has_to_spare_by_then_pays(twin, name, seconds, paid):
+    """[PERP-52] The vault had 10,000,000 USD of 12,000,000; a day later nobody pays for others."""
+    by = twin.rig.roles.outsider
+    end_with_a_debt(twin, 20_000)
+    owed = twin.rig.engine.read("debtOf", ETH)
+    assert twin.deposit(by, VAULT, 70_000 * RAW) == ACCEPTED
+    twin.rig.chain.warp(twin.endings.of(ETH).final_at + seconds)
+
+    again = {"finalise": twin.finalise, "close_at": lambda *at: twin.close_at(*at, [])}[name]
+    assert again(by, ETH) == ACCEPTED
+
+    assert owed - twin.rig.engine.read("debtOf", ETH) == usd(paid)
+    assert twin.rig.cash(VAULT) == usd(70_000 - paid)
