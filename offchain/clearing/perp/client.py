@@ -76,6 +76,12 @@ class Perp:
         return Contract(self.node, "VaultModule", address)
 
     @cached_property
+    def settlement(self) -> Contract:
+        """Who ends markets."""
+        address = self.engine.call("moduleOf", Role.SETTLEMENT, block=self.block)
+        return Contract(self.node, "SettlementModule", address)
+
+    @cached_property
     def token(self) -> Contract:
         """The collateral; YELLOW's ABI holds the standard's functions."""
         address, *_ = self.engine.call("parameters", block=self.block)

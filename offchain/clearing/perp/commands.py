@@ -255,6 +255,43 @@ def close_position(  # noqa: PLR0913 - the options of a command
     _run_trade(swaps, signer, plan, yes=yes, as_json=as_json)
 
 
+@perp.command("leave")
+def leave_market(
+    *,
+    account: AccountId,
+    market: Market,
+    key: KeyFile = None,
+    yes: Yes = False,
+    network: Network = LOCAL,
+    url: Url = LOCAL_URL,
+    address: Address = None,
+    as_json: AsJson = False,
+) -> None:
+    """Leave a market that has ended: close at its price, later take the gain; for any account."""
+    from clearing.perp import ending, ending_views, plan_views  # noqa: PLC0415 - see _connect
+    from clearing.perp.asking import require_yes  # noqa: PLC0415 - the same
+    from clearing.perp.refusals import Options  # noqa: PLC0415 - the same
+
+    swaps = _connect(url, network, address)
+    signer = _signer(swaps, key)
+    plan = ending.plan_leave(swaps, account, swaps.market(market))
+    document = ending_views.leave_json(swaps, plan)
+    if as_json and not yes:
+        print_json({**document, "sent": [], "left": None})
+        return
+    if not as_json:
+        print_view(ending_views.leave_view(swaps, plan))
+        require_yes(yes=yes)
+    receipts = signer.send(plan.calls, Options("--market"))
+    left = ending.left_of(swaps, account, receipts)
+    if as_json:
+        sent = plan_views.sent_json(receipts)
+        print_json({**document, "sent": sent, "left": ending_views.left_json(left)})
+    else:
+        print_view(ending_views.left_view(plan, left))
+        print_view(plan_views.sent_view(receipts))
+
+
 def _bounds(slippage: str | None, limit: str | None, lifetime_s: int) -> Bounds:
     from clearing.perp.amounts import parse_percent, parse_price  # noqa: PLC0415 - see _connect
     from clearing.perp.errors import AmountError  # noqa: PLC0415 - the same

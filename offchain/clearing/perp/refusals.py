@@ -106,7 +106,13 @@ def _feed(_o: Options, _market: int, state: int, gates: int) -> Parts:
 
 
 def _not_live(_o: Options, _market: int, status: int) -> Parts:
-    return "--market", f"is {MarketStatus(status).name}, not LIVE", "only close what is open there"
+    ended = MarketStatus(status) is MarketStatus.SETTLED
+    fix = (
+        "use leave: it closes at the market's last price"
+        if ended
+        else "only close what is open there"
+    )
+    return "--market", f"is {MarketStatus(status).name}, not LIVE", fix
 
 
 def _not_owner(_o: Options, account: int, _caller: str) -> Parts:

@@ -26,7 +26,7 @@ from clearing.spec.types import ZERO_ADDRESS
 from clearing.spec.units import Address
 from tests.harness.perp import FEEDS, LIMIT, NAMES, PRICES_E8, PYTH_IDS, RAW, RISK, TRADE, VAULT
 
-__all__ = ["ETHER", "HOUR", "START", "TRADER", "Stage", "staged"]
+__all__ = ["ETHER", "HOUR", "MAKER", "START", "TRADER", "Stage", "staged"]
 
 START = 2_000_000_000
 HOUR = 3_600
