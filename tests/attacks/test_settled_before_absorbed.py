@@ -5,11 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from clearing.chain.artifacts import abi_of
-from clearing.spec.perp_types import Role
-from tests.attacks.perp_stage import resolution_of, walk
-from tests.harness.perp import BACKSTOP, BTC, ETH, FEES, INSURANCE, VAULT, usd
+from clearing.spec.perp_types import Kind, Role
+from clearing.spec.units import WAD
+from tests.attacks.perp_stage import dollars, resolution_of, walk
+from tests.harness.perp import BACKSTOP, BTC, ETH, FEES, INSURANCE, LOT, VAULT, usd
 from tests.harness.perp_twin import SCALE
 from tests.harness.puppet import Manner
+from tests.harness.results import ACCEPTED
 from tests.unit.perp_engine.scene import in_lock, module, refusal_of, told
 from tests.unit.perp_resolution.settle_scene import DAY, HOUR, SettlementTwin, settling
 
@@ -191,6 +193,71 @@ def test_settle__vault_leans_on_a_silent_feed__pays_as_soon_as_it_speaks(left):
     twin.module.send("finalise", ETH, sender=left.by)
 
     assert (left.debt, left.missing()) == (0, 0)
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+def test_settle__vault_has_won_in_another_end__pays_whichever_is_final_first(left, is_first):
+    """[PERP-52] It has 20,000 USD and a gain of 60,000 in BTC, which no market's rest may spend."""
+    twin, by = left.twin, left.by
+    seller = twin.trader("seller", 200_000)
+    twin.meet(VAULT, seller, 12, market=BTC, at=45_000)
+    assert twin.wind_down(market=BTC) == ACCEPTED
+    twin.rig.wait(DAY - HOUR)
+    for _ in range(2):
+        twin.at(50_000, BTC)
+        twin.at(3_600)
+        twin.rig.wait(HOUR)
+    twin.at(50_000, BTC)
+    twin.at(3_600)
+    left.lend(20_000)
+    for market in (ETH, BTC):
+        twin.module.send("settle", market, sender=by)
+
+    for market in (BTC, ETH) if is_first else (ETH, BTC):
+        whom = [left.loser, left.last] if market == ETH else [seller]
+        twin.module.send("closeAt", market, whom, sender=by)
+    if not is_first:
+        assert left.debt == usd(35_000)
+        twin.module.send("finalise", ETH, sender=by)
+
+    assert (left.debt, twin.rig.cash(VAULT)) == (0, usd(25_000))
+
+
+@pytest.mark.parametrize(
+    ("is_closed", "lenders", "opponent"), [(False, 39_968, 280_000), (True, 11_168, 270_400)]
+)
+def test_absorbed__lost_elsewhere_before_anybody_closed_him__others_pay_more(
+    left, is_closed, lenders, opponent
+):
+    """KI-111: of 100,000 USD he lost 60,000 in ETH, then 80,000 in BTC to an account of his own.
+
+    What he lost first is laid to ETH, where lenders carry it; closed there before, it is the loss
+    of BTC, whose positions share it.
+    """
+    twin, rig = left.twin, left.twin.rig
+    rig.fund(left.loser, 95_000)
+    own, u, v = (rig.trader(name, 200_000)[0] for name in ("own", "u", "v"))
+    before = rig.cash(VAULT)
+    rig.set_price(BTC, 50_000 * 10**8)
+    for buyer, seller in ((left.loser, own), (u, v)):
+        size, quote = 8 * LOT, 8 * 50_000 * 10**12
+        legs = [(buyer, size, -quote, 0, 0, False), (seller, -size, quote, 0, 0, False)]
+        in_lock(rig, rig.settler, ("book", (BTC, legs, (0, 0), Kind.MATCH)))
+    twin.module.send("settle", ETH, sender=left.by)
+    if is_closed:
+        twin.module.send("closeAt", ETH, [left.loser], sender=left.by)
+    for price in (47_500, 45_000, 42_500, 40_000):
+        for _ in range(2):
+            rig.wait(95)
+            rig.set_price(BTC, price * 10**8)
+            rig.calm(BTC)
+
+    left.absorb()
+    twin.module.send("closeAt", ETH, [left.loser, left.last], sender=left.by)
+
+    assert left.debt == 0
+    assert lenders * WAD <= before - rig.cash(VAULT) <= (lenders + 1) * WAD
+    assert dollars(rig, own) == opponent
 
 
 def test_allot_rest__not_from_settlement__reverts(left):

@@ -32,6 +32,7 @@ class Swaps:
     oracle: Contract
     risk: Contract | None
     resolution: Contract | None
+    settlement: Contract | None
     settler: Contract | None
     decimals: int
 
@@ -53,6 +54,7 @@ class Swaps:
             oracle=Contract(node, "PriceOracle", oracle),
             risk=module(Role.RISK, "RiskManager"),
             resolution=module(Role.RESOLUTION, "ResolutionModule"),
+            settlement=module(Role.SETTLEMENT, "SettlementModule"),
             settler=module(Role.SETTLER, "MatchSettler"),
             decimals=decimals,
         )

@@ -20,6 +20,7 @@ from clearing.spec.units import PPM, mul_div_up, mul_up
 __all__ = [
     "ENVELOPE_BYTES",
     "MOST_GAS",
+    "WORD_BYTES",
     "GasModel",
     "Prices",
     "costs_of",

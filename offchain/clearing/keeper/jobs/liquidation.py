@@ -18,6 +18,7 @@ from clearing.keeper.endpoints import Head
 from clearing.keeper.errors import DamagedError, KeeperError
 from clearing.keeper.exact import Takeover, Terms, is_due
 from clearing.keeper.jobs.carriers import REFUSED_S, Carriers
+from clearing.keeper.jobs.closings import Closings
 from clearing.keeper.jobs.job import Desk, subject_of
 from clearing.keeper.lane import Outcome, Wish
 from clearing.keeper.plan import Absorb, Batch, Liquidator, Plan, PlanPolicy, Victim, plan
@@ -90,6 +91,7 @@ class LiquidationJob:
             desk.store, "liquidation.rescued", policy.rescue_day_wad, desk.clock_s
         )
         self._carriers = Carriers(desk, swaps, policy.gas, self._purse)
+        self._closings = Closings(desk, swaps, policy.gas, self._purse)
         self._refused = Backoff(*REFUSED_S)
         self._due_at: dict[int, float] = {}
         """When somebody who is due may be acted upon."""
@@ -192,7 +194,9 @@ class LiquidationJob:
         liquidator = self._liquidator(terms) if accounts else None
         if liquidator is None:
             return  # what an earlier process has sent is not known to the last lot: wait for it
-        victims = self._confirmed(accounts, markets)
+        given = (self._replica.book, terms, lambda: self._prices(terms, head), head)
+        leaving = self._closings.close(accounts, *given)
+        victims = self._confirmed([who for who in accounts if who not in leaving], markets)
         self._desk.meters.counts["candidates"] += len(victims)
         costs = costs_of(self._prices(terms, head), self._policy.gas)
         policy = replace(self._policy.plan, rescue_wad=self._purse.left_wad)
