@@ -65,15 +65,14 @@ def plan_leave(perp: Perp, account: int, market: MarketNow) -> LeavePlan:
     if market.status is not MarketStatus.SETTLED:
         raise PositionError(PLACE, f"is {market.status.name}, not SETTLED", "use close")
     found = [held for held in perp.positions(account) if held.market == market.market]
-    whom = (market.market, [account])
     if found:
-        call = perp.settlement.transact("closeAt", *whom)
+        call = perp.settlement.transact("closeAt", market.market, [account])
         return LeavePlan(account, market, found[0].size, found[0].pnl, 0, (call,))
-    claim: int = perp.settlement.call("claimOf", *whom[:1], account, block=perp.block)
+    claim: int = perp.settlement.call("claimOf", market.market, account, block=perp.block)
     if not claim:
         problem = f"account {account} has no position and no claim in {market.name}"
         raise PositionError(PLACE, problem, "see clearing perp position for what it has")
-    paying = perp.settlement.transact("payClaims", *whom)
+    paying = perp.settlement.transact("payClaims", market.market, [account])
     return LeavePlan(account, market, 0, 0, claim, (*_last(perp, market, claim), paying))
 
 

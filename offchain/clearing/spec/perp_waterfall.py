@@ -45,7 +45,6 @@ __all__ = [
     "cover_last",
     "fee_allowance",
     "shared_of",
-    "spare",
     "take",
     "top_up",
 ]
@@ -149,11 +148,11 @@ def _cover_part(step: Step, account: int, part: Part, at: Moment) -> tuple[Step,
 
 def take(step: Step, source: int, to: int, most: int, at: Moment) -> tuple[Step, int]:
     """Move what an account of the protocol can spare."""
-    amount = min(most, spare(step.ledger, source, at))
+    amount = min(most, _spare(step.ledger, source, at))
     return step.pay(source, to, amount), amount
 
 
-def spare(ledger: Ledger, account: int, at: Moment) -> int:
+def _spare(ledger: Ledger, account: int, at: Moment) -> int:
     """Return what an account of the protocol can spare: min(cash, E at OPEN).
 
     The backstop spares nothing of what may still be cut.
@@ -249,10 +248,10 @@ def allot_rest(
     """
     effects: Effects = ()
     fund = store.fund
-    insurance = min(rest, insurance_left(fund, market, at.now), spare(ledger, INSURANCE, at))
+    insurance = min(rest, insurance_left(fund, market, at.now), _spare(ledger, INSURANCE, at))
     rest -= insurance
-    backstop = min(rest, backstop_left(fund, market, at.now), spare(ledger, BACKSTOP, at))
-    vault = min(rest - backstop, spare(ledger, VAULT, at))
+    backstop = min(rest, backstop_left(fund, market, at.now), _spare(ledger, BACKSTOP, at))
+    vault = min(rest - backstop, _spare(ledger, VAULT, at))
     if insurance + backstop:
         fund, told = spend(fund, market, insurance, backstop, at.now)
         store, effects = replace(store, fund=fund), (told,)
