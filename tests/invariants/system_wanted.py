@@ -45,6 +45,8 @@ INSIDE: Final = {
     "ProtocolTimelock.cancel": "ProtocolGovernor.cancelExpired",
     "ProtocolTimelock.executeBatch": "ProtocolGovernor.execute",
     "ProtocolTimelock.scheduleBatch": "ProtocolGovernor.queue",
+    "ResolutionModule.allotRest": "SettlementModule.closeAt",
+    "SettlementModule.noteCovered": "ResolutionModule.absorb",
     "VaultModule.terms": "VaultModule.trade",
 }
 """Functions for other contracts alone, and the function of a person's that calls them."""
