@@ -493,7 +493,7 @@ INVARIANTS = (
     Invariant(
         "SYS-03",
         "From any state, everybody can leave with what is its own, but the last for what settled "
-        "markets owe that nobody has.",
+        "markets owe that nobody could spare.",
     ),
 )
 
